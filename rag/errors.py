@@ -1,0 +1,76 @@
+"""Every error Footnote raises on purpose; each message says what, where, and what to do.
+
+RagError
+├── QuestionError         the question is empty or too long
+├── SettingsError         a setting is misspelt, malformed or out of range
+├── CorpusError           a file or folder to ingest cannot be read at all
+├── EmbeddingError        the embedding model is missing, altered, or cannot be loaded
+├── LibraryError          the library on disk or on a Chroma server cannot be used
+│   ├── LibraryMissing    nothing was ingested yet, and ingesting by itself is switched off
+│   ├── LibraryMismatch   the library was made with another embedding model
+│   ├── LibraryDamaged    the files are there, but do not open
+│   └── LibraryUnreachable  the Chroma server does not answer
+├── PromptError           a prompt file is missing or has an unknown placeholder
+├── LLMError              the language model's server refused, failed or broke off
+└── ServeError            the chat cannot be served (port taken, ...)
+"""
+
+
+class RagError(Exception):
+    """Base of all errors raised on purpose; `str(error)` is fit for a user."""
+
+
+class QuestionError(RagError):
+    """The question is empty or too long."""
+
+
+class SettingsError(RagError):
+    """A setting is misspelt, malformed or out of range."""
+
+
+class CorpusError(RagError):
+    """A file or folder to ingest cannot be read at all."""
+
+
+class EmbeddingError(RagError):
+    """The embedding model is missing, altered, or cannot be loaded."""
+
+
+class LibraryError(RagError):
+    """The library on disk or on a Chroma server cannot be used."""
+
+
+class LibraryMissing(LibraryError):
+    """Nothing was ingested yet, and ingesting by itself is switched off."""
+
+
+class LibraryMismatch(LibraryError):
+    """The library was made with another embedding model."""
+
+
+class LibraryDamaged(LibraryError):
+    """The library's files are there, but do not open."""
+
+
+class LibraryUnreachable(LibraryError):
+    """The Chroma server does not answer."""
+
+
+class PromptError(RagError):
+    """A prompt file is missing or has an unknown placeholder."""
+
+
+class LLMError(RagError):
+    """The language model's server refused, failed or broke off.
+
+    Attributes:
+        transient: True when asking again later may work.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class ServeError(RagError):
+    """The chat cannot be served."""

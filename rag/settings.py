@@ -1,0 +1,124 @@
+"""All settings, in one frozen object, read from the environment and from `.env` in the working directory."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated
+
+from dotenv import dotenv_values
+from platformdirs import user_data_path
+from pydantic import AliasChoices, AnyHttpUrl, Field, SecretStr, UrlConstraints, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.errors import SettingsError
+
+BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+PREFIX = "RAG_"
+
+_HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(host_required=True)]
+
+
+class Settings(BaseSettings):
+    """What can be chosen; each field is the environment variable RAG_<NAME> unless it says otherwise.
+
+    Raises:
+        SettingsError: Through `load_settings`, when a variable is misspelt, malformed or out of range.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True,
+        frozen=True, extra="ignore", populate_by_name=True,
+    )  # fmt: skip
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("footnote", appauthor=False),
+        description="Folder of the library and everything derived from it.",
+    )
+    chroma_url: _HttpUrl | None = Field(
+        None, description="Address of a Chroma server; without it Chroma is embedded, in RAG_HOME."
+    )
+    collection: str = Field(
+        "footnote", pattern=r"^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$",
+        description="Name of the library within one Chroma; several can share a server.",
+    )  # fmt: skip
+    auto_ingest: bool = Field(
+        True, description="Whether the first question to an empty library ingests the bundled seeds."
+    )
+    embedding_model: str = Field(
+        BUNDLED_MODEL, min_length=1,
+        description="Name or folder of a sentence-transformers model; the default comes bundled.",
+    )  # fmt: skip
+    llm_model: str | None = Field(
+        None, description="Model that writes the summaries; without it they are put together from sentences."
+    )
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"),
+        description="OPENAI_API_KEY: key for the server of the model; local servers mostly need none.",
+    )  # fmt: skip
+    openai_base_url: _HttpUrl | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
+        description="OPENAI_BASE_URL: address of any OpenAI-compatible server, up to and with /v1.",
+    )  # fmt: skip
+    llm_temperature: float = Field(0.0, ge=0, le=2, description="Randomness of the model; 0 is the least.")
+    llm_max_tokens: int = Field(700, ge=16, le=32_768, description="Longest answer, in tokens.")
+    llm_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest wait for the next token, in seconds.")
+    llm_deadline_s: float = Field(120.0, gt=0, le=3600, description="Longest wait for a whole answer, in seconds.")
+    llm_retries: int = Field(2, ge=0, le=8, description="How often a passing fault (429, 5xx, no connection) is tried again.")
+    llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read.")
+    prompts: Path | None = Field(None, description="Folder with your own prompt files instead of the shipped ones.")
+    evidence_gate: float | None = Field(
+        None, ge=0, le=2,
+        description="Least evidence for an answer to be written; without it, the value the benchmark chose.",
+    )  # fmt: skip
+    host: str = Field("127.0.0.1", min_length=1, description="Address the chat listens on.")
+    port: int = Field(7860, ge=1, le=65_535, description="Port the chat listens on.")
+
+    @field_validator("home", "prompts")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else Path(os.path.abspath(path.expanduser()))
+
+    @property
+    def llm_configured(self) -> bool:
+        """Whether answers are written by a language model."""
+        return self.llm_model is not None
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment and `.env`, with `overrides` by field name on top.
+
+    Raises:
+        SettingsError: A variable is misspelt, malformed or out of range; every fault is named.
+    """
+    faults = _misspelt()
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults += [_readable(fault["loc"], fault["msg"]) for fault in error.errors()]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field: `llm_model` -> `RAG_LLM_MODEL`."""
+    return field.upper() if field.startswith("openai_") else PREFIX + field.upper()
+
+
+def _misspelt() -> list[str]:
+    known = {variable(name) for name in Settings.model_fields}
+    given = set(os.environ) | {name for name in dotenv_values(".env") if name}
+    faults = []
+    for name in sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known):
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else "`footnote doctor` lists them all."
+        faults.append(f"{name}: there is no such setting; {hint}")
+    return faults
+
+
+def _readable(location: tuple[int | str, ...], message: str) -> str:
+    """Says which variable is wrong without repeating its value, which may be a key."""
+    name = str(location[0])
+    return f"{name if name.isupper() else variable(name)}: {message[0].lower()}{message[1:]}; correct it or unset it."

@@ -1,0 +1,1 @@
+"""The chat: Gradio on top of the public names of rag."""
