@@ -1,0 +1,189 @@
+"""The library and its chain, opened once and asked many times; and the public functions on the default one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import LibraryMissing
+from rag.settings import Settings, load_settings
+from rag.types import Answer, AnswerEvent, Filter, IngestReport, Paper, Passage
+
+if TYPE_CHECKING:
+    from rag.chain import AnswerChain, History
+    from rag.index import Library
+    from rag.sync import Progress
+
+
+class Assistant:
+    """Open once, ask many times; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._opened: AnswerChain | None = None
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Assistant:
+        """An assistant for these settings, or those of the environment; what is slow is loaded when first needed.
+
+        Raises:
+            SettingsError: The environment has a setting that is misspelt or out of range.
+        """
+        return cls(settings or load_settings())
+
+    @property
+    def chain(self) -> AnswerChain:
+        """The LangChain Runnable that all answers come from."""
+        with self._lock:
+            if self._opened is None:
+                from rag.chain import AnswerChain
+
+                self._opened = AnswerChain(self.settings)
+            return self._opened
+
+    def stream(self, question: str, *, history: History = (), where: Filter | None = None) -> Iterator[AnswerEvent]:
+        """The events of an answer as they happen; the last is `Done`.
+
+        Raises:
+            RagError: See the classes in `rag.errors`; the message is fit for a user.
+        """
+        return self.chain.stream({"question": question, "history": history, "where": where})
+
+    def answer(self, question: str, *, history: History = (), where: Filter | None = None) -> Answer:
+        """The answer at the end of `stream`."""
+        return self.chain.invoke({"question": question, "history": history, "where": where})
+
+    def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
+        """The k papers that answer the question best, best first."""
+        from rag.chain import checked_question
+        from rag.retrieval import Query, retrieve
+
+        chain = self.chain
+        return list(retrieve(chain.filled(), chain.model, Query(checked_question(question)), k=k, where=where).passages)
+
+    def papers(self, *, where: Filter | None = None) -> list[Paper]:
+        """The papers of the library by source and line; empty while nothing was ingested."""
+        library = self._library()
+        if library is None:
+            return []
+        return [paper for paper in library.catalogue().values() if where is None or where.admits(paper)]
+
+    def similar(self, paper_id: str, k: int = 10) -> list[Passage]:
+        """The k papers nearest to a paper of the library.
+
+        Raises:
+            LibraryMissing: There is no such paper.
+        """
+        from rag.retrieval import similar
+
+        library = self._library()
+        if library is None or paper_id not in library.catalogue():
+            raise LibraryMissing(f"There is no paper {paper_id!r} in the library; `footnote papers list` shows them.")
+        return similar(library, paper_id, k=k)
+
+    def ingest(
+        self,
+        paths: Sequence[str | Path] = (),
+        *,
+        prune: bool = False,
+        rebuild: bool = False,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Brings the library in step with files and folders; see `rag.sync.sync` and, to embed anew, `reembed`."""
+        from rag.quiet import keep_quiet
+        from rag.sync import reembed, sync
+
+        keep_quiet()
+        if rebuild:
+            report = reembed(self.settings, progress=progress)
+            if not paths:
+                return report
+        return sync(self.settings, paths, prune=prune, progress=progress)
+
+    def prepare(self, progress: Progress | None = None) -> IngestReport | None:
+        """Does all that would make the first question slow: an empty library is filled, the models are loaded.
+
+        Returns:
+            What was ingested; None where the library had papers already.
+        """
+        before = self._library()
+        empty = before is None or not before.size
+        library = self.chain.filled(progress)
+        self.chain.model.embed(["warm"])
+        return IngestReport(added=library.size, total=library.size) if empty else None
+
+    def close(self) -> None:
+        """Lets go of the library; the next question opens it again."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.handle.forget()
+                self._opened = None
+
+    def _library(self) -> Library | None:
+        return self.chain.handle.current()
+
+
+_default: dict[Settings, Assistant] = {}
+_default_lock = threading.Lock()
+
+
+def _assistant(settings: Settings | None) -> Assistant:
+    """The assistant of these settings, the same at every call."""
+    chosen = settings or load_settings()
+    with _default_lock:
+        return _default.setdefault(chosen, Assistant(chosen))
+
+
+def answer(
+    question: str, *, history: History = (), where: Filter | None = None, settings: Settings | None = None
+) -> Answer:
+    """Answers a question from the library, every sentence with a citation that can be checked.
+
+    Args:
+        history: Earlier turns, oldest first: `Turn`s, or mappings with "role" and "content".
+        where: Restricts the papers that may be used.
+        settings: Instead of those of the environment.
+
+    Raises:
+        RagError: See the classes in `rag.errors`; the message is fit for a user.
+    """
+    return _assistant(settings).answer(question, history=history, where=where)
+
+
+def stream(
+    question: str, *, history: History = (), where: Filter | None = None, settings: Settings | None = None
+) -> Iterator[AnswerEvent]:
+    """As `answer`, in events as they happen; the last is `Done` and carries the answer."""
+    return _assistant(settings).stream(question, history=history, where=where)
+
+
+def search(
+    question: str, *, k: int = 10, where: Filter | None = None, settings: Settings | None = None
+) -> list[Passage]:
+    """The k papers that answer the question best, best first, without writing an answer."""
+    return _assistant(settings).search(question, k=k, where=where)
+
+
+def papers(*, where: Filter | None = None, settings: Settings | None = None) -> list[Paper]:
+    """The papers of the library by source and line."""
+    return _assistant(settings).papers(where=where)
+
+
+def similar(paper_id: str, k: int = 10, *, settings: Settings | None = None) -> list[Passage]:
+    """The k papers nearest to a paper of the library."""
+    return _assistant(settings).similar(paper_id, k)
+
+
+def ingest(
+    paths: Sequence[str | Path] = (), *, prune: bool = False, settings: Settings | None = None
+) -> IngestReport:
+    """Brings the library in step with files and folders; without paths, with those it knows already.
+
+    Raises:
+        CorpusError: A path does not exist and the library does not know it either.
+        LibraryError: The library cannot be opened or written.
+    """
+    return _assistant(settings).ingest(paths, prune=prune)

@@ -1,0 +1,264 @@
+"""The retrieval chain, one path for everybody: question -> standalone -> passages -> answer -> checked Answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
+
+from rag.chroma import place
+from rag.corpus.sources import SEEDS
+from rag.drafting import grounded, quoted, refused, unknown_terms
+from rag.embedding import EmbeddingModel, open_model
+from rag.errors import LibraryMissing, LLMError, QuestionError
+from rag.followup import context_of
+from rag.grounding import MarkerReader
+from rag.index import Library, LibraryHandle
+from rag.llm import ChatModel
+from rag.progress import progress_bar
+from rag.prompts import Prompts, load_prompts
+from rag.quiet import keep_quiet
+from rag.retrieval import Query, Ranking, retrieve
+from rag.settings import Settings, load_settings
+from rag.sync import Progress, sync
+from rag.types import Answer, AnswerEvent, Done, Filter, IngestReport, Notice, Outcome, Retrieved, Token, Turn, Usage
+
+log = logging.getLogger(__name__)
+
+MOST_QUESTION_CHARS = 8_000
+PASSAGES = 20  # how many an Answer carries
+# Least cosine of the best chunk or sentence for an answer to be written; tests/bench/results/answers.json.
+EVIDENCE_GATE = 0.345
+
+_EMPTY = "The library was empty, so the bundled seed abstracts were ingested first."
+_LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
+
+History = Sequence[Turn | Mapping[str, str]]
+ChainInput = Mapping[str, Any]
+
+
+def build_chain(settings: Settings | None = None) -> AnswerChain:
+    """The chain as a LangChain Runnable: in {question, history, where}; invoke and batch give an Answer, stream events."""
+    return AnswerChain(settings or load_settings())
+
+
+class AnswerChain(Runnable[ChainInput, Any]):
+    """Answers questions about one library; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        keep_quiet()
+        self.settings = settings
+        self.handle = LibraryHandle(settings)
+        self._filling = threading.Lock()
+
+    @cached_property
+    def model(self) -> EmbeddingModel:
+        """The embedding model, loaded when it is first needed."""
+        return open_model(self.settings.embedding_model)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The prompt files, read and checked once."""
+        return load_prompts(self.settings.prompts)
+
+    @cached_property
+    def llm(self) -> ChatModel:
+        """The language model that the settings name."""
+        return ChatModel.open(self.settings)
+
+    def invoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:  # noqa: A002 (LangChain's name)
+        """The answer that `stream` ends with."""
+        return drain(self.stream(input, config, **kwargs))
+
+    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> Iterator[AnswerEvent]:  # noqa: A002, ARG002
+        """The events of an answer, the last of them `Done`.
+
+        Raises:
+            QuestionError: The question is empty or too long.
+            LibraryError: The library is missing, damaged, of another model, or out of reach.
+            LLMError: The language model failed before its first word; later its text is kept and marked as cut.
+        """
+        question = checked_question(input["question"])
+        history = _turns(input.get("history") or ())
+        return self._answer(question, history, input.get("where"))
+
+    async def astream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> AsyncIterator[AnswerEvent]:  # noqa: A002
+        """As `stream`, with the work in a thread."""
+        events = self.stream(input, config)
+        try:
+            while (event := await run_in_executor(None, next, events, None)) is not None:
+                yield event
+        finally:
+            with suppress(ValueError):  # cancelled while the thread is within the generator, which then ends by itself
+                events.close()  # type: ignore[attr-defined]
+
+    def filled(self, progress: Progress | None = None) -> Library:
+        """The library, with the bundled seeds ingested first where there is nothing in it.
+
+        Raises:
+            LibraryMissing: There is nothing in it, and the settings forbid to ingest.
+        """
+        with self._filling:
+            library = self.handle.current()
+            if library is not None and library.size:
+                return library
+            if not self.settings.auto_ingest:
+                raise LibraryMissing(
+                    f"The library in {place(self.settings)} is empty; run `footnote ingest PATHS` with your files, or"
+                    " `footnote ingest` for the bundled seeds (RAG_AUTO_INGEST=true does that by itself)."
+                )
+            if progress:
+                sync(self.settings, [SEEDS], progress=progress, wait_s=_LONGEST_INGEST_S)
+            else:
+                with progress_bar("Ingesting the bundled seeds") as bar:
+                    sync(self.settings, [SEEDS], progress=bar, wait_s=_LONGEST_INGEST_S)
+            self.handle.forget()
+            filled = self.handle.current()
+        if filled is None:
+            raise LibraryMissing(f"The bundled seeds could not be read; run `footnote ingest PATHS` with your files.")
+        return filled
+
+    def _answer(self, question: str, history: Sequence[Turn], where: Filter | None) -> Iterator[AnswerEvent]:
+        clock = _Clock()
+        library, notices = self.handle.current(), ()
+        if library is None or not library.size:
+            notices = (_EMPTY,)
+            yield Notice(_EMPTY)
+            library = self.filled()
+        clock.lap("open")
+        query, usage = self._standalone(library, question, history)
+        clock.lap("condense")
+        ranking = retrieve(library, self.model, query, k=PASSAGES, where=where)
+        clock.lap("retrieve")
+        yield Retrieved(query.standalone, ranking.passages)
+        draft = Answer(
+            question=question,
+            standalone_question=query.standalone,
+            text="",
+            outcome=Outcome.ANSWERED,
+            passages=ranking.passages,
+            unknown_terms=unknown_terms(library, question),
+            notices=notices,
+            usage=usage,
+        )
+        if evidence(ranking) < (self.settings.evidence_gate or EVIDENCE_GATE):
+            answer = yield from refused(draft, library)
+        elif self.settings.llm_configured:
+            answer = yield from self._generated(draft, query)
+        else:
+            answer = yield from quoted(draft, ranking, library)
+        clock.lap("answer")
+        answer = replace(answer, timings_ms=clock.total())
+        log.info("answered a question: %s, %d citations, %.0f ms",
+                 answer.outcome.value, len(answer.citations), answer.timings_ms["total"])  # fmt: skip
+        yield Done(answer)
+
+    def _standalone(self, library: Library, question: str, history: Sequence[Turn]) -> tuple[Query, Usage]:
+        """What to search for: written by the language model, or the question with what it refers to."""
+        if history and self.settings.llm_configured:
+            text, usage = self.llm.complete(self.prompts.condense(question, history))
+            return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
+
+        def share_of_papers(word: str) -> float:
+            frequencies = [library.lexical.frequency(term) for term in library.lexical.terms_of(word)]
+            return min(frequencies, default=0) / library.size
+
+        return Query(question, context_of(question, history, share_of_papers)), Usage()
+
+    def _generated(self, draft: Answer, query: Query) -> Iterator[AnswerEvent]:
+        """The model's answer: streamed, its markers mapped to citations, every sentence checked against them."""
+        given = draft.passages[: self.settings.llm_passages]
+        reader, text, cut, usage, notices = MarkerReader(len(given)), "", False, draft.usage, draft.notices
+        try:
+            for piece in self.llm.stream(self.prompts.answer(query.standalone, given)):
+                if isinstance(piece, Usage):
+                    usage = _sum(usage, piece)
+                elif shown := reader.feed(piece):
+                    text += shown
+                    yield Token(shown)
+        except LLMError as error:
+            if not text.strip():
+                raise
+            cut, notices = True, (*notices, str(error))
+        if rest := reader.finish():
+            text += rest
+            yield Token(rest)
+        return grounded(
+            replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
+                    removed_markers=tuple(reader.removed)),
+            [given[number - 1] for number in reader.order],
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Milliseconds by stage."""
+
+    started: float = field(default_factory=time.perf_counter)
+    lapped: float = field(default_factory=time.perf_counter)
+    spent_ms: dict[str, float] = field(default_factory=dict)
+
+    def lap(self, stage: str) -> None:
+        """Books the time since the last lap on a stage."""
+        now = time.perf_counter()
+        self.spent_ms[stage] = (now - self.lapped) * 1000
+        self.lapped = now
+
+    def total(self) -> dict[str, float]:
+        """All stages, and the time since the start as `total`."""
+        return {**self.spent_ms, "total": (self.lapped - self.started) * 1000}
+
+
+def drain(events: Iterator[AnswerEvent]) -> Answer:
+    """The answer at the end of a stream of events."""
+    for event in events:
+        if isinstance(event, Done):
+            return event.answer
+    raise RuntimeError("a stream of events ended without Done")
+
+
+def evidence(ranking: Ranking) -> float:
+    """The greatest cosine between what was searched for and any chunk or sentence found; 0 where nothing was."""
+    return max((max(p.signals["chunk"], p.signals["sentence"]) for p in ranking.passages), default=0.0)
+
+
+def checked_question(question: object) -> str:
+    if not isinstance(question, str) or not question.strip():
+        raise QuestionError("The question is empty; ask something, e.g. `footnote ask \"What is grokking?\"`.")
+    if len(question) > MOST_QUESTION_CHARS:
+        raise QuestionError(
+            f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
+        )
+    return question.strip()
+
+
+def _turns(history: History) -> tuple[Turn, ...]:
+    """Turns, or OpenAI-style mappings with a role and a content, as turns; system messages are left out."""
+    turns = []
+    for number, turn in enumerate(history, start=1):
+        role = turn.role if isinstance(turn, Turn) else turn.get("role")
+        content = turn.content if isinstance(turn, Turn) else turn.get("content")
+        if role not in ("user", "assistant", "system") or not isinstance(content, str):
+            raise QuestionError(
+                f"Turn {number} of the history is not understood; give Turn(role, content) or a mapping with"
+                ' "role" ("user" or "assistant") and "content" (text).'
+            )
+        if role != "system" and content.strip():
+            turns.append(Turn(role, content))
+    return tuple(turns)
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        one.prompt_tokens + other.prompt_tokens,
+        one.completion_tokens + other.completion_tokens,
+        one.cached_tokens + other.cached_tokens,
+        one.estimated or other.estimated,
+    )

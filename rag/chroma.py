@@ -1,0 +1,109 @@
+"""The way to Chroma: a folder under RAG_HOME or a server, and its errors in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+
+_NO_ROOM = ("disk is full", "No space left", "readonly database", "read-only", "Permission denied",
+            "Not a directory", "No such file", "unable to open database", "disk I/O error", "File too large",
+            "File exists")  # fmt: skip
+
+
+def connect(settings: Settings) -> ClientAPI:
+    """A client of its own for the caller, who closes it.
+
+    Raises:
+        LibraryError: The folder cannot be used or the server does not answer.
+    """
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    quiet = ChromaSettings(anonymized_telemetry=False)
+    with chroma_errors(settings):
+        if settings.chroma_url is None:
+            folder = _folder(settings)
+            folder.mkdir(parents=True, exist_ok=True)
+            return chromadb.PersistentClient(_unshared(folder), settings=quiet)
+        address = urlsplit(str(settings.chroma_url))
+        return chromadb.HttpClient(
+            address.hostname or "", address.port or 8000, ssl=address.scheme == "https", settings=quiet
+        )
+
+
+def place(settings: Settings) -> str:
+    """Where the library is, for messages."""
+    return f"the Chroma server at {settings.chroma_url}" if settings.chroma_url else str(_folder(settings))
+
+
+@contextmanager
+def chroma_errors(settings: Settings) -> Iterator[None]:
+    """Turns what Chroma, its HTTP client and the file system raise into the errors of the library."""
+    import httpx
+    from chromadb.errors import ChromaError, InternalError
+
+    where = place(settings)
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(where, error.strerror or str(error)) from error
+    except httpx.HTTPError as error:
+        raise LibraryUnreachable(_unreachable(where, str(error))) from error
+    except (InternalError, sqlite3.DatabaseError) as error:
+        reason = str(error)
+        if settings.chroma_url is None and any(sign in reason for sign in _NO_ROOM):
+            raise _unwritable(where, reason) from error
+        if settings.chroma_url is None:
+            raise LibraryDamaged(
+                f"The library in {where} is damaged ({reason}); move that folder away and run `footnote ingest PATHS`"
+                " to make it again from your files."
+            ) from error
+        raise LibraryError(f"{where} failed: {reason}; look into its log.") from error
+    except ChromaError as error:
+        raise LibraryError(f"{where} refused: {error}.") from error
+    except ValueError as error:
+        if "Could not connect" not in str(error):
+            raise
+        raise LibraryUnreachable(_unreachable(where, "no connection")) from error
+
+
+def _unreachable(where: str, reason: str) -> str:
+    return f"{where} does not answer ({reason}); start it (`chroma run --path DIR --port N`) or correct RAG_CHROMA_URL."
+
+
+def _unwritable(where: str, reason: str) -> LibraryError:
+    return LibraryError(
+        f"The library in {where} cannot be written ({reason}); free some disk space or set RAG_HOME to a folder"
+        " that can be written. What was ingested so far is kept."
+    )
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "chroma"
+
+
+_openings = 0
+_openings_lock = threading.Lock()
+
+
+def _unshared(folder: Path) -> str:
+    """Another spelling of the folder for each client of this process.
+
+    Chroma shares one engine among the clients of a spelling, and an engine does not see in its searches what another
+    process added; a new spelling is a new engine that reads the folder afresh.
+    """
+    global _openings  # noqa: PLW0603 (Chroma's registry that this works around is global as well)
+    with _openings_lock:
+        _openings += 1
+        return f"{folder}/{'./' * (_openings % 64)}"

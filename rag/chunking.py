@@ -1,0 +1,104 @@
+"""Abstract -> sentences -> chunks of whole sentences, always as offsets into the abstract."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from rag.types import Chunk
+
+Span = tuple[int, int]
+
+_ABBREVIATIONS = frozenset(
+    "e.g i.e cf vs al w.r.t viz resp approx fig figs eq eqs sec secs ref refs no nos vol pp ca dr mr mrs ms prof st"
+    " inc ltd dept univ ed eds jr sr u.s u.k a.k.a aka i.i.d s.t".split()
+)
+# An end: marks, then closing quotes and brackets, then a space before something that can open a sentence.
+_END = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$)""")
+_WORD_BEFORE = re.compile(r"(?:^|[\s(\[\"'“])([^\s(\[\"'“]+)$")
+
+
+def sentence_spans(text: str) -> list[Span]:
+    """Offsets of the sentences of a text, in order; whatever is not white space is in exactly one."""
+    spans, start = [], 0
+    for end in _ends(text):
+        span = _trimmed(text, start, end)
+        if span:
+            spans.append(span)
+        start = end
+    rest = _trimmed(text, start, len(text))
+    return [*spans, rest] if rest else spans
+
+
+def chunk_spans(text: str, count_tokens: Callable[[str], int], limit: int) -> list[Span]:
+    """Runs of whole sentences of at most `limit` tokens, as long as they fit and without overlap.
+
+    A single sentence that alone is longer than the limit is the one thing that is divided, between words:
+    an embedding model would read only its beginning, and say nothing.
+    """
+    spans: list[Span] = []
+    for start, end in _fitting(text, count_tokens, limit):
+        if spans and count_tokens(text[spans[-1][0] : end]) <= limit:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def chunks(paper_id: str, text: str, spans: list[Span]) -> list[Chunk]:
+    """The spans of an abstract as chunks that know their paper."""
+    return [Chunk(paper_id, start, end, text[start:end]) for start, end in spans]
+
+
+def _ends(text: str) -> Iterator[int]:
+    for found in _END.finditer(text):
+        before = _WORD_BEFORE.search(text[: found.start()])
+        word = before[1] if before else ""
+        if found[0] == "." and (
+            _is_abbreviation(word)
+            or _is_list_number(text, word, found.start())
+            or _is_heading(text, word, found.start())
+        ):
+            continue
+        yield found.end()
+
+
+def _is_abbreviation(word: str) -> bool:
+    """`et al.`, `e.g.`, and initials such as the A of `A. Turing`."""
+    return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word.isupper() and word != "I")
+
+
+def _is_list_number(text: str, word: str, dot: int) -> bool:
+    """The 2 of `...human data. 2. RLHF is ...`, which opens a sentence and does not end one."""
+    opener = text[: dot - len(word)].rstrip()
+    return word.isdigit() and len(word) <= 2 and (not opener or opener[-1] in ".:;!?")
+
+
+def _is_heading(text: str, word: str, dot: int) -> bool:
+    """`Background.` in a structured abstract: one word between two sentences belongs to the second."""
+    opener = text[: dot - len(word)].rstrip()
+    return word.isalpha() and word[0].isupper() and (not opener or opener[-1] in ".!?") and dot + 1 < len(text)
+
+
+def _trimmed(text: str, start: int, end: int) -> Span | None:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return (start, end) if start < end else None
+
+
+def _fitting(text: str, count_tokens: Callable[[str], int], limit: int) -> Iterator[Span]:
+    """The sentences, each that is too long for the limit divided between words."""
+    for start, end in sentence_spans(text):
+        if count_tokens(text[start:end]) <= limit:
+            yield start, end
+            continue
+        piece_start = piece_end = start
+        for word in re.finditer(r"\S+", text[start:end]):
+            word_end = start + word.end()
+            if piece_end > piece_start and count_tokens(text[piece_start:word_end]) > limit:
+                yield piece_start, piece_end
+                piece_start = start + word.start()
+            piece_end = word_end
+        yield piece_start, piece_end

@@ -1,0 +1,63 @@
+"""Files -> abstracts: which files hold any, how each format is read, and why a file could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rag.corpus.clean import clean_text, fingerprint
+from rag.corpus.text import Entry, StrayTitle, read_text
+from rag.errors import CorpusError
+
+__all__ = ["Entry", "StrayTitle", "Unreadable", "clean_text", "find_files", "fingerprint", "made_label", "read_file"]
+
+SUFFIXES = (".txt",)
+_LABEL_CHARS = 72
+
+
+class Unreadable(Exception):  # noqa: N818 (a finding about one file that the sync reports, not a failure of ours)
+    """A file that yields no abstract, with the reason in words."""
+
+
+def find_files(path: Path) -> list[Path]:
+    """The file itself, or every text file below a folder, in the order of their names.
+
+    Raises:
+        CorpusError: There is no such file or folder.
+    """
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if path.exists():
+        return [path]
+    raise CorpusError(f"{path}: there is no such file or folder; check the path.")
+
+
+def read_file(path: Path) -> Iterator[Entry | StrayTitle]:
+    """The abstracts of one file, in order.
+
+    Raises:
+        Unreadable: The file is empty, is not UTF-8, holds no abstract, or cannot be opened.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise Unreadable(f"its kind is not known; abstracts are read from {', '.join(SUFFIXES)} files")
+    found = False
+    try:
+        if path.stat().st_size == 0:
+            raise Unreadable("it is empty")
+        with path.open(encoding="utf-8-sig", newline="\n") as lines:
+            for entry in read_text(lines):
+                found = found or isinstance(entry, Entry)
+                yield entry
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"it is not UTF-8 (byte {error.start} of a block); save it as UTF-8") from error
+    except OSError as error:
+        raise Unreadable(f"it cannot be opened ({error.strerror})") from error
+    if not found:
+        raise Unreadable("it holds no abstract; expected are lines `Abstract: ...`, or a title line and an abstract line")
+
+
+def made_label(abstract: str) -> str:
+    """A readable name for a paper without a title: the opening words of its abstract."""
+    if len(abstract) <= _LABEL_CHARS:
+        return abstract
+    return abstract[:_LABEL_CHARS].rsplit(" ", 1)[0].rstrip(" ,;:–—-(") + "…"

@@ -1,0 +1,91 @@
+"""Text as people copy it from the web -> text for reading and search: LaTeX, mark-up and site boilerplate off."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+_BOILERPLATE = re.compile(
+    r"""
+    new | subscribe | sign\ up | log\ in | upvote
+    | get\ trending\ papers\ in\ your\ email\ inbox(\ once\ a\ day)?!?
+    | by\ ?ak\ and\ the\ research\ community
+    | (jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\ \d{1,2}(,?\ \d{4})?
+    | \d{4}-\d{2}-\d{2}
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_ACCENTS = {"'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u0303", "=": "\u0304",
+            "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "r": "\u030a"}  # fmt: skip
+# An accent mark may touch its letter; an accent named by a letter needs a brace or a space before it.
+_ACCENTED = re.compile(r"""\{?\\(?:(['`"^~=])\s?(?:\{\\?([A-Za-z])\}|\\?([A-Za-z]))|([cvuHr])(?:\{([A-Za-z])\}|\s([A-Za-z])))\}?""")
+
+_SYMBOLS = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "eta": "η",
+    "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "pi": "π", "rho": "ρ", "sigma": "σ",
+    "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Delta": "Δ", "Sigma": "Σ", "Omega": "Ω",
+    "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "approx": "≈", "sim": "~", "times": "×",
+    "cdot": "·", "pm": "±", "infty": "∞", "rightarrow": "→", "to": "→", "in": "∈", "ldots": "…", "dots": "…",
+    "ss": "ß", "o": "ø", "O": "Ø", "ae": "æ", "AE": "Æ", "aa": "å", "AA": "Å", "l": "ł", "L": "Ł", "i": "i",
+}  # fmt: skip
+_SYMBOL = re.compile(r"\\(" + "|".join(sorted(_SYMBOLS, key=len, reverse=True)) + r")(?![A-Za-z])\s?")
+_HREF = re.compile(r"\\href\s*\{[^{}]*\}\s*\{([^{}]*)\}")
+_WRAPPED = re.compile(r"\\(?!href\b)[A-Za-z]+\*?\s*\{([^{}]*)\}")  # \emph{x}, \textbf{x}, \url{x}
+_SWITCHED = re.compile(r"\{\\(?:em|it|bf|tt|sc|sl|rm)\s+([^{}]*)\}")  # {\em x}
+_MATH = re.compile(r"\$([^$]{1,200})\$")
+_MATH_SIGNS = re.compile(r"[\\^_{}]")
+_MARKDOWN_STRONG = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+_BARE_CODE_POINT = re.compile(r"(?<![\w&#])x(20[0-6][0-9a-fA-F])(?!\w)")  # "&#x2014;" after a scraper ate "&#"
+_TIE = re.compile(r"(?<=[\w.,)\]])~(?=[\w(\[])")  # "w.r.t.~the", but not "covering ~4x"
+_DASHES = re.compile(r"(?<=\w)-{2,4}(?=\w)|(?<=\s)-{2,4}(?=\s)")
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_SPACES = re.compile(r"\s+")
+
+
+def is_boilerplate(line: str) -> bool:
+    """Whether a line is a site's furniture (sign-up box, byline, date): neither title nor abstract."""
+    return _BOILERPLATE.fullmatch(line.strip()) is not None
+
+
+def clean_text(text: str) -> str:
+    """One line of readable text; idempotent, and a no-op on text that has no leftovers."""
+    text = html.unescape(text)
+    text = _BARE_CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text)
+    if "\\" in text or "$" in text:
+        text = _without_latex(text)
+    text = text.replace("``", '"').replace("''", '"')
+    text = _MARKDOWN_STRONG.sub(r"\1", text)
+    text = _TIE.sub(" ", text)
+    text = _DASHES.sub(lambda found: "–" if len(found[0]) == 2 else "—", text)
+    text = _UNSEEN.sub("", text)
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip())
+
+
+def fingerprint(text: str) -> str:
+    """Letters and digits only, case folded: equal for copies of a text that differ in mark-up and spacing."""
+    return "".join(char for char in unicodedata.normalize("NFKC", text).casefold() if char.isalnum())
+
+
+def _without_latex(text: str) -> str:
+    text = _ACCENTED.sub(_accented, text)
+    text = _SYMBOL.sub(lambda found: _SYMBOLS[found[1]] + (" " if found[0][-1:].isspace() else ""), text)
+    text = _SWITCHED.sub(r"\1", text)
+    while (unwrapped := _HREF.sub(r"\1", _WRAPPED.sub(r"\1", text))) != text:
+        text = unwrapped
+    text = re.sub(r"\\([%_&#{}])", r"\1", text)
+    return _MATH.sub(_plain_math, text).replace("\\$", "$")
+
+
+def _accented(found: re.Match[str]) -> str:
+    mark = found[1] or found[4]
+    letter = found[2] or found[3] or found[5] or found[6]
+    return unicodedata.normalize("NFC", letter + _ACCENTS[mark])
+
+
+def _plain_math(found: re.Match[str]) -> str:
+    """`$x^2$` -> `x^2`; but "$5 to $10" is money and stays."""
+    inside = found[1]
+    looks_like_math = _MATH_SIGNS.search(inside) or len(inside.split()) == 1 or not inside[0].isdigit()
+    return inside.strip() if looks_like_math and inside == inside.strip() else found[0]

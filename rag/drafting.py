@@ -1,0 +1,71 @@
+"""From a draft with its passages to a finished answer: refused, quoted from the papers, or grounded after a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from rag.extractive import extract
+from rag.grounding import best_quote, check_claim, read_claims
+from rag.index import Library
+from rag.prompts import CANNOT_ANSWER, declines
+from rag.retrieval import Ranking
+from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
+from rag.words import content_words
+
+
+def refused(draft: Answer, library: Library) -> Iterator[Token]:
+    """One honest sentence; the passages of the draft are the near misses."""
+    where = f"None of the {library.size:,} papers in the library" if draft.passages else "No paper that the filter admits"
+    text = f"{where} answers this question."
+    yield Token(text)
+    return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)  # noqa: B901 (the value of `yield from`)
+
+
+def quoted(draft: Answer, ranking: Ranking, library: Library) -> Iterator[Token]:
+    """The sentences of the papers that answer the question."""
+    lexical = library.lexical
+    found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf)
+    for start, end in zip((0, *(claim.end for claim in found.claims[:-1])), (claim.end for claim in found.claims), strict=True):
+        yield Token(found.text[start:end])
+    yield Token(found.text[found.claims[-1].end :])
+    return replace(draft, text=found.text, citations=found.citations, claims=found.claims)  # noqa: B901
+
+
+def grounded(draft: Answer, cited: Sequence[Passage]) -> Answer:
+    """A model's text with a quote behind every marker and a verdict on every sentence.
+
+    Args:
+        cited: The passages in the order of their numbers.
+    """
+    if declines(draft.text):
+        return replace(draft, text=CANNOT_ANSWER, outcome=Outcome.NOT_IN_CORPUS)
+    citations: dict[tuple[int, int], Citation] = {}
+    claims = []
+    for start, end, numbers in read_claims(draft.text):
+        sentence = draft.text[start:end]
+        papers = [(number, cited[number - 1].paper) for number in numbers]
+        for number, paper in papers:
+            first, last = best_quote(sentence, paper.abstract)
+            citations.setdefault((number, first), Citation(number, paper, paper.abstract[first:last], first, last))
+        verdict, checks = check_claim(sentence, [(number, f"{paper.title} {paper.abstract}") for number, paper in papers])
+        claims.append(Claim(start, end, numbers, verdict, checks))
+    in_order = tuple(citations[key] for key in sorted(citations))
+    carried = any(claim.verdict in (Verdict.SUPPORTED, Verdict.PARTIAL) for claim in claims)
+    missing = () if carried else ("a passage of the library that states what the model wrote",)
+    return replace(
+        draft,
+        citations=in_order,
+        claims=tuple(claims),
+        outcome=Outcome.ANSWERED if carried else Outcome.PARTIAL,
+        missing=missing,
+    )
+
+
+def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
+    """Content words of the question that no paper has in any form."""
+    lexical = library.lexical
+    return tuple(
+        word for word in content_words(question)
+        if (terms := lexical.terms_of(word)) and not any(lexical.frequency(term) for term in terms)
+    )  # fmt: skip

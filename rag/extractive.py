@@ -1,0 +1,142 @@
+"""An answer with no language model: the sentences that answer the question, verbatim, each with its marker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag.records import Record
+from rag.retrieval import Ranking
+from rag.types import Citation, Claim, Passage, Verdict
+
+# Figures that chose these values: tests/bench/results/answers.json.
+_SINGLE_SENTENCES = 3
+_SENTENCES_A_PAPER = 2  # where several papers answer
+_MOST_PAPERS = 4
+_PAPER_MARGIN = 0.80  # of the best paper's score, for a further paper of an answer from several
+_SENTENCE_MARGIN = 0.62  # of the best sentence's score, for a further sentence
+_REPEATS = 0.82  # cosine above which a sentence says the same again
+
+_COSINE_WEIGHT, _WORDS_WEIGHT, _NUMBER_BONUS, _FINDING_BONUS, _MOTIVATION_MALUS = 1.0, 0.6, 0.12, 0.06, 0.12
+
+_SEVERAL = re.compile(
+    r"""\b(?:which|what|any|list|these|several|other|all|two|three|do\ the)\s+(?:\w+[\s-]){0,3}?
+        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|datasets\ are\ there|ways)\b
+      | \bcompar(?:e|ed|ing|ison)\b.*\b(?:and|with|to|between|versus|vs)\b
+      | \bwho\ else\b | \bboth\ claims\b | \bdifferent\ (?:papers|works|approaches)\b
+      | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ASKS_NUMBER = re.compile(
+    r"\bhow (?:many|much|often|long|big|large|far|fast|cheap|old|high|accurate)\b|\bwhat (?:percentage|share|fraction|score|"
+    r"accuracy|rate|number|factor|frequency|proportion)\b|\b(?:percentage|accuracy|speed-?up|by what factor|success rate|at what)\b",
+    re.IGNORECASE,
+)
+_HAS_NUMBER = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|dozen|hundred|thousand|million|half|twice)\b", re.IGNORECASE)
+_FINDING = re.compile(
+    r"\b(?:we|our|this (?:paper|work|study)|results?|experiments?)\b.{0,60}\b(?:show|find|found|propose|introduce|present|demonstrate|"
+    r"achieve|outperform|reveal|observe|report|develop|develops|identify|conclude|improve|reach)",
+    re.IGNORECASE,
+)
+_MOTIVATION = re.compile(
+    r"^(?:however|despite|although|while|recent(?:ly)?|existing|traditional|previous|prior|conventional|many|most|in recent years|"
+    r"unfortunately|yet)\b|\b(?:remains? (?:unclear|a|an|challenging|elusive)|have been (?:widely|extensively)|has gained|"
+    r"existing (?:methods|approaches|work)|little is known)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The text with its markers, what they cite, and a claim for every sentence."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    passage: Passage
+    spans: tuple[tuple[int, int], ...]
+
+
+def extract(question: str, ranking: Ranking, *, terms: Callable[[str], Sequence[str]], idf: Callable[[str], float]) -> Extract:
+    """The sentences of the best papers that answer the question, in the papers' own order.
+
+    Args:
+        ranking: At least one passage.
+        terms: The index terms of a text.
+        idf: Inverse document frequency of an index term.
+    """
+    weights = {term: idf(term) for term in terms(question)}
+    several = bool(_SEVERAL.search(question))
+    chosen = []
+    for passage in _papers(ranking, several=several):
+        limit = _SENTENCES_A_PAPER if several else _SINGLE_SENTENCES
+        record = ranking.records[passage.paper.id]
+        scores = _scores(question, record, ranking, weights, terms)
+        chosen.append(_Chosen(passage, _best_sentences(record, scores, limit)))
+    return _written(chosen)
+
+
+def _papers(ranking: Ranking, *, several: bool) -> Sequence[Passage]:
+    """The best paper; where the question asks for several, all that come close to it."""
+    best = ranking.passages[0]
+    if not several:
+        return [best]
+    return [passage for passage in ranking.passages[:_MOST_PAPERS] if passage.score >= _PAPER_MARGIN * best.score]
+
+
+def _scores(
+    question: str, record: Record, ranking: Ranking, weights: dict[str, float], terms: Callable[[str], Sequence[str]]
+) -> list[float]:
+    """How well each sentence of a paper answers the question, higher is better."""
+    cosines = record.sentence_vectors @ ranking.question_vector
+    named = set(terms(record.paper.title))
+    left = {term: weight for term, weight in weights.items() if term not in named} or weights
+    total = sum(left.values()) or 1.0
+    asks_number = bool(_ASKS_NUMBER.search(question))
+    scores = []
+    for (start, end), cosine in zip(record.sentences, cosines, strict=True):
+        sentence = record.paper.abstract[start:end]
+        shared = sum(left.get(term, 0.0) for term in set(terms(sentence))) / total
+        score = _COSINE_WEIGHT * float(cosine) + _WORDS_WEIGHT * shared
+        score += _NUMBER_BONUS * (asks_number and bool(_HAS_NUMBER.search(sentence)))
+        score += _FINDING_BONUS * bool(_FINDING.search(sentence))
+        score -= _MOTIVATION_MALUS * bool(_MOTIVATION.search(sentence))
+        scores.append(score)
+    return scores
+
+
+def _best_sentences(record: Record, scores: Sequence[float], limit: int) -> tuple[tuple[int, int], ...]:
+    """The best sentences that come close to the best one and do not repeat another, in the paper's order."""
+    order = sorted(range(len(scores)), key=lambda index: -scores[index])
+    taken: list[int] = []
+    for index in order:
+        if len(taken) == limit or (taken and scores[index] < _SENTENCE_MARGIN * scores[order[0]]):
+            break
+        vector = record.sentence_vectors[index]
+        if all(float(np.dot(vector, record.sentence_vectors[other])) < _REPEATS for other in taken):
+            taken.append(index)
+    return tuple(record.sentences[index] for index in sorted(taken))
+
+
+def _written(chosen: Sequence[_Chosen]) -> Extract:
+    """One paper: its sentences as a paragraph. Several: a paragraph a paper, under its name."""
+    text = ""
+    citations, claims = [], []
+    for number, (passage, spans) in enumerate(((each.passage, each.spans) for each in chosen), start=1):
+        text += "\n\n" if text else ""
+        if len(chosen) > 1:
+            text += f"{passage.paper.label}:"
+        for start, end in spans:
+            quote = passage.paper.abstract[start:end]
+            text += " " if text and not text.endswith("\n") else ""
+            claims.append(Claim(len(text), len(text) + len(quote), (number,), Verdict.SUPPORTED, ("verbatim",)))
+            text += f"{quote} [{number}]"
+            citations.append(Citation(number, passage.paper, quote, start, end))
+    return Extract(text, tuple(citations), tuple(claims))

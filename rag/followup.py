@@ -1,0 +1,68 @@
+"""Follow-up questions without a model: whether a question leans on the conversation, and on which part of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from rag.chunking import sentence_spans
+from rag.types import Turn
+from rag.words import content_words
+
+_POINTS_BACK = re.compile(
+    r"""\b(it|its|itself|they|them|their|theirs|this|that|these|those|there|he|him|his|she|her|such|same|former|latter
+        |previous|above|aforementioned|another|others?|ones?|first|second|third|fourth|fifth|last|both|either|neither)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CONTINUES = re.compile(r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|why|how so|more|tell me more|go on)\b", re.IGNORECASE)
+_ORDINALS = {"first": 0, "former": 0, "second": 1, "latter": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
+_ORDINAL = re.compile(r"\b(?:the|number)?\s*(first|second|third|fourth|fifth|last|former|latter)(?:\s+(?:one|paper|method|study|work))?\b", re.IGNORECASE)
+_ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\((\d)\)|(\d)[.)]|[-*•])\s+")
+_EITHER_OR = re.compile(r"\b(?:the )?(?:one|first|former|other|another|second|latter) (?:is|are|uses|studies|proposes)\b", re.IGNORECASE)
+_MARKER = re.compile(r"\s*\[\d+\]")
+_SPECIFIC_SHARE = 0.01  # a word in fewer papers than this names something
+
+
+def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> str:
+    """The text of the conversation that a question refers to; "" where it stands alone.
+
+    Args:
+        share_of_papers: For a word, the share of the library's papers that have it; 0 where none has.
+    """
+    if not history or not _leans_on(question, history, share_of_papers):
+        return ""
+    said = next((turn.content for turn in reversed(history) if turn.role == "assistant"), "")
+    asked = next((turn.content for turn in reversed(history) if turn.role == "user"), "")
+    said = _MARKER.sub("", said)
+    return _item(question, said) or " ".join(filter(None, (asked, said)))
+
+
+def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:
+    """Whether the question points back, continues, or names nothing of its own."""
+    said_before = {word.lower() for turn in history for word in content_words(turn.content)}
+    named = [
+        word for word in content_words(question)
+        if word.lower() not in said_before and 0 < share_of_papers(word) <= _SPECIFIC_SHARE
+    ]  # fmt: skip
+    if _POINTS_BACK.search(question) or _CONTINUES.search(question):
+        return len(named) < 3  # a question that names three things of its own stands, whatever its "it" means
+    return not named and not any(share_of_papers(word) == 0 for word in content_words(question))
+
+
+def _item(question: str, said: str) -> str:
+    """The item of the last answer that "the second one" means; "" where nothing is counted."""
+    ordinal = _ORDINAL.search(question)
+    if not ordinal:
+        return ""
+    items = _items(said)
+    position = _ORDINALS[ordinal[1].lower()]
+    return items[position] if len(items) > 1 and position < len(items) else ""
+
+
+def _items(said: str) -> list[str]:
+    """What an answer lists: numbered or bulleted items, else "one is ..., the other is ...", else its sentences."""
+    for separator in (_ENUMERATED, _EITHER_OR):
+        starts = [found.start() for found in separator.finditer(said)]
+        if len(starts) > 1:
+            return [said[start:end].strip() for start, end in zip(starts, [*starts[1:], len(said)], strict=True)]
+    return [said[start:end] for start, end in sentence_spans(said)]

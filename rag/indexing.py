@@ -1,0 +1,68 @@
+"""Papers -> records: chunks and sentences with their vectors, ready to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag.chunking import Span, chunk_spans, sentence_spans
+from rag.corpus.sources import Place
+from rag.embedding import EmbeddingModel, Vectors
+from rag.records import Record, make_paper
+from rag.types import Paper
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Records, the full vectors of all their chunks in order, and how many texts were embedded for them."""
+
+    records: list[Record]
+    chunk_vectors: Vectors
+    texts: int
+
+
+def embed_papers(model: EmbeddingModel, papers: Sequence[tuple[str, str, tuple[Place, ...]]]) -> Embedded:
+    """Chunks and embeds papers given as (id, abstract, places), all texts of all papers in one go.
+
+    A chunk is embedded under its paper's title, a sentence alone: the first says what the paper is about, the second
+    what it says. No text is longer than what the model reads.
+    """
+    made = [make_paper(paper_id, abstract, places) for paper_id, abstract, places in papers]
+    chunks: list[list[Span]] = []
+    sentences: list[list[Span]] = []
+    chunk_texts: list[str] = []
+    sentence_texts: list[str] = []
+    for paper in made:
+        heading = _heading(model, paper)
+        room = model.max_tokens - model.count_tokens(heading)
+        chunks.append(chunk_spans(paper.abstract, model.count_tokens, room))
+        sentences.append(sentence_spans(paper.abstract))
+        chunk_texts += [heading + paper.abstract[start:end] for start, end in chunks[-1]]
+        sentence_texts += [_readable(model, paper.abstract[start:end]) for start, end in sentences[-1]]
+    vectors = model.embed(chunk_texts + sentence_texts)
+    chunk_vectors, sentence_vectors = vectors[: len(chunk_texts)], vectors[len(chunk_texts) :]
+    per_paper = zip(made, papers, chunks, sentences, _split(chunk_vectors, chunks), _split(sentence_vectors, sentences), strict=True)
+    records = [
+        Record(paper, places, tuple(its_chunks), tuple(its_sentences), np.concatenate([of_chunks, of_sentences]))
+        for paper, (_, _, places), its_chunks, its_sentences, of_chunks, of_sentences in per_paper
+    ]
+    return Embedded(records, chunk_vectors, len(vectors))
+
+
+def _heading(model: EmbeddingModel, paper: Paper) -> str:
+    """The title on a line of its own; none where it would leave a chunk less than half of what the model reads."""
+    heading = f"{paper.title}\n" if paper.title else ""
+    return heading if model.count_tokens(heading) <= model.max_tokens // 2 else ""
+
+
+def _readable(model: EmbeddingModel, sentence: str) -> str:
+    """The sentence, or as much of its beginning as the model reads."""
+    start, end = chunk_spans(sentence, model.count_tokens, model.max_tokens)[0]
+    return sentence[start:end]
+
+
+def _split(vectors: Vectors, per_paper: Sequence[Sequence[Span]]) -> list[Vectors]:
+    ends = np.cumsum([len(spans) for spans in per_paper])
+    return np.split(vectors, ends[:-1])

@@ -1,0 +1,490 @@
+"""The language model: any OpenAI-compatible server, its answer streamed, its faults told in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import re
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from rag.errors import LLMError
+from rag.settings import Settings
+from rag.types import Usage
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+    from langchain_core.messages import AIMessageChunk
+
+Message = tuple[str, str]
+Piece = str | Usage
+T = TypeVar("T")
+
+_OPENAI_HOST = "api.openai.com"
+_NO_KEY = "not-needed"  # the client insists on a key; servers without keys ignore it
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+_FAREWELL_S = 2.0  # how long the end of the stream may take once all is said
+# No language comes near this: a server that sends more ignores the limit on tokens it was given.
+_MOST_CHARS_PER_TOKEN = 16
+_CHARS_PER_TOKEN = 4  # OpenAI's rule of thumb, for servers that do not count
+# What goes out. Not what the environment would add (organization, project, OPENAI_CUSTOM_HEADERS), nor what
+# describes this machine (x-stainless-*).
+_HEADERS = frozenset(
+    (
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "user-agent",
+    )
+)
+# What a status means, where there is more to say than that the server failed or refused.
+_MEANINGS = {
+    401: "does not accept the key: check OPENAI_API_KEY",
+    403: "does not let this key use {model}: choose another key or model",
+    404: "does not know the model {model}: check RAG_LLM_MODEL, and that OPENAI_BASE_URL is right",
+    429: "has too many requests: ask again {when}",
+}
+_OVERLONG = re.compile(
+    r"context.{0,20}(length|window|size)|(prompt|input) is too long|too many tokens", re.IGNORECASE
+)
+
+log = logging.getLogger(__name__)
+
+
+class ChatModel:
+    """A chat model on a server; safe to use from several threads, and within a running event loop.
+
+    Attributes:
+        name: The model, as the server knows it.
+        host: The server, as error messages name it: host and port, never a key.
+    """
+
+    def __init__(self, name: str, base_url: str, key: str, settings: Settings) -> None:
+        parts = urlsplit(base_url)
+        self.name = name
+        self.host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        self._base_url, self._key, self._settings = base_url, key, settings
+        # OpenAI insists on the newer name; Ollama and others ignore that one, and then write without end.
+        limits = ("max_completion_tokens", "max_tokens")
+        self._limits = limits if parts.hostname == _OPENAI_HOST else limits[::-1]
+        self._refused: frozenset[str] = frozenset()
+
+    @classmethod
+    def open(cls, settings: Settings) -> ChatModel:
+        """The model that is configured; the server is not asked yet.
+
+        Raises:
+            LLMError: No model is chosen, there is neither key nor address, or the key cannot be one.
+        """
+        if settings.llm_model is None:
+            raise LLMError("No language model is chosen: set RAG_LLM_MODEL.")
+        key = settings.openai_api_key.get_secret_value().strip() if settings.openai_api_key else ""
+        if not key and settings.openai_base_url is None:
+            raise LLMError(
+                f"The model {settings.llm_model} needs a server: set OPENAI_API_KEY to use OpenAI's,"
+                " or OPENAI_BASE_URL to use another."
+            )
+        if not (key.isascii() and key.isprintable()):
+            raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
+        return cls(
+            settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings
+        )
+
+    def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
+        """The answer in pieces as they arrive, and last what it took. Closing the iterator hangs up.
+
+        Passing faults are tried again, but only before the first piece.
+
+        Raises:
+            LLMError: The server refused, failed or broke off; the pieces that had arrived stand. After an
+                answer that was cut because it reached its limit, the usage still comes before the error.
+        """
+        return _from_thread(self._answer(list(messages)))
+
+    def complete(self, messages: Sequence[Message]) -> tuple[str, Usage]:
+        """The whole answer and what it took.
+
+        Raises:
+            LLMError: As for `stream`; an incomplete answer counts as none.
+        """
+        text, usage = "", Usage()
+        for piece in self.stream(messages):
+            if isinstance(piece, Usage):
+                usage = piece
+            else:
+                text += piece
+        return text, usage
+
+    async def _answer(self, messages: list[Message]) -> AsyncGenerator[Piece, None]:
+        """Attempts, until one answers or there is no use in another."""
+        deadline = time.monotonic() + self._settings.llm_deadline_s
+        tries, answering = 0, False
+        while True:
+            try:
+                async with aclosing(self._attempt(messages, deadline)) as pieces:
+                    async for piece in pieces:
+                        answering = True
+                        yield piece
+                return
+            except _foreign_errors() as error:
+                if not answering and self._do_without(error):
+                    continue
+                fault = self._explain(error, answering=answering)
+                pause_s = max(fault.wait_s, _back_off_s(tries))
+                in_vain = tries >= self._settings.llm_retries or time.monotonic() + pause_s >= deadline
+                if answering or in_vain or not fault.passing:
+                    raise LLMError(fault.message, transient=fault.passing) from error
+                log.info("%s Trying again in %.1f s.", fault.message, pause_s)
+            tries += 1
+            await asyncio.sleep(pause_s)
+
+    async def _attempt(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
+        """One request and its answer, which must be complete, short enough, and say something."""
+        room = self._settings.llm_max_tokens * _MOST_CHARS_PER_TOKEN
+        text, finish, usage, thoughts = "", "", None, _Thoughts()
+        async with aclosing(self._chunks(messages, deadline)) as chunks:
+            async for chunk in chunks:
+                finish = finish or chunk.response_metadata.get("finish_reason") or ""
+                usage = _counted(chunk) or usage
+                piece = thoughts.without(str(chunk.text))[: room - len(text)]
+                text += piece
+                if piece:
+                    yield piece
+                if len(text) >= room or thoughts.length >= room:
+                    raise LLMError(
+                        f"{self.host} wrote {room:,} characters and would not stop, although it was asked for"
+                        f" {self._settings.llm_max_tokens} tokens; what came after them was left."
+                    )
+        if rest := thoughts.rest():
+            text += rest
+            yield rest
+        if finish and text.strip():
+            yield usage or _estimated(messages, text)
+        if unusable := self._unusable(text, finish):
+            raise unusable
+
+    async def _chunks(self, messages: list[Message], deadline: float) -> AsyncGenerator[AIMessageChunk, None]:
+        """What the server sends, as long as it is neither silent nor slow for too long."""
+        import openai
+
+        finished = False
+        async with self._connection() as connection, aclosing(self._stream(connection, messages)) as chunks:
+            while True:
+                patience_s = _FAREWELL_S if finished else self._settings.llm_timeout_s
+                try:
+                    async with asyncio.timeout(min(patience_s, deadline - time.monotonic())):
+                        chunk = await anext(chunks, None)
+                except (TimeoutError, openai.APIConnectionError) as error:
+                    if finished:
+                        return  # all is said; only the usage or the end of the stream is missing
+                    if isinstance(error, TimeoutError):
+                        raise self._too_slow(deadline) from error
+                    raise
+                if chunk is None:
+                    return
+                finished = finished or bool(chunk.response_metadata.get("finish_reason"))
+                yield chunk
+
+    def _stream(
+        self, connection: httpx2.AsyncClient, messages: list[Message]
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        from langchain_openai import ChatOpenAI
+
+        limit = self._limit_option()
+        model = ChatOpenAI(
+            model=self.name,
+            api_key=SecretStr(self._key or _NO_KEY),
+            base_url=self._base_url,
+            temperature=None if "temperature" in self._refused else self._settings.llm_temperature,
+            extra_body={limit: self._settings.llm_max_tokens} if limit else None,
+            stream_usage="stream_options" not in self._refused,
+            http_async_client=connection,
+            # Ours: the time-outs, the retries, and what the environment would otherwise decide.
+            timeout=None,
+            max_retries=0,
+            stream_chunk_timeout=None,
+            openai_proxy=None,
+            use_responses_api=False,
+            output_version="v0",
+            cache=False,
+        )
+        return cast("AsyncGenerator[AIMessageChunk, None]", model.astream(messages))
+
+    def _connection(self) -> httpx2.AsyncClient:
+        """A client for one answer: closing it hangs up. It follows no redirect, lest the prompt spread."""
+        import openai
+
+        async def only_ours(request: httpx2.Request) -> None:
+            for name in [name for name in request.headers if name.lower() not in _HEADERS]:
+                del request.headers[name]
+            # An address such as http://name:password@host brings its own authorization.
+            if self._key or not request.headers.get("authorization", "").startswith("Basic "):
+                request.headers["authorization"] = f"Bearer {self._key or _NO_KEY}"
+
+        # No proxy elsewhere can reach a server on this machine; time-outs are kept per token, in `_chunks`.
+        use_proxies = not _is_loopback(self._base_url)
+        hooks = {"request": [only_ours]}
+        return openai.DefaultAsyncHttpxClient(
+            follow_redirects=False, timeout=None, trust_env=use_proxies, event_hooks=hooks
+        )
+
+    def _limit_option(self) -> str | None:
+        return next((name for name in self._limits if name not in self._refused), None)
+
+    def _do_without(self, error: Exception) -> bool:
+        """Whether the server refused one of our options; from now on it is asked without it."""
+        import openai
+
+        if not isinstance(error, openai.APIStatusError) or error.status_code not in (400, 422):
+            return False
+        if _OVERLONG.search(error.message):  # which often names max_tokens as well
+            return False
+        for option in ("temperature", "stream_options", self._limit_option()):
+            if option and option not in self._refused and (error.param == option or option in error.message):
+                log.info("%s refuses the option %s; asking without it.", self.host, option)
+                self._refused |= {option}
+                return True
+        return False
+
+    def _unusable(self, text: str, finish: str) -> LLMError | None:
+        """What is wrong with an answer that ended without an error, if anything is."""
+        most = self._settings.llm_max_tokens
+        if not finish:
+            when = "in the middle of the answer" if text else "before it said anything"
+            return LLMError(self._broken_off(when), transient=True)
+        if finish == "content_filter":
+            return LLMError(
+                f"{self.host} withheld the answer or its rest (content filter): ask in other words."
+            )
+        if finish == "length" and text.strip():
+            return LLMError(f"The answer was cut at {most} tokens: raise RAG_LLM_MAX_TOKENS.")
+        if not text.strip():
+            return LLMError(
+                f"{self.name} on {self.host} gave an empty answer: if it is a model that thinks first, raise"
+                f" RAG_LLM_MAX_TOKENS (now {most}) or turn its thinking off; otherwise choose another model."
+            )
+        return None
+
+    def _too_slow(self, deadline: float) -> LLMError:
+        if time.monotonic() >= deadline:
+            limit, name = self._settings.llm_deadline_s, "RAG_LLM_DEADLINE_S"
+            what = f"did not finish within {limit:g} s"
+        else:
+            limit, name = self._settings.llm_timeout_s, "RAG_LLM_TIMEOUT_S"
+            what = f"sent nothing for {limit:g} s"
+        return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True)
+
+    def _explain(self, error: Exception, *, answering: bool) -> _Fault:
+        """What an exception of the client or of its parsing means for the one who asked."""
+        import openai
+
+        if isinstance(error, openai.APIConnectionError):
+            if answering:
+                return _Fault(self._broken_off("in the middle of the answer"), passing=True)
+            reason = self._redacted(str(_root(error)))
+            return _Fault(
+                f"No connection to {self.host} ({reason}): is it running, and is OPENAI_BASE_URL right?",
+                passing=True,
+            )
+        if isinstance(error, openai.APIError):
+            words = self._redacted(_own_words(error))
+            if _OVERLONG.search(error.message) or _status(error) == 413:
+                return _Fault(
+                    f"The question and its passages are too long for {self.name} on {self.host}:"
+                    f" lower RAG_LLM_PASSAGES or choose a model that reads more. It said: {words}"
+                )
+            return self._explain_status(_status(error), words, error)
+        return _Fault(
+            f"{self.host} answered, but not as a chat server does ({self._redacted(str(error))}):"
+            " check OPENAI_BASE_URL, which mostly ends in /v1."
+        )
+
+    def _explain_status(self, status: int | None, words: str, error: openai.APIError) -> _Fault:
+        if status is None:
+            return _Fault(f"{self.host} reported an error, ask again later. It said: {words}", passing=True)
+        said = f"({status}). It said: {words}"
+        if status == 401:  # its own words are left out, for they may repeat the key
+            meaning = _MEANINGS[401] if self._key else "wants a key: set OPENAI_API_KEY"
+            return _Fault(f"{self.host} {meaning} (401).")
+        if "insufficient_quota" in (error.code, error.type):
+            return _Fault(f"The account at {self.host} has no credit left {said}")
+        if status < 400:
+            return _Fault(f"{self.host} sends us elsewhere: set OPENAI_BASE_URL to its new address {said}")
+        wait_s = _retry_after_s(error)
+        passing = status >= 500 or status in (408, 409, 429)
+        meaning = _MEANINGS.get(status) or ("failed: ask again {when}" if passing else "refused the request")
+        filled = meaning.format(model=self.name, when=f"in {math.ceil(wait_s)} s" if wait_s else "later")
+        return _Fault(f"{self.host} {filled} {said}", passing, wait_s)
+
+    def _broken_off(self, when: str) -> str:
+        return f"{self.host} broke off {when}: ask again."
+
+    def _redacted(self, words: str) -> str:
+        words = " ".join(words.split()) or "no reason given"
+        return (words.replace(self._key, "***") if self._key else words)[:200]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A fault in words; `passing` means that another try may work, after `wait_s` if the server said so."""
+
+    message: str
+    passing: bool = False
+    wait_s: float = 0.0
+
+
+class _Thoughts:
+    """Leaves out what a model thinks aloud: a <think> block at the very beginning of its answer.
+
+    Attributes:
+        length: Characters of thought so far.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._held = ""
+        self._state = "unknown"
+
+    def without(self, piece: str) -> str:
+        """The part of the next piece that is answer."""
+        if self._state == "answering":
+            return piece
+        self._held += piece
+        begin = self._held.lstrip()
+        if self._state == "unknown" and begin.startswith("<think>"):
+            self._state = "thinking"
+        if self._state == "thinking":
+            self.length += len(piece)
+            thought, end, answer = self._held.partition("</think>")
+            # Only what may be the beginning of the end is kept, so that long thoughts cost nothing.
+            self._held = answer.lstrip() if end else thought[-len("</think>") :]
+            if not end:
+                return ""
+        elif "<think>".startswith(begin):
+            return ""
+        self._state = "answering"
+        return self.rest()
+
+    def rest(self) -> str:
+        """What was held back and is no thought."""
+        rest, self._held = ("" if self._state == "thinking" else self._held), ""
+        return rest
+
+
+def _from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
+    """Iterates in a thread with an event loop of its own, where any wait can be cut short."""
+    arrived: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+    running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None] | None]] = Future()
+
+    async def pump() -> None:
+        from langsmith import tracing_context
+
+        running.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        try:
+            with tracing_context(enabled=False):  # LANGSMITH_TRACING would send the prompt away
+                async with aclosing(source):
+                    async for item in source:
+                        arrived.put((item, None))
+        except BaseException as error:
+            arrived.put((None, error))
+            raise
+        arrived.put((None, StopIteration()))
+
+    def work() -> None:
+        with suppress(BaseException):  # it was handed over
+            asyncio.run(pump())
+
+    thread = Thread(target=work, name="footnote-llm", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = arrived.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield cast("T", item)
+    finally:
+        loop, task = running.result()
+        if task is not None:
+            with suppress(RuntimeError):  # the loop is closed: there is nothing left to cancel
+                loop.call_soon_threadsafe(task.cancel)
+        thread.join(timeout=2.0)  # longer only where a look-up of the host's name hangs
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    """The client's own errors, and what its parsing raises where a server strays from the protocol."""
+    import openai
+
+    return (openai.OpenAIError, OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first cause, which is the one that says something: `Connection refused`, not `Connection error`."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return error
+
+
+def _own_words(error: openai.APIError) -> str:
+    """What the server said, without what the client wrote around it."""
+    said = error.body.get("message") if isinstance(error.body, dict) else None
+    return said if isinstance(said, str) and said.strip() else error.message
+
+
+def _status(error: openai.APIError) -> int | None:
+    """The HTTP status, also of an error that is reported inside a stream."""
+    status = str(getattr(error, "status_code", error.code))
+    return int(status) if re.fullmatch(r"[3-5]\d\d", status) else None
+
+
+def _retry_after_s(error: openai.APIError) -> float:
+    """How long the server asks us to wait: it says so in seconds, or as a date."""
+    response = getattr(error, "response", None)
+    asked = str(response.headers.get("retry-after", "")) if response is not None else ""
+    if re.fullmatch(r"\d+(\.\d+)?", asked.strip()):
+        return float(asked)
+    with suppress(ValueError):
+        return max(0.0, float(parsedate_to_datetime(asked).timestamp()) - time.time())
+    return 0.0
+
+
+def _back_off_s(tries: int) -> float:
+    pause_s = min(_FIRST_PAUSE_S * 2.0**tries, _LONGEST_PAUSE_S)
+    return pause_s * random.uniform(0.75, 1.25)  # noqa: S311  spreads clients out, guards nothing
+
+
+def _counted(chunk: AIMessageChunk) -> Usage | None:
+    """The server's own count, where this chunk has it."""
+    counts: Any = chunk.usage_metadata
+    if not counts or not counts["total_tokens"]:
+        return None
+    cached = counts.get("input_token_details", {}).get("cache_read") or 0
+    return Usage(counts["input_tokens"], counts["output_tokens"], cached)
+
+
+def _estimated(messages: list[Message], text: str) -> Usage:
+    prompt_chars = sum(len(content) for _, content in messages)
+    return Usage(prompt_chars // _CHARS_PER_TOKEN + 1, len(text) // _CHARS_PER_TOKEN + 1, estimated=True)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -1,0 +1,164 @@
+"""Question -> ranked papers: dense and lexical candidates, scored exactly, fused, one passage a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict
+
+from rag.embedding import EmbeddingModel
+from rag.errors import LibraryMissing
+from rag.index import Library, LibraryHandle
+from rag.records import Record, Vectors
+from rag.types import Filter, Passage
+
+# Weights and pool sizes: tests/bench/results/retrieval.json.
+_CHUNK_WEIGHT = 0.5
+_SENTENCES_WEIGHT = 0.5
+_LEXICAL_WEIGHT = 0.012  # of raw BM25, which weighs itself: high when rare words match, low when all is paraphrase
+_BEST_SENTENCES = 3
+_DENSE_CHUNKS = 150
+_LEXICAL_PAPERS = 100
+_CONTEXT_WEIGHT = 0.6  # of what a follow-up refers to, beside the follow-up itself
+_ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for.
+
+    Attributes:
+        question: The question as asked.
+        context: What it refers to in the conversation, "" if it stands alone.
+    """
+
+    question: str
+    context: str = ""
+
+    @property
+    def standalone(self) -> str:
+        """Question and context as one text."""
+        return f"{self.question} ({self.context})" if self.context else self.question
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The papers found, best first, with what an answer is made from.
+
+    Attributes:
+        records: The stored paper of every passage, by paper id.
+        question_vector: Unit vector of the question alone: shape `(d,)`.
+        query_vector: Unit vector that was searched with: shape `(d,)`.
+    """
+
+    passages: tuple[Passage, ...]
+    records: Mapping[str, Record]
+    question_vector: Vectors
+    query_vector: Vectors
+
+
+def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, where: Filter | None = None) -> Ranking:
+    """The k papers that answer the query best."""
+    question_vector, query_vector = _vectors(model, query)
+    hits = library.lexical.search(
+        query.question,
+        library.size if where else _LEXICAL_PAPERS,
+        weights={query.context: _CONTEXT_WEIGHT} if query.context else None,
+    )
+    bm25 = {hit.paper_id: hit.bm25 for hit in hits}
+    candidates = _candidates(library, query_vector, list(bm25), where)
+    records = {record.paper.id: record for record in library.fetch(candidates)}
+    passages = sorted(
+        (_passage(record, query_vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items()),
+        key=lambda passage: (-passage.score, passage.paper.id),
+    )[:k]
+    return Ranking(
+        tuple(passages), {passage.paper.id: records[passage.paper.id] for passage in passages}, question_vector, query_vector
+    )
+
+
+def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
+    """The papers nearest to a paper, by its chunks."""
+    found = library.fetch([paper_id])
+    if not found:
+        return []
+    vector = found[0].chunk_vectors.mean(axis=0)
+    vector /= np.linalg.norm(vector)
+    near = [key for key, _ in library.nearest(vector, 2 * k + 4) if key != paper_id]
+    passages = (_passage(record, vector, 0.0) for record in library.fetch(near))
+    return sorted(passages, key=lambda passage: -passage.score)[:k]
+
+
+class PaperRetriever(BaseRetriever):
+    """LangChain's view of the search: the best passage of each of the k best papers, as documents."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    handle: LibraryHandle
+    model: EmbeddingModel
+    k: int = 10
+    where: Filter | None = None
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        library = self.handle.current()
+        if library is None:
+            raise LibraryMissing("The library is empty; run `footnote ingest` first.")
+        ranking = retrieve(library, self.model, Query(query), k=self.k, where=self.where)
+        return [_document(passage) for passage in ranking.passages]
+
+
+def _vectors(model: EmbeddingModel, query: Query) -> tuple[Vectors, Vectors]:
+    if not query.context:
+        vector = model.embed([query.question])[0]
+        return vector, vector
+    alone, together = model.embed([query.question, f"{query.context} {query.question}"])
+    mixed = (1 - _CONTEXT_WEIGHT) * alone + _CONTEXT_WEIGHT * together
+    return alone, mixed / np.linalg.norm(mixed)
+
+
+def _candidates(library: Library, vector: Vectors, lexical: Sequence[str], where: Filter | None) -> list[str]:
+    """Ids of the papers worth scoring: those that either index finds, within the filter."""
+    if where is None or where == Filter():
+        dense = [paper_id for paper_id, _ in library.nearest(vector, _DENSE_CHUNKS)]
+        return list(dict.fromkeys((*dense, *lexical)))
+    admitted = {paper_id for paper_id, paper in library.catalogue().items() if where.admits(paper)}
+    if len(admitted) <= _ALL_ADMITTED:
+        return sorted(admitted)
+    dense = [paper_id for paper_id, _ in library.nearest(vector, 20 * _DENSE_CHUNKS) if paper_id in admitted]
+    within = [paper_id for paper_id in lexical if paper_id in admitted][:_LEXICAL_PAPERS]
+    return list(dict.fromkeys((*dense[:_DENSE_CHUNKS], *within)))
+
+
+def _passage(record: Record, vector: Vectors, bm25: float) -> Passage:
+    """The paper with its fused score, shown by its best chunk."""
+    by_chunk = record.chunk_vectors @ vector
+    by_sentence = np.sort(record.sentence_vectors @ vector)[::-1]
+    best = int(by_chunk.argmax())
+    signals = {
+        "chunk": float(by_chunk[best]),
+        "sentences": float(by_sentence[:_BEST_SENTENCES].mean()),
+        "sentence": float(by_sentence[0]),
+        "bm25": bm25,
+    }
+    score = (
+        _CHUNK_WEIGHT * signals["chunk"]
+        + _SENTENCES_WEIGHT * signals["sentences"]
+        + _LEXICAL_WEIGHT * signals["bm25"]
+    )
+    start, end = record.chunks[best]
+    return Passage(record.paper, score, start, end, signals)
+
+
+def _document(passage: Passage) -> Document:
+    paper = passage.paper
+    return Document(
+        id=paper.id,
+        page_content=passage.text,
+        metadata={"paper_id": paper.id, "label": paper.label, "source": paper.source, "line": paper.line,
+                  "start": passage.start, "end": passage.end, "score": passage.score},
+    )  # fmt: skip

@@ -1,0 +1,42 @@
+"""Words of a question: which carry its meaning, and which only hold it together."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+
+# Function words, and the words people ask with ("tell", "paper", "please"): they match everywhere and mean nothing.
+STOP_WORDS = frozenset(
+    """
+    a about above after again against all along also although am among an and any anyone anybody anything are around as at
+    be became because been before being below between both but by can cannot could did do does doing done down during each
+    either else even ever every few for from further get gets getting give given go got had happen happens has have having
+    he hence her here hers him his how however i if in instead into is it its itself just know let like make makes many may
+    me might more most much must my near neither no nor not now of off ok okay on once one ones only onto or other others our
+    out over own per please pls quite rather really same say says shall she should show since so some somebody someone
+    something still such tell than that the their them themselves then there these they thing things this those though
+    through thus to too toward towards under until up upon us use used uses using very via want was way we well were what
+    whatever when where whether which while who whole whom whose why will with within without won would yes yet you your
+    dont don't doesn't isn't can't what's whats it's i've i'm im i'd there's who's that's let's s t re ve ll d m
+    paper papers abstract abstracts author authors study studies work works article articles corpus library
+    """.split()
+)
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, as the lexical index sees it: `Tülu` -> `tulu`."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as written, hyphenated ones whole."""
+    return [found[0] for found in _WORD.finditer(text)]
+
+
+def content_words(text: str) -> list[str]:
+    """The words that carry meaning, as written, in order, each once."""
+    kept = {fold(word): word for word in reversed(words(text)) if fold(word).replace("’", "'") not in STOP_WORDS}
+    return list(reversed(kept.values()))

@@ -1,0 +1,188 @@
+"""A library of real seed abstracts behind the engine's contract, and the real page served on a free port."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from rag import (
+    Answer,
+    AnswerEvent,
+    Citation,
+    Done,
+    Filter,
+    LLMError,
+    Notice,
+    Outcome,
+    Paper,
+    Passage,
+    QuestionError,
+    Retrieved,
+    Settings,
+    Token,
+)
+
+SEEDS = Path(__file__).parents[2] / "seeds"
+HOSTILE = (
+    "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> ![pixel](http://evil.test/a) "
+    "[press](javascript:window.hacked=3) <http://evil.test/b> https://evil.test/c www.evil.test `code` "
+    "**bold** $$\\href{x}{y}$$ </div></article> \u202egnp.exe\u202c ${window.hacked = 4} {{value}} &lt;b&gt;"
+)
+
+
+def paper(title: str, abstract: str, source: str, line: int, **more: object) -> Paper:
+    label = title or " ".join(abstract.split()[:8]) + "…"
+    return Paper(sha256(abstract.encode()).hexdigest()[:16], title, label, abstract, source, line, **more)  # type: ignore[arg-type]
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(r"\S.*?(?:[.!?](?=\s)|$)", text, re.DOTALL)]
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]{4,}", text.lower()))
+
+
+class SeedAssistant:
+    """Answers as the engine does, by counting common words: quick, and the same each time.
+
+    Some words in a question change that: `unreachable` (an LLMError), `crash` (a bug), `slowly` (0.2 s a
+    token), `never` (nothing comes before `go_on` is set).
+    """
+
+    def __init__(self, papers: Sequence[Paper], settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.asked: list[tuple[str, list[object]]] = []
+        self.go_on = threading.Event()
+        self._papers = list(papers)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> SeedAssistant:
+        return cls(_seed_papers(), settings)
+
+    def prepare(self, *, progress: Callable[[int, int], None]) -> None:
+        for done in range(3):
+            progress(done, 2)
+
+    def papers(self, *, where: Filter | None = None) -> list[Paper]:
+        return [paper for paper in self._papers if where is None or where.admits(paper)]
+
+    def example_questions(self, k: int = 4) -> list[str]:
+        return [
+            "How do sparse autoencoders make language models interpretable?",
+            "What is objective mismatch in model-based reinforcement learning?",
+            "How many tokens does a video need?",
+            "What happens with many-shot in-context learning?",
+        ][:k]
+
+    def close(self) -> None:
+        pass
+
+    def stream(
+        self, question: str, *, history: Sequence[object] = (), where: Filter | None = None
+    ) -> Iterator[AnswerEvent]:
+        self.asked.append((question, list(history)))
+        if not question.strip():
+            raise QuestionError("the question is empty; type what you want to know")
+        if "never" in question:
+            self.go_on.wait(60)
+        passages = self._ranking(question, where)
+        yield Notice("The library was empty: the bundled seeds were ingested.")
+        yield Retrieved(question, passages)
+        if "unreachable" in question:
+            raise LLMError("http://127.0.0.1:9/v1 does not answer; check OPENAI_BASE_URL <b>now</b>")
+        if "crash" in question:
+            raise ZeroDivisionError("a secret in a traceback")
+        answer = self._answer(question, passages)
+        for token in re.findall(r"\S+\s*", answer.text):
+            time.sleep(0.2 if "slowly" in question else 0.005)
+            yield Token(token)
+        yield Done(answer)
+
+    def _ranking(self, question: str, where: Filter | None) -> tuple[Passage, ...]:
+        def best(paper: Paper) -> tuple[int, int, int]:
+            spans = sentences(paper.abstract)
+            score, start, end = max(
+                (len(words(question) & words(paper.abstract[start:end])), -start, end) for start, end in spans
+            )
+            return score, -start, end
+
+        found = [(best(paper), paper) for paper in self.papers(where=where)]
+        found.sort(key=lambda entry: -entry[0][0])
+        return tuple(Passage(paper, float(score), start, end) for (score, start, end), paper in found[:10])
+
+    def _answer(self, question: str, passages: tuple[Passage, ...]) -> Answer:
+        if passages[0].score < 2:
+            text = "The library holds nothing that answers this question."
+            return Answer(
+                question,
+                question,
+                text,
+                Outcome.NOT_IN_CORPUS,
+                passages=passages,
+                unknown_terms=("zebra fish",),
+            )
+        cited = passages[:2]
+        citations = tuple(
+            Citation(number, passage.paper, passage.text, passage.start, passage.end)
+            for number, passage in enumerate(cited, start=1)
+        )
+        text = " ".join(f"{citation.quote} [{citation.number}]" for citation in citations)
+        return Answer(question, question, text, Outcome.ANSWERED, citations, passages)
+
+
+def _seed_papers() -> list[Paper]:
+    untitled = SEEDS / "000_6502c803306ef48d.txt"
+    titled = SEEDS / "004_4ce438284920dd57.txt"
+    papers = [
+        paper("", line.removeprefix("Abstract:").strip(), untitled.name, number, also_in=((titled.name, 7),))
+        for number, line in enumerate(untitled.read_text(encoding="utf-8").splitlines(), start=1)
+        if line.startswith("Abstract:")
+    ]
+    title = ""
+    for number, line in enumerate(titled.read_text(encoding="utf-8").splitlines(), start=1):
+        if len(line.split()) > 60:
+            papers.append(paper(title, line.strip(), titled.name, number))
+        elif line.strip():
+            title = line.strip()
+    return papers
+
+
+@contextmanager
+def served(assistant: object) -> Iterator[str]:
+    """The address of the page, served as `footnote ui` serves it."""
+    from ui.app import build_app
+    from ui.server import address, bind, server
+
+    ready = threading.Event()
+    with bind("127.0.0.1", 0) as taken:
+        running = server(build_app(assistant), taken, on_ready=lambda _: ready.set())  # type: ignore[arg-type]
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
+        thread.start()
+        assert ready.wait(30)
+        yield address(taken)
+        running.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def seed_papers() -> list[Paper]:
+    return _seed_papers()
+
+
+@pytest.fixture
+def assistant(seed_papers: list[Paper]) -> SeedAssistant:
+    return SeedAssistant(seed_papers)
+
+
+@pytest.fixture
+def page_address(assistant: SeedAssistant) -> Iterator[str]:
+    with served(assistant) as address:
+        yield address

@@ -1,0 +1,251 @@
+"""What the page shows of an answer, and that nothing others wrote becomes more than text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from conftest import HOSTILE, paper
+from markdown_it import MarkdownIt
+
+from rag import Answer, Citation, Done, LLMError, Notice, Outcome, Paper, Passage, Retrieved, Token, Turn
+from ui import render
+from ui.conversation import Conversation, Exchange
+from ui.markup import element, highlighted, inert
+
+OURS = {
+    "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "section", "span",
+    "strong", "summary", "ul",
+}  # fmt: skip
+ABSTRACT = "Worlds are hard. We model 41 % of them. The rest we leave."
+FIRST = (0, 16)
+SECOND = (17, 39)
+
+
+class Page(HTMLParser):
+    """The elements, attributes and text of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.marked: list[str] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open, "every element is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag != "br":
+            self._open.append(tag)
+        if tag == "mark":
+            self.marked.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if "mark" in self._open:
+            self.marked[-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def answer_about(*papers: Paper, text: str = "", outcome: Outcome = Outcome.ANSWERED) -> Answer:
+    citations = tuple(Citation(n, p, p.abstract[:16], *FIRST) for n, p in enumerate(papers, start=1))
+    passages = tuple(Passage(p, 1.0, 0, len(p.abstract)) for p in papers)
+    text = text or " ".join(f"Sentence. [{citation.number}]" for citation in citations)
+    return Answer("What?", "What?", text, outcome, citations, passages)
+
+
+def done(answer: Answer) -> Exchange:
+    exchange = Exchange(answer.question)
+    exchange.take(Done(answer))
+    return exchange
+
+
+@pytest.fixture
+def world() -> Paper:
+    return paper("World models", ABSTRACT, "a.txt", 12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE, "<b>", "a & b &amp; c", "[x](javascript:alert(1))", "![x](http://evil.test)", "$x$ \\(y\\)",
+        "~~~", "| a | b |", "1. one", "# heading", "    code", "\ud800", "naïve Größe 東京",
+    ],
+)  # fmt: skip
+def test_inert_text_reads_the_same_and_is_nothing_but_text(text: str) -> None:
+    seen = re.sub("[\u202a-\u202e]", "", text).encode("utf-8", "replace").decode()
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    for html in (element("p", inert(text)), markdown.render(inert(text).lstrip())):
+        page = Page(html)
+        assert [name for name, _ in page.elements] == ["p"]
+        assert page.text.replace("\ufffd", "?").split() == seen.split()
+
+
+def test_highlights_are_by_offsets_and_overlapping_quotes_become_one() -> None:
+    page = Page(highlighted(ABSTRACT, [SECOND, (20, 30), FIRST]))
+    assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
+    assert page.text == ABSTRACT
+    assert Page(highlighted(ABSTRACT, [(50, 900), (7, 7)])).marked == [ABSTRACT[50:]]
+
+
+def test_hostile_strings_stay_text_in_every_place() -> None:
+    hostile = paper(HOSTILE, f"{HOSTILE} {ABSTRACT}", f"{HOSTILE}.txt", 3, also_in=((HOSTILE, 4),))
+    hostile = replace(hostile, authors=(HOSTILE,), venue=HOSTILE, url="javascript:alert(1)")
+    other = paper("", f"{HOSTILE} other", HOSTILE, 5)
+    answer = answer_about(hostile, text=f"{HOSTILE} [1]\n\n- {HOSTILE}\n- {HOSTILE} [7]\n\n{HOSTILE}")
+    answer = replace(
+        answer, question=HOSTILE, standalone_question=f"{HOSTILE}?", missing=(HOSTILE,),
+        unknown_terms=(HOSTILE,), removed_markers=(HOSTILE,), notices=(HOSTILE,), model=HOSTILE,
+        passages=(*answer.passages, Passage(other, 0.1, 0, 9)),
+    )  # fmt: skip
+    failed, waiting = Exchange(HOSTILE, error=HOSTILE), Exchange(HOSTILE)
+    for event in (Notice(HOSTILE), Retrieved(HOSTILE, answer.passages), Token(HOSTILE)):
+        waiting.take(event)
+    chat = [render.question(HOSTILE), *(render.message(e, 0) for e in (done(answer), failed, waiting))]
+    panel = [render.header(HOSTILE), *(render.evidence(e, 0) for e in (done(answer), failed, waiting))]
+    markdown = MarkdownIt("commonmark", {"html": True})
+    assert all("\n\n" not in html for html in chat), "a blank line would end the block"
+    for html in (*chat, *panel, *(markdown.render(html) for html in chat)):
+        page = Page(html)
+        assert {name for name, _ in page.elements} <= OURS | {"h1"}
+        for _, attributes in page.elements:
+            assert set(attributes) <= {"class", "href", "id", "tabindex", "title"}
+            assert (attributes.get("href") or "#fn-0").startswith("#fn-")
+
+
+def test_markers_are_links_to_cards_and_names_the_paper(world: Paper) -> None:
+    other = paper("Other", f"{ABSTRACT} More.", "b.txt", 1)
+    text = "One. [1] Two. [2][1] Three of [9] and array[0]."
+    exchange = done(answer_about(world, other, text=text))
+    message, panel = Page(render.message(exchange, 4)), Page(render.evidence(exchange, 4))
+    links = [link for link in message.all("a") if link["class"] == "fn-ref"]
+    assert [(link["href"], link["title"]) for link in links] == [
+        ("#fn-4-1", "World models"), ("#fn-4-2", "Other"), ("#fn-4-1", "World models"),
+    ]  # fmt: skip
+    assert text in message.text
+    ids = [attributes["id"] for _, attributes in message.elements + panel.elements if "id" in attributes]
+    assert len(ids) == len(set(ids)), "no id twice on the page"
+    assert {link["href"] for link in message.all("a")} <= {f"#{name}" for name in ids}
+    assert {link["href"] for link in panel.all("a")} <= {f"#{name}" for name in ids}
+
+
+def test_a_card_shows_the_paper_where_it_was_found_and_every_quote(world: Paper) -> None:
+    world = replace(world, also_in=(("b.txt", 7), ("c.txt", 9)))
+    answer = answer_about(world)
+    second = Citation(1, world, world.abstract[slice(*SECOND)], *SECOND)
+    page = Page(render.evidence(done(replace(answer, citations=(*answer.citations, second))), 0))
+    assert [card["id"] for card in page.all("article")] == ["fn-0-1"]
+    assert "a.txt, line 12; also in b.txt, line 7, c.txt, line 9" in page.text
+    assert ABSTRACT in page.text
+    assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
+    assert render.MADE_LABEL not in page.text
+
+
+def test_a_made_label_says_so() -> None:
+    untitled = paper("", ABSTRACT, "a.txt", 12)
+    assert render.MADE_LABEL in Page(render.evidence(done(answer_about(untitled)), 0)).text
+
+
+def test_what_was_found_but_not_cited_is_folded(world: Paper) -> None:
+    rest = Passage(paper("Rest", f"{ABSTRACT} Rest.", "b.txt", 2), 0.5, *SECOND)
+    answer = answer_about(world)
+    page = Page(render.evidence(done(replace(answer, passages=(*answer.passages, rest))), 0))
+    assert "Also found (1)" in page.text
+    assert [card["class"] for card in page.all("details")] == ["fn-also", "fn-found"]
+    assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "badge"), [(Outcome.ANSWERED, "Answered"), (Outcome.PARTIAL, "Partly answered")]
+)
+def test_an_answer_carries_its_outcome_its_model_and_its_reservations(
+    world: Paper, outcome: Outcome, badge: str
+) -> None:
+    answer = answer_about(world, outcome=outcome)
+    assert render.WITHOUT_MODEL in Page(render.message(done(answer), 0)).text
+    answer = replace(
+        answer, model="llama-4", missing=("its cost", "its size"), unknown_terms=("zebra",),
+        removed_markers=("[12]",), cut=True, notices=("The seeds were ingested.",),
+    )  # fmt: skip
+    text = Page(render.message(done(answer), 0)).text
+    for shown in (
+        badge, "1 paper cited", "llama-4", "Not stated in the library: its cost; its size", "[12]",
+        "Found nowhere in the library: zebra", "broke off", "The seeds were ingested.",
+    ):  # fmt: skip
+        assert shown in text
+
+
+def test_near_misses_are_called_so_and_nothing_is_cited(world: Paper) -> None:
+    answer = replace(answer_about(world, outcome=Outcome.NOT_IN_CORPUS), citations=(), text="Nothing here.")
+    message, panel = Page(render.message(done(answer), 0)), Page(render.evidence(done(answer), 0))
+    assert "Nothing here." in message.text
+    assert "Not in this library" in message.text
+    assert render.WITHOUT_MODEL not in message.text
+    assert "Near misses: none of them answers the question." in panel.text
+    assert "World models" in panel.text
+    assert not panel.all("article")
+
+
+def test_a_follow_up_shows_what_was_searched_for(world: Paper) -> None:
+    answer = replace(
+        answer_about(world), question="And its cost?", standalone_question="Cost of world models?"
+    )
+    assert "Searched for: Cost of world models?" in Page(render.evidence(done(answer), 0)).text
+
+
+def test_the_reply_tells_how_far_it_is(world: Paper) -> None:
+    exchange = Exchange("What?")
+    assert "Searching" in Page(render.message(exchange, 0)).text
+    exchange.take(Notice("Ingesting the seeds."))
+    exchange.take(Retrieved("What?", answer_about(world).passages))
+    assert "Found 1 paper; writing" in Page(render.message(exchange, 0)).text
+    assert "Ingesting the seeds." in Page(render.message(exchange, 0)).text
+    assert "Found so far" in Page(render.evidence(exchange, 0)).text
+    exchange.take(Token("Worlds [1]"))
+    streaming = Page(render.message(exchange, 0))
+    assert "Worlds [1]" in streaming.text
+    assert not streaming.all("a")
+    exchange.stopped = True
+    assert "Stopped before" in Page(render.message(exchange, 0)).text
+    exchange.error = str(LLMError("no such model; set RAG_LLM_MODEL"))
+    assert "no such model; set RAG_LLM_MODEL" in Page(render.message(exchange, 0)).text
+
+
+def test_bullets_become_a_list_and_lines_stay_lines(world: Paper) -> None:
+    page = Page(render.message(done(answer_about(world, text="Two:\n\n- one [1]\n- two\n\nA\nB")), 0))
+    assert len(page.all("li")) == 2
+    assert len(page.all("br")) == 1
+
+
+def test_an_overlong_question_is_shown_shortened() -> None:
+    assert len(Page(render.question("x" * 100_000)).text) == render.LONGEST_QUESTION + 1
+
+
+def test_history_is_plain_text_of_the_answered_questions(world: Paper) -> None:
+    conversation = Conversation()
+    conversation.begin("One?").take(Done(answer_about(world, text="<One> [1]")))
+    conversation.begin("Two?").error = "failed"
+    stopped = conversation.begin("Three?")
+    stopped.take(Token("Thr"))
+    stopped.stopped = True
+    conversation.begin("Four?")
+    assert conversation.running
+    assert conversation.history() == [
+        Turn("user", "One?"),
+        Turn("assistant", "<One> [1]"),
+        Turn("user", "Three?"),
+        Turn("assistant", "Thr"),
+    ]
+    running = conversation.exchanges[-1]
+    conversation.clear()
+    assert not conversation.holds(running)
+    assert conversation.stop.is_set()

@@ -1,0 +1,83 @@
+"""What one browser tab has asked and been told: plain data, kept by the server for each session."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from rag import Answer, AnswerEvent, Done, Notice, Passage, Retrieved, Token, Turn
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A question and what has come back so far.
+
+    Attributes:
+        text: The answer's text as it streams in; `answer.text` once there is an answer.
+        error: What went wrong, fit for the reader; "" when nothing did.
+        stopped: True when the reader stopped the answer before it was complete.
+    """
+
+    question: str
+    text: str = ""
+    notices: tuple[str, ...] = ()
+    passages: tuple[Passage, ...] | None = None
+    answer: Answer | None = None
+    error: str = ""
+    stopped: bool = False
+
+    @property
+    def running(self) -> bool:
+        """Whether more is to come."""
+        return self.answer is None and not self.error and not self.stopped
+
+    def take(self, event: AnswerEvent) -> None:
+        """Adds what an event brings."""
+        match event:
+            case Notice(text):
+                self.notices = (*self.notices, text)
+            case Retrieved(passages=passages):
+                self.passages = passages
+            case Token(text):
+                self.text += text
+            case Done(answer):
+                self.answer = answer
+                self.text = answer.text
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The exchanges of a session, oldest first; `stop` is set to end the running one."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def running(self) -> bool:
+        """Whether an answer is being written."""
+        return bool(self.exchanges) and self.exchanges[-1].running
+
+    def begin(self, question: str) -> Exchange:
+        """Opens the next exchange, with a stop signal of its own."""
+        exchange = Exchange(question)
+        self.exchanges.append(exchange)
+        self.stop = asyncio.Event()
+        return exchange
+
+    def clear(self) -> None:
+        """Forgets everything and ends the running exchange."""
+        self.stop.set()
+        self.exchanges.clear()
+
+    def holds(self, exchange: Exchange) -> bool:
+        """Whether this very exchange is still part of the conversation."""
+        return any(held is exchange for held in self.exchanges)
+
+    def history(self) -> list[Turn]:
+        """What was said, as plain text; questions that came to nothing are left out."""
+        said = [exchange for exchange in self.exchanges if exchange.text and not exchange.error]
+        return [
+            turn
+            for exchange in said
+            for turn in (Turn("user", exchange.question), Turn("assistant", exchange.text))
+        ]

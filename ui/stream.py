@@ -1,0 +1,57 @@
+"""Reads the engine's blocking stream without holding up the page's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from rag import AnswerEvent
+
+
+async def events(
+    open_stream: Callable[[], Iterator[AnswerEvent]], stop: asyncio.Event
+) -> AsyncIterator[AnswerEvent]:
+    """The stream's events until its end, or until `stop`, which does not wait for the event under way.
+
+    Raises:
+        Exception: Whatever the stream raises.
+    """
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Queue[AnswerEvent | Exception | None] = asyncio.Queue()
+
+    def hand_on(item: AnswerEvent | Exception | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+            loop.call_soon_threadsafe(arrived.put_nowait, item)
+
+    def read() -> None:
+        try:
+            for event in open_stream():
+                if stop.is_set():
+                    return
+                hand_on(event)
+        except Exception as error:  # noqa: BLE001 - raised again below, in the task that waits for it
+            hand_on(error)
+        else:
+            hand_on(None)
+
+    # A daemon: a language model that does not answer must not keep the process alive after Ctrl-C.
+    threading.Thread(target=read, name="footnote-ask", daemon=True).start()
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        while True:
+            coming = asyncio.ensure_future(arrived.get())
+            await asyncio.wait({coming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                coming.cancel()
+                return
+            item = coming.result()
+            if isinstance(item, Exception):
+                raise item
+            if item is None:
+                return
+            yield item
+    finally:
+        stopping.cancel()
+        stop.set()  # also when the tab was closed: the thread ends with its next event
