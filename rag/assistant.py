@@ -84,6 +84,12 @@ class Assistant:
             raise LibraryMissing(f"There is no paper {paper_id!r} in the library; `footnote papers list` shows them.")
         return similar(library, paper_id, k=k)
 
+    def example_questions(self, k: int = 4) -> list[str]:
+        """Up to k questions that this library answers, made from its titles."""
+        from rag.examples import example_questions
+
+        return example_questions(self.papers(), k)
+
     def ingest(
         self,
         paths: Sequence[str | Path] = (),

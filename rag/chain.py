@@ -86,7 +86,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             LLMError: The language model failed before its first word; later its text is kept and marked as cut.
         """
         question = checked_question(input["question"])
-        history = _turns(input.get("history") or ())
+        history = checked_turns(input.get("history") or ())
         return self._answer(question, history, input.get("where"))
 
     async def astream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> AsyncIterator[AnswerEvent]:  # noqa: A002
@@ -133,7 +133,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             yield Notice(_EMPTY)
             library = self.filled()
         clock.lap("open")
-        query, usage = self._standalone(library, question, history)
+        query, usage = self.standalone(library, question, history)
         clock.lap("condense")
         ranking = retrieve(library, self.model, query, k=PASSAGES, where=where)
         clock.lap("retrieve")
@@ -160,7 +160,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
                  answer.outcome.value, len(answer.citations), answer.timings_ms["total"])  # fmt: skip
         yield Done(answer)
 
-    def _standalone(self, library: Library, question: str, history: Sequence[Turn]) -> tuple[Query, Usage]:
+    def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> tuple[Query, Usage]:
         """What to search for: written by the language model, or the question with what it refers to."""
         if history and self.settings.llm_configured:
             text, usage = self.llm.complete(self.prompts.condense(question, history))
@@ -239,7 +239,7 @@ def checked_question(question: object) -> str:
     return question.strip()
 
 
-def _turns(history: History) -> tuple[Turn, ...]:
+def checked_turns(history: History) -> tuple[Turn, ...]:
     """Turns, or OpenAI-style mappings with a role and a content, as turns; system messages are left out."""
     turns = []
     for number, turn in enumerate(history, start=1):

@@ -14,8 +14,14 @@ _ABBREVIATIONS = frozenset(
     " inc ltd dept univ ed eds jr sr u.s u.k a.k.a aka i.i.d s.t".split()
 )
 # An end: marks, then closing quotes and brackets, then a space before something that can open a sentence.
-_END = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$)""")
-_WORD_BEFORE = re.compile(r"(?:^|[\s(\[\"'“])([^\s(\[\"'“]+)$")
+# A mark between two spaces ends one whatever follows: in old collections, all in lower case, it is the only sign.
+# Chinese and Japanese marks need no space.
+_END = re.compile(
+    r"""(?:[.!?…]+["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$) | (?<=\s)[.!?](?=\s) | [。！？]+["'”’」』）]*)""",
+    re.VERBOSE,
+)
+_WORD_BEFORE = re.compile(r"(?:^|[\s(\[\"'“])([^\s(\[\"'“]+)\s?$")
+_WORD_REACH = 64  # characters looked back over for that word: an abstract of a megabyte must not take minutes
 
 
 def sentence_spans(text: str) -> list[Span]:
@@ -52,7 +58,7 @@ def chunks(paper_id: str, text: str, spans: list[Span]) -> list[Chunk]:
 
 def _ends(text: str) -> Iterator[int]:
     for found in _END.finditer(text):
-        before = _WORD_BEFORE.search(text[: found.start()])
+        before = _WORD_BEFORE.search(text, max(0, found.start() - _WORD_REACH), found.start())
         word = before[1] if before else ""
         if found[0] == "." and (
             _is_abbreviation(word)

@@ -293,16 +293,17 @@ class ChatModel:
 
     def _explain(self, error: Exception, *, answering: bool) -> _Fault:
         """What an exception of the client or of its parsing means for the one who asked."""
+        import httpx2
         import openai
 
         if isinstance(error, openai.APIConnectionError):
-            if answering:
-                return _Fault(self._broken_off("in the middle of the answer"), passing=True)
-            reason = self._redacted(str(_root(error)))
-            return _Fault(
-                f"No connection to {self.host} ({reason}): is it running, and is OPENAI_BASE_URL right?",
-                passing=True,
-            )
+            causes = list(_causes(error))
+            if not any(isinstance(cause, (httpx2.ConnectError, httpx2.ProxyError)) for cause in causes):
+                when = "in the middle of the answer" if answering else "before it said anything"
+                return _Fault(self._broken_off(when), passing=True)
+            reason = self._redacted(str(causes[-1]))
+            advice = "is it running, and is OPENAI_BASE_URL right?"
+            return _Fault(f"No connection to {self.host} ({reason}): {advice}", passing=True)
         if isinstance(error, openai.APIError):
             words = self._redacted(_own_words(error))
             if _OVERLONG.search(error.message) or _status(error) == 413:
@@ -311,6 +312,8 @@ class ChatModel:
                     f" lower RAG_LLM_PASSAGES or choose a model that reads more. It said: {words}"
                 )
             return self._explain_status(_status(error), words, error)
+        if isinstance(error, OSError):
+            return _Fault(f"{self.host} could not be asked ({self._redacted(str(error))}).", passing=True)
         return _Fault(
             f"{self.host} answered, but not as a chat server does ({self._redacted(str(error))}):"
             " check OPENAI_BASE_URL, which mostly ends in /v1."
@@ -391,12 +394,12 @@ class _Thoughts:
 def _from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
     """Iterates in a thread with an event loop of its own, where any wait can be cut short."""
     arrived: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-    running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None] | None]] = Future()
+    running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
     async def pump() -> None:
         from langsmith import tracing_context
 
-        running.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        running.set_result((asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())))
         try:
             with tracing_context(enabled=False):  # LANGSMITH_TRACING would send the prompt away
                 async with aclosing(source):
@@ -405,11 +408,14 @@ def _from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
         except BaseException as error:
             arrived.put((None, error))
             raise
+        # Said here, not after the loop has ended, which waits for a look-up of the host's name that hangs.
         arrived.put((None, StopIteration()))
 
     def work() -> None:
-        with suppress(BaseException):  # it was handed over
+        try:
             asyncio.run(pump())
+        except BaseException as error:  # noqa: BLE001  raised again where the pieces are read
+            arrived.put((None, error))
 
     thread = Thread(target=work, name="footnote-llm", daemon=True)
     thread.start()
@@ -422,11 +428,11 @@ def _from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
                 raise error
             yield cast("T", item)
     finally:
-        loop, task = running.result()
-        if task is not None:
+        if not running.cancel():
+            loop, task = running.result()
             with suppress(RuntimeError):  # the loop is closed: there is nothing left to cancel
                 loop.call_soon_threadsafe(task.cancel)
-        thread.join(timeout=2.0)  # longer only where a look-up of the host's name hangs
+        thread.join(timeout=2.0)
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:
@@ -436,11 +442,11 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
     return (openai.OpenAIError, OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 
 
-def _root(error: BaseException) -> BaseException:
-    """The first cause, which is the one that says something: `Connection refused`, not `Connection error`."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what caused it; the last one says most: `Connection refused`, not `Connection error`."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _own_words(error: openai.APIError) -> str:

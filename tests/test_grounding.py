@@ -30,8 +30,8 @@ def read(text: str, passages: int = 6, sizes: object = None) -> tuple[str, Marke
 @pytest.mark.parametrize(
     "written",
     [
-        "[2]", "[ 2 ]", "[^2]", "【2】", "【2†source】", "[2†L4-L9]", "［2］", "[[2]]", "([2])", "[passage 2]",
-        "[Source 2]", "(passage 2)", "[2](http://evil.example/a)", "[2](http://evil.example/a(b)c)",
+        "[2]", "[ 2 ]", "[^2]", "【2】", "【2†source】", "[2†L0-L9]", "［2］", "[[2]]", "([2])",
+        "[passage 2]", "[Source 2]", "(passage 2)", "[2](http://evil.example/a)", "[2](http://evil.example/a(b)c)",
         '[2](<http://evil a> "title")',
         "[[2]](http://evil.example)", "[2](a)", "[2]()",
     ],

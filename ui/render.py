@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rag import Answer, Citation, Outcome, Paper, Passage
 from ui.conversation import Exchange
 from ui.markup import element, highlighted, inert
+from ui.prose import prose
 
 WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
 LONGEST_QUESTION = 2000  # characters shown; the engine says what it thinks of more
@@ -22,14 +22,13 @@ _BADGES = {
     Outcome.PARTIAL: "Partly answered",
     Outcome.NOT_IN_CORPUS: "Not in this library",
 }
-_MARKER = re.compile(r"\[(\d{1,4})\]")
 
 
 def message(exchange: Exchange, turn: int) -> str:
     """What the chat shows as the reply to an exchange; `turn` makes its ids unique on the page."""
     if exchange.answer:
         return _block(_answer(exchange.answer, turn), "fn-answer")
-    parts = [_prose(exchange.text, {}, turn)] if exchange.text else []
+    parts = [prose(exchange.text, {}, turn)] if exchange.text else []
     if exchange.error:
         parts.append(element("p", inert(exchange.error), "fn-error"))
     elif exchange.stopped:
@@ -52,7 +51,8 @@ def evidence(exchange: Exchange, turn: int) -> str:
     answer = exchange.answer
     heading = element("h2", "Evidence") + element("p", inert(exchange.question), "fn-for")
     if answer is None:
-        found = _found(exchange.passages or (), "Found so far", "", turn)
+        title = "Found so far" if exchange.running else "Found, but the question was not answered"
+        found = _found(exchange.passages or (), title, "", turn)
         return element("section", heading + (found or _empty_note(exchange)), "fn-turn", id=f"fn-{turn}")
     if answer.standalone_question.strip() not in ("", answer.question.strip()):
         heading += element("p", "Searched for: " + inert(answer.standalone_question), "fn-searched")
@@ -95,7 +95,7 @@ def _answer(answer: Answer, turn: int) -> str:
         _listed("Removed markers that name no passage", answer.removed_markers),
         *(element("p", inert(notice), "fn-note") for notice in answer.notices),
     ]
-    return _prose(answer.text, papers, turn) + "".join(notes) + _foot(answer, len(papers), turn)
+    return prose(answer.text, papers, turn) + "".join(notes) + _foot(answer, len(papers), turn)
 
 
 def _foot(answer: Answer, cited: int, turn: int) -> str:
@@ -104,38 +104,6 @@ def _foot(answer: Answer, cited: int, turn: int) -> str:
     link = element("a", count, "fn-open", href=f"#fn-{turn}", title="Show the evidence of this answer")
     how = inert(answer.model) if answer.model else WITHOUT_MODEL if cited else ""
     return element("p", f"{badge} {link} " + (element("span", how, "fn-how") if how else ""), "fn-foot")
-
-
-def _prose(text: str, papers: Mapping[int, Paper], turn: int) -> str:
-    """Paragraphs and bulleted lists; a marker becomes a link where its paper is known."""
-    linked: set[int] = set()
-
-    def marked(run: str) -> str:
-        pieces, position = [], 0
-        for match in _MARKER.finditer(run):
-            pieces += [inert(run[position : match.start()]), _reference(int(match[1]), papers, turn, linked)]
-            position = match.end()
-        return "".join(pieces) + inert(run[position:])
-
-    blocks = []
-    for block in re.split(r"\n\s*\n", text.strip()):
-        lines = [line.strip() for line in block.splitlines()]
-        if all(re.match(r"[-*•] ", line) for line in lines):
-            blocks.append(element("ul", "".join(element("li", marked(line[2:])) for line in lines)))
-        else:
-            blocks.append(element("p", "<br>".join(marked(line) for line in lines)))
-    return "".join(blocks)
-
-
-def _reference(number: int, papers: Mapping[int, Paper], turn: int, linked: set[int]) -> str:
-    label = f"[{number}]"
-    if number not in papers:
-        return element("span", inert(label), "fn-ref") if not papers else inert(label)
-    own_id = "" if number in linked else f"fn-{turn}-{number}-from"
-    linked.add(number)
-    return element(
-        "a", inert(label), "fn-ref", href=f"#fn-{turn}-{number}", id=own_id, title=papers[number].label
-    )
 
 
 def _card(citations: Sequence[Citation], turn: int) -> str:

@@ -14,9 +14,16 @@ from rag import ServeError
 
 if TYPE_CHECKING:
     import gradio as gr
+    from fastapi import FastAPI
+    from starlette.types import Message, Receive, Scope, Send
 
 # Streams of open tabs never end by themselves; Ctrl-C waits this long for them.
 _GRACE_S = 1
+# Gradio's page has scripts and styles of its own inline, and its HTML component compiles templates.
+_POLICY = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data: blob:; object-src 'none'; form-action 'self'; frame-ancestors 'self'"
+)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -64,7 +71,7 @@ def server(page: gr.Blocks, taken: socket.socket, *, on_ready: Callable[[str], N
         footer_links=[], run_history=False, allowed_paths=[], show_error=False, max_file_size=1,
         ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, **look(),
     )  # fmt: skip
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S)
+    config = uvicorn.Config(_Sealed(app), log_level="warning", timeout_graceful_shutdown=_GRACE_S)
     return _Announcing(config, lambda: on_ready(address(taken)))
 
 
@@ -73,6 +80,21 @@ def address(taken: socket.socket) -> str:
     host, port = taken.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Sealed:
+    """Has the browser itself refuse whatever would reach out to another host."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY)]
+            await send(message)
+
+        await self._app(scope, receive, sealed)
 
 
 class _Announcing(uvicorn.Server):

@@ -239,3 +239,10 @@ def test_the_page_tells_no_more_than_it_must(new_page: Callable[..., Page], page
     for file in ("pyproject.toml", "/etc/hostname", ".env"):
         assert page.request.get(f"{page_address}/gradio_api/file={file}").status in (403, 404), file
     assert "Use via API" not in page.content()
+
+
+def test_the_browser_refuses_other_hosts(new_page: Callable[..., Page], page_address: str) -> None:
+    page = new_page(page_address)
+    policy = page.request.get(page_address).headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy

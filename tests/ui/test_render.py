@@ -131,7 +131,7 @@ def test_markers_are_links_to_cards_and_names_the_paper(world: Paper) -> None:
     assert [(link["href"], link["title"]) for link in links] == [
         ("#fn-4-1", "World models"), ("#fn-4-2", "Other"), ("#fn-4-1", "World models"),
     ]  # fmt: skip
-    assert text in message.text
+    assert text in message.text.replace("\xa0", " ")
     ids = [attributes["id"] for _, attributes in message.elements + panel.elements if "id" in attributes]
     assert len(ids) == len(set(ids)), "no id twice on the page"
     assert {link["href"] for link in message.all("a")} <= {f"#{name}" for name in ids}
@@ -212,18 +212,23 @@ def test_the_reply_tells_how_far_it_is(world: Paper) -> None:
     assert "Found so far" in Page(render.evidence(exchange, 0)).text
     exchange.take(Token("Worlds [1]"))
     streaming = Page(render.message(exchange, 0))
-    assert "Worlds [1]" in streaming.text
+    assert "Worlds\xa0[1]" in streaming.text
     assert not streaming.all("a")
     exchange.stopped = True
     assert "Stopped before" in Page(render.message(exchange, 0)).text
+    assert "Found, but the question was not answered" in Page(render.evidence(exchange, 0)).text
     exchange.error = str(LLMError("no such model; set RAG_LLM_MODEL"))
     assert "no such model; set RAG_LLM_MODEL" in Page(render.message(exchange, 0)).text
 
 
-def test_bullets_become_a_list_and_lines_stay_lines(world: Paper) -> None:
-    page = Page(render.message(done(answer_about(world, text="Two:\n\n- one [1]\n- two\n\nA\nB")), 0))
-    assert len(page.all("li")) == 2
+def test_bullets_become_lists_bold_stays_bold_and_lines_stay_lines(world: Paper) -> None:
+    text = "Two:\n- **one** of [1]\n- two **\n\n* three\n\nA\nB"
+    page = Page(render.message(done(answer_about(world, text=text)), 0))
+    assert len(page.all("ul")) == 2
+    assert len(page.all("li")) == 3
     assert len(page.all("br")) == 1
+    assert len(page.all("strong")) == 1
+    assert "one of\xa0[1]two **three" in page.text
 
 
 def test_an_overlong_question_is_shown_shortened() -> None:

@@ -1,0 +1,44 @@
+# Everything from a machine with Python (3.11 or newer) and make: `make ui` runs Footnote, `make test` passes its tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Test collections that are not part of the project; tests that need them skip with a reason without them.
+ifneq ($(wildcard ../shared/data),)
+export FOOTNOTE_TEST_DATA ?= $(abspath ../shared)
+endif
+
+.PHONY: ui test lint bench clean
+
+ui: $(VENV)/.installed  ## set everything up and serve the chat on http://127.0.0.1:7860
+	$(BIN)/footnote ui
+
+test: $(VENV)/.installed-dev  ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev  ## style, types, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes
+	$(BIN)/python tests/bench/retrieval.py --save tests/bench/results/retrieval.json
+	$(BIN)/python tests/bench/evaluate.py --save tests/bench/results/answers.json
+	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Footnote needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build

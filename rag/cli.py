@@ -1,0 +1,180 @@
+"""The command line: footnote ingest | ask | papers | doctor, and `ui` from the package of that name."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.errors import RagError
+from rag.terminal import plain, printable
+
+if TYPE_CHECKING:
+    from rag.types import Answer, Filter, IngestReport, Paper
+
+app = typer.Typer(
+    name="footnote",
+    help="Ask your paper abstracts: every sentence of an answer carries a citation you can check.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+papers_app = typer.Typer(help="Look at the papers in the library.", no_args_is_help=True)
+app.add_typer(papers_app, name="papers")
+for _entry in entry_points(group="footnote.commands"):
+    app.command(_entry.name)(_entry.load())
+
+_NEAR_MISSES = 5
+Source = Annotated[list[str] | None, typer.Option("--source", "-s", help="Only papers from this file; repeatable.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Runs the command line; an error of ours becomes one message on stderr and exit code 2."""
+    try:
+        app()
+    except RagError as error:
+        typer.secho(f"error: {plain(str(error))}", fg=typer.colors.RED, err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `footnote papers list | head`
+        sys.stderr.close()
+        sys.exit(0)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help='The question; "-" reads it from standard input.')],
+    source: Source = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from the library, with citations."""
+    from rag import Answer, Assistant, Done, Notice, Token
+
+    text = sys.stdin.read() if question == "-" else question
+    answer: Answer | None = None
+    for event in Assistant.open().stream(text, where=_filter(source)):
+        if isinstance(event, Notice):
+            typer.secho(plain(event.text), dim=True, err=True)
+        elif isinstance(event, Token) and not as_json:
+            typer.echo(plain(event.text), nl=False)
+            sys.stdout.flush()
+        elif isinstance(event, Done):
+            answer = event.answer
+    assert answer is not None  # noqa: S101 (every stream ends with Done)
+    typer.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=2) if as_json else _footnotes(answer))
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders; without any, those known already.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove the papers of files that are gone or unreadable.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Embed every paper of the library again, e.g. with another model.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the library in step with text files of abstracts."""
+    from rag import Assistant
+    from rag.progress import progress_bar
+
+    with progress_bar("Ingesting") as progress:
+        report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress)
+    typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2) if as_json else _summary(report))
+
+
+@papers_app.command("list")
+def list_papers(source: Source = None, as_json: AsJson = False) -> None:
+    """List the papers: id, place, title."""
+    from rag import Assistant
+
+    found = Assistant.open().papers(where=_filter(source))
+    if as_json:
+        typer.echo(json.dumps([asdict(paper) for paper in found], ensure_ascii=False, indent=2))
+        return
+    for paper in found:
+        typer.echo(plain(f"{paper.id}  {paper.source}:{paper.line}  {_label(paper)}"))
+    if not found:
+        typer.echo("No papers. Run `footnote ingest PATHS`, or `footnote ingest` for the bundled seeds.", err=True)
+
+
+@papers_app.command("show")
+def show_paper(paper_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], as_json: AsJson = False) -> None:
+    """Show a paper: title, every place it was seen, abstract."""
+    from rag import Assistant
+
+    found = [paper for paper in Assistant.open().papers() if paper.id.startswith(paper_id.lower())]
+    if len(found) != 1:
+        raise typer.BadParameter(
+            f"{len(found) or 'no'} papers have an id that begins with {paper_id!r}; `footnote papers list` shows them all."
+        )
+    paper = found[0]
+    if as_json:
+        typer.echo(json.dumps(asdict(paper), ensure_ascii=False, indent=2))
+        return
+    places = "\n".join(f"  {name}:{line}" for name, line in paper.places)
+    typer.echo(plain(f"{_label(paper)}\n\n{paper.abstract}\n\nid {paper.id}, seen in\n{places}"))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is configured, what is missing, and how to mend it."""
+    from rag.doctor import examine
+
+    findings = list(examine())
+    for finding in findings:
+        mark = typer.style("ok  ", fg=typer.colors.GREEN) if finding.ok else typer.style("FAIL", fg=typer.colors.RED)
+        typer.echo(f"{mark}  {finding.what:<16} {plain(finding.detail)}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(2)
+
+
+def _filter(sources: list[str] | None) -> Filter | None:
+    from rag import Filter
+
+    return Filter(sources=tuple(sources)) if sources else None
+
+
+def _footnotes(answer: Answer) -> str:
+    """What stands below the text: the cited papers with their quotes, or the near misses."""
+    lines = ["", ""]
+    cited = {citation.number: citation.paper for citation in answer.citations}
+    for number, paper in cited.items():
+        lines.append(f"[{number}] {_label(paper)} ({_places(paper)})")
+        if answer.model:
+            lines += [f"    “{each.quote}”" for each in answer.citations if each.number == number]
+    if not cited and answer.passages:
+        lines.append("The nearest papers, none of which is cited:")
+        lines += [f"  - {_label(p.paper)} ({_places(p.paper)})" for p in answer.passages[:_NEAR_MISSES]]
+    if answer.unknown_terms:
+        lines.append(f"Nowhere in the library: {', '.join(answer.unknown_terms)}")
+    if answer.missing:
+        lines.append(f"Missing: {'; '.join(answer.missing)}")
+    if answer.removed_markers:
+        lines.append(f"Markers of the model that name no passage, removed: {' '.join(answer.removed_markers)}")
+    if answer.cut:
+        lines.append(f"The answer was cut: {' '.join(answer.notices)}")
+    return plain("\n".join(lines))
+
+
+def _label(paper: Paper) -> str:
+    return f"{paper.label} [untitled]" if paper.label_is_made else paper.label
+
+
+def _places(paper: Paper) -> str:
+    first, *others = (f"{source}:{line}" for source, line in paper.places)
+    return f"{first}, also in {', '.join(others)}" if others else first
+
+
+def _summary(report: IngestReport) -> str:
+    counts = ", ".join(
+        f"{getattr(report, name)} {name}" for name in ("added", "changed", "unchanged", "removed", "merged")
+    )
+    lines = [f"{report.total} papers in the library: {counts}; {report.embedded} texts embedded."]
+    lines += [f"skipped {printable(skip.source)}: {skip.reason}" for skip in report.skipped]
+    return plain("\n".join(lines))
