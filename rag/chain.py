@@ -163,8 +163,9 @@ class AnswerChain(Runnable[ChainInput, Any]):
     def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> tuple[Query, Usage]:
         """What to search for: written by the language model, or the question with what it refers to."""
         if history and self.settings.llm_configured:
-            text, usage = self.llm.complete(self.prompts.condense(question, history))
-            return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
+            with suppress(LLMError):  # the search can do without; the answer will tell what is wrong
+                text, usage = self.llm.complete(self.prompts.condense(question, history))
+                return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
 
         def share_of_papers(word: str) -> float:
             frequencies = [library.lexical.frequency(term) for term in library.lexical.terms_of(word)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 from rag.types import Chunk
@@ -39,8 +40,8 @@ def sentence_spans(text: str) -> list[Span]:
 def chunk_spans(text: str, count_tokens: Callable[[str], int], limit: int) -> list[Span]:
     """Runs of whole sentences of at most `limit` tokens, as long as they fit and without overlap.
 
-    A single sentence that alone is longer than the limit is the one thing that is divided, between words:
-    an embedding model would read only its beginning, and say nothing.
+    A single sentence that alone is longer than the limit is the one thing that is divided, between words (and a
+    word that alone is, between characters): an embedding model would read only its beginning, and say nothing.
     """
     spans: list[Span] = []
     for start, end in _fitting(text, count_tokens, limit):
@@ -59,13 +60,11 @@ def chunks(paper_id: str, text: str, spans: list[Span]) -> list[Chunk]:
 def _ends(text: str) -> Iterator[int]:
     for found in _END.finditer(text):
         before = _WORD_BEFORE.search(text, max(0, found.start() - _WORD_REACH), found.start())
-        word = before[1] if before else ""
-        if found[0] == "." and (
-            _is_abbreviation(word)
-            or _is_list_number(text, word, found.start())
-            or _is_heading(text, word, found.start())
-        ):
-            continue
+        if found[0] == "." and before:
+            word, opener = before[1], text[max(0, before.start(1) - _WORD_REACH) : before.start(1)].rstrip()[-1:]
+            is_last = found.end() == len(text)
+            if _is_abbreviation(word) or _is_list_number(word, opener) or (_is_heading(word, opener) and not is_last):
+                continue
         yield found.end()
 
 
@@ -74,16 +73,14 @@ def _is_abbreviation(word: str) -> bool:
     return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word.isupper() and word != "I")
 
 
-def _is_list_number(text: str, word: str, dot: int) -> bool:
+def _is_list_number(word: str, opener: str) -> bool:
     """The 2 of `...human data. 2. RLHF is ...`, which opens a sentence and does not end one."""
-    opener = text[: dot - len(word)].rstrip()
-    return word.isdigit() and len(word) <= 2 and (not opener or opener[-1] in ".:;!?")
+    return word.isdigit() and len(word) <= 2 and opener in ("", ".", ":", ";", "!", "?")
 
 
-def _is_heading(text: str, word: str, dot: int) -> bool:
+def _is_heading(word: str, opener: str) -> bool:
     """`Background.` in a structured abstract: one word between two sentences belongs to the second."""
-    opener = text[: dot - len(word)].rstrip()
-    return word.isalpha() and word[0].isupper() and (not opener or opener[-1] in ".!?") and dot + 1 < len(text)
+    return word.isalpha() and word[0].isupper() and opener in ("", ".", "!", "?")
 
 
 def _trimmed(text: str, start: int, end: int) -> Span | None:
@@ -95,16 +92,23 @@ def _trimmed(text: str, start: int, end: int) -> Span | None:
 
 
 def _fitting(text: str, count_tokens: Callable[[str], int], limit: int) -> Iterator[Span]:
-    """The sentences, each that is too long for the limit divided between words."""
+    """The sentences, each that is too long for the limit divided."""
     for start, end in sentence_spans(text):
-        if count_tokens(text[start:end]) <= limit:
-            yield start, end
-            continue
-        piece_start = piece_end = start
-        for word in re.finditer(r"\S+", text[start:end]):
-            word_end = start + word.end()
-            if piece_end > piece_start and count_tokens(text[piece_start:word_end]) > limit:
-                yield piece_start, piece_end
-                piece_start = start + word.start()
-            piece_end = word_end
-        yield piece_start, piece_end
+        while count_tokens(text[start:end]) > limit:
+            cut = _cut(text, start, end, count_tokens, limit)
+            yield start, cut
+            start = cut
+            while text[start].isspace():  # noqa: PLW2901 (what is left of the sentence)
+                start += 1
+        yield start, end
+
+
+def _cut(text: str, start: int, end: int, count_tokens: Callable[[str], int], limit: int) -> int:
+    """Where the longest beginning within the limit ends: after a word, or within it where it alone is too long."""
+    word_ends = [start + word.end() for word in re.finditer(r"\S+", text[start:end])]
+    fits = bisect_right(word_ends, limit, key=lambda stop: count_tokens(text[start:stop]))
+    if fits:
+        return word_ends[fits - 1]
+    inside = range(start + 1, word_ends[0])
+    fits = bisect_right(inside, limit, key=lambda stop: count_tokens(text[start:stop]))
+    return inside[max(0, fits - 1)]

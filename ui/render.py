@@ -55,7 +55,8 @@ def evidence(exchange: Exchange, turn: int) -> str:
         found = _found(exchange.passages or (), title, "", turn)
         return element("section", heading + (found or _empty_note(exchange)), "fn-turn", id=f"fn-{turn}")
     if answer.standalone_question.strip() not in ("", answer.question.strip()):
-        heading += element("p", "Searched for: " + inert(answer.standalone_question), "fn-searched")
+        searched = answer.standalone_question
+        heading += element("p", "Searched for: " + inert(searched), "fn-searched", title=searched)
     cited = _by_paper(answer.citations)
     cards = "".join(_card(citations, turn) for citations in cited.values())
     rest = [passage for passage in answer.passages if passage.paper.id not in cited]

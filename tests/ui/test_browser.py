@@ -11,7 +11,7 @@ import pytest
 from conftest import HOSTILE, SeedAssistant, paper, served
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from rag import Paper
+from rag import Assistant, Paper, load_settings
 
 pytestmark = pytest.mark.browser
 
@@ -47,7 +47,9 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     asked, errors, own = set[str](), list[str](), set[str]()
 
-    def open_page(address: str, viewport: dict[str, int] = WIDE, **options: object) -> Page:
+    def open_page(
+        address: str, viewport: dict[str, int] = WIDE, *, example: str = QUESTION, **options: object
+    ) -> Page:
         contexts.append(browser.new_context(viewport=viewport, reduced_motion="reduce", **options))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
         page.set_default_timeout(10_000)
@@ -59,7 +61,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("response", lambda got: errors.append(got.url) if got.status >= 400 else None)
         own.add(address)
         page.goto(address)
-        expect(page.get_by_role("button", name=QUESTION)).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name=example)).to_be_visible(timeout=20_000)
         return page
 
     yield open_page
@@ -246,3 +248,25 @@ def test_the_browser_refuses_other_hosts(new_page: Callable[..., Page], page_add
     policy = page.request.get(page_address).headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "http" not in policy
+
+
+@pytest.mark.slow
+def test_the_engine_itself_behind_the_page(
+    new_page: Callable[..., Page], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assistant = Assistant.open(load_settings(home=tmp_path_factory.mktemp("library"), llm_model=None))
+    try:
+        assistant.prepare()
+        example = assistant.example_questions(1)[0]
+        with served(assistant) as address:
+            page = new_page(address, example=example)
+            page.get_by_role("button", name=example).click()
+            page.get_by_role("link", name="[1]").first.click()
+            card = page.locator("#fn-0-1")
+            expect(card).to_be_focused()
+            answer = page.get_by_role("log").inner_text()
+            assert all(quote in answer for quote in card.locator("mark").all_inner_texts())
+            ask(page, "How do I bake sourdough bread?")
+            expect(page.get_by_text("Not in this library")).to_be_visible()
+    finally:
+        assistant.close()
