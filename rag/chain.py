@@ -25,10 +25,10 @@ from rag.llm import ChatModel
 from rag.progress import progress_bar
 from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet
-from rag.retrieval import Query, Ranking, retrieve
+from rag.retrieval import Query, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, sync
-from rag.types import Answer, AnswerEvent, Done, Filter, IngestReport, Notice, Outcome, Retrieved, Token, Turn, Usage
+from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Passage, Retrieved, Token, Turn, Usage
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ PASSAGES = 20  # how many an Answer carries
 # Least cosine of the best chunk or sentence for an answer to be written; tests/bench/results/answers.json.
 EVIDENCE_GATE = 0.345
 
-_EMPTY = "The library was empty, so the bundled seed abstracts were ingested first."
+_EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
 History = Sequence[Turn | Mapping[str, str]]
@@ -122,15 +122,16 @@ class AnswerChain(Runnable[ChainInput, Any]):
             self.handle.forget()
             filled = self.handle.current()
         if filled is None:
-            raise LibraryMissing(f"The bundled seeds could not be read; run `footnote ingest PATHS` with your files.")
+            raise LibraryMissing("The bundled seeds could not be read; run `footnote ingest PATHS` with your files.")
         return filled
 
     def _answer(self, question: str, history: Sequence[Turn], where: Filter | None) -> Iterator[AnswerEvent]:
         clock = _Clock()
         library, notices = self.handle.current(), ()
         if library is None or not library.size:
-            notices = (_EMPTY,)
-            yield Notice(_EMPTY)
+            if self.settings.auto_ingest:
+                notices = (_EMPTY,)
+                yield Notice(_EMPTY)
             library = self.filled()
         clock.lap("open")
         query, usage = self.standalone(library, question, history)
@@ -148,7 +149,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
             notices=notices,
             usage=usage,
         )
-        if evidence(ranking) < (self.settings.evidence_gate or EVIDENCE_GATE):
+        gate = EVIDENCE_GATE if self.settings.evidence_gate is None else self.settings.evidence_gate
+        if evidence(ranking.passages) < gate:
             answer = yield from refused(draft, library)
         elif self.settings.llm_configured:
             answer = yield from self._generated(draft, query)
@@ -225,9 +227,9 @@ def drain(events: Iterator[AnswerEvent]) -> Answer:
     raise RuntimeError("a stream of events ended without Done")
 
 
-def evidence(ranking: Ranking) -> float:
+def evidence(passages: Sequence[Passage]) -> float:
     """The greatest cosine between what was searched for and any chunk or sentence found; 0 where nothing was."""
-    return max((max(p.signals["chunk"], p.signals["sentence"]) for p in ranking.passages), default=0.0)
+    return max((max(passage.signals["chunk"], passage.signals["sentence"]) for passage in passages), default=0.0)
 
 
 def checked_question(question: object) -> str:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from rag.types import Chunk
 
 Span = tuple[int, int]
 
 _ABBREVIATIONS = frozenset(
-    "e.g i.e cf vs al w.r.t viz resp approx fig figs eq eqs sec secs ref refs no nos vol pp ca dr mr mrs ms prof st"
-    " inc ltd dept univ ed eds jr sr u.s u.k a.k.a aka i.i.d s.t".split()
+    """
+    e.g i.e cf vs al w.r.t viz resp approx fig figs eq eqs sec secs ref refs no nos vol pp ca dr mr mrs ms
+    prof st inc ltd dept univ ed eds jr sr u.s u.k a.k.a aka i.i.d s.t
+    """.split()  # noqa: SIM905 (a list of words reads better as text)
 )
 # An end: marks, then closing quotes and brackets, then a space before something that can open a sentence.
-# A mark between two spaces ends one whatever follows: in old collections, all in lower case, it is the only sign.
+# A mark between two spaces is one whatever follows: old collections, all in lower case, have no other.
 # Chinese and Japanese marks need no space.
 _END = re.compile(
     r"""(?:[.!?…]+["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$) | (?<=\s)[.!?](?=\s) | [。！？]+["'”’」』）]*)""",
     re.VERBOSE,
 )
 _WORD_BEFORE = re.compile(r"(?:^|[\s(\[\"'“])([^\s(\[\"'“]+)\s?$")
-_WORD_REACH = 64  # characters looked back over for that word: an abstract of a megabyte must not take minutes
+_WORD = re.compile(r"\S+")
+# Bounds in characters, without which an abstract of a megabyte takes minutes.
+_WORD_REACH = 64  # looked back over for the word before a full stop
+_LONGEST_TOKEN = 16  # times the limit: looked at where a word is divided
 
 
 def sentence_spans(text: str) -> list[Span]:
@@ -40,8 +46,8 @@ def sentence_spans(text: str) -> list[Span]:
 def chunk_spans(text: str, count_tokens: Callable[[str], int], limit: int) -> list[Span]:
     """Runs of whole sentences of at most `limit` tokens, as long as they fit and without overlap.
 
-    A single sentence that alone is longer than the limit is the one thing that is divided, between words (and a
-    word that alone is, between characters): an embedding model would read only its beginning, and say nothing.
+    A single sentence that alone is longer than the limit is the one thing that is divided, between words, and
+    a word that alone is longer between characters: a model would read only its beginning, and say nothing.
     """
     spans: list[Span] = []
     for start, end in _fitting(text, count_tokens, limit):
@@ -61,16 +67,18 @@ def _ends(text: str) -> Iterator[int]:
     for found in _END.finditer(text):
         before = _WORD_BEFORE.search(text, max(0, found.start() - _WORD_REACH), found.start())
         if found[0] == "." and before:
-            word, opener = before[1], text[max(0, before.start(1) - _WORD_REACH) : before.start(1)].rstrip()[-1:]
-            is_last = found.end() == len(text)
-            if _is_abbreviation(word) or _is_list_number(word, opener) or (_is_heading(word, opener) and not is_last):
+            word, word_start = before[1], before.start(1)
+            opener = text[max(0, word_start - _WORD_REACH) : word_start].rstrip()[-1:]
+            heading = _is_heading(word, opener) and found.end() < len(text)
+            if heading or _is_abbreviation(word) or _is_list_number(word, opener):
                 continue
         yield found.end()
 
 
 def _is_abbreviation(word: str) -> bool:
     """`et al.`, `e.g.`, and initials such as the A of `A. Turing`."""
-    return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word.isupper() and word != "I")
+    is_initial = len(word) == 1 and word.isalpha() and word.isupper() and word != "I"
+    return is_initial or word.lower() in _ABBREVIATIONS
 
 
 def _is_list_number(word: str, opener: str) -> bool:
@@ -93,22 +101,20 @@ def _trimmed(text: str, start: int, end: int) -> Span | None:
 
 def _fitting(text: str, count_tokens: Callable[[str], int], limit: int) -> Iterator[Span]:
     """The sentences, each that is too long for the limit divided."""
-    for start, end in sentence_spans(text):
-        while count_tokens(text[start:end]) > limit:
-            cut = _cut(text, start, end, count_tokens, limit)
+    for sentence_start, end in sentence_spans(text):
+        start = sentence_start
+        while (cut := _cut(text, start, end, count_tokens, limit)) < end:
             yield start, cut
-            start = cut
-            while text[start].isspace():  # noqa: PLW2901 (what is left of the sentence)
-                start += 1
+            start = cut + len(text[cut:end]) - len(text[cut:end].lstrip())
         yield start, end
 
 
 def _cut(text: str, start: int, end: int, count_tokens: Callable[[str], int], limit: int) -> int:
-    """Where the longest beginning within the limit ends: after a word, or within it where it alone is too long."""
-    word_ends = [start + word.end() for word in re.finditer(r"\S+", text[start:end])]
-    fits = bisect_right(word_ends, limit, key=lambda stop: count_tokens(text[start:stop]))
-    if fits:
-        return word_ends[fits - 1]
-    inside = range(start + 1, word_ends[0])
-    fits = bisect_right(inside, limit, key=lambda stop: count_tokens(text[start:stop]))
-    return inside[max(0, fits - 1)]
+    """Where the longest beginning within the limit ends: after a word, or within the first one."""
+    words = islice(_WORD.finditer(text, start, end), limit + 1)
+    ends: Sequence[int] = [word.end() for word in words]
+    fitting = bisect_right(ends, limit, key=lambda stop: count_tokens(text[start:stop]))
+    if not fitting:
+        ends = range(start + 1, min(ends[0], start + limit * _LONGEST_TOKEN))
+        fitting = max(1, bisect_right(ends, limit, key=lambda stop: count_tokens(text[start:stop])))
+    return ends[fitting - 1]

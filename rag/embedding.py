@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -25,6 +26,8 @@ Vectors = NDArray[np.float32]
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BATCH = 16  # texts sorted by length: a batch wastes little on padding, and 2 cores gain nothing from more
 _SPECIAL_TOKENS = 2  # [CLS] and [SEP], which the model's limit includes
+_MOST_TOKENS = 8_192  # for models that name no limit, or infinity
+_loading = threading.Lock()
 
 
 class EmbeddingModel(Embeddings):
@@ -39,8 +42,9 @@ class EmbeddingModel(Embeddings):
     def __init__(self, name: str, model: SentenceTransformer) -> None:
         self.name = name
         self._model = model
+        self._lock = threading.Lock()  # counting and embedding set the one tokenizer's truncation differently
         self.dimension = int(model.get_embedding_dimension() or 0)
-        self.max_tokens = int(model.max_seq_length or 512) - _SPECIAL_TOKENS
+        self.max_tokens = int(min(model.max_seq_length or 512, _MOST_TOKENS)) - _SPECIAL_TOKENS
 
     def embed(self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None) -> Vectors:
         """Unit vectors of the texts, in their order: shape `(len(texts), dimension)`, float32.
@@ -52,20 +56,25 @@ class EmbeddingModel(Embeddings):
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         for first in range(0, len(by_length), _BATCH):
             batch = by_length[first : first + _BATCH]
-            vectors[batch] = self._model.encode(
-                [texts[i] for i in batch],
-                batch_size=_BATCH,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
+            with self._lock:
+                vectors[batch] = self._model.encode(
+                    [texts[i] for i in batch],
+                    batch_size=_BATCH,
+                    normalize_embeddings=True,
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
+                )
             if on_batch:
                 on_batch(first + len(batch))
         return vectors
 
     def count_tokens(self, text: str) -> int:
         """Word pieces of a text, without special tokens; what `max_tokens` limits."""
-        return len(self._model.tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
+        tokenizer = self._model.tokenizer
+        with self._lock:
+            if not callable(tokenizer):  # a bare one, as models without attention have
+                return len(tokenizer.encode(text, add_special_tokens=False).ids)
+            return len(tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)["input_ids"])
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's name for `embed`."""
@@ -76,15 +85,21 @@ class EmbeddingModel(Embeddings):
         return [float(x) for x in self.embed([text])[0]]
 
 
-@cache
 def open_model(name: str) -> EmbeddingModel:
     """The model of that name or folder, loaded once per process.
 
     Raises:
         EmbeddingError: The model is not there, cannot be loaded, or is not the bundled one it claims to be.
     """
+    with _loading:
+        return _opened(name)
+
+
+@cache
+def _opened(name: str) -> EmbeddingModel:
     if name != BUNDLED_MODEL:
-        return EmbeddingModel(name, _load(name, local=Path(name).is_dir()))
+        path = os.path.expanduser(name)
+        return EmbeddingModel(name, _load(path, local=os.path.isdir(path)))
     folder = _bundled_folder()
     with _hub_offline():
         return EmbeddingModel(name, _load(str(folder), local=True))
@@ -118,7 +133,8 @@ def _load(path: str, *, local: bool) -> SentenceTransformer:
         from sentence_transformers import SentenceTransformer
 
         options: dict[str, Any] = {"local_files_only": True} if local else {}
-        return SentenceTransformer(path, trust_remote_code=False, **options)
+        with _no_loading_bar():
+            return SentenceTransformer(path, trust_remote_code=False, **options)
     except Exception as error:  # the libraries below raise a dozen unrelated kinds
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EmbeddingError(
@@ -130,20 +146,32 @@ def _load(path: str, *, local: bool) -> SentenceTransformer:
 @contextmanager
 def _hub_offline() -> Iterator[None]:
     """Tells the hub libraries to stay offline, for the length of the block only: another model may need them."""
-    name = "HF_HUB_OFFLINE"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
     from huggingface_hub import constants
 
-    known = constants.HF_HUB_OFFLINE
+    name = "HF_HUB_OFFLINE"
+    before, known = os.environ.get(name), constants.HF_HUB_OFFLINE
+    os.environ[name] = "1"
     constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
-        constants.HF_HUB_OFFLINE = known and before is not None
+        constants.HF_HUB_OFFLINE = known
         if before is None:
             del os.environ[name]
         else:
             os.environ[name] = before
 
 
+@contextmanager
+def _no_loading_bar() -> Iterator[None]:
+    """Hides the bar that transformers shows while it copies weights; a download keeps its own."""
+    from transformers.utils import logging
+
+    def hidden(bar: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        return bar(*args, **{**options, "disable": True})
+
+    before = logging.set_tqdm_hook(hidden)
+    try:
+        yield
+    finally:
+        logging.set_tqdm_hook(before)

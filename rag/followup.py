@@ -14,6 +14,11 @@ _POINTS_BACK = re.compile(
         |previous|above|aforementioned|another|others?|ones?|first|second|third|fourth|fifth|last|both|either|neither)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+# "Is it possible to ..." points at nothing.
+_POINTS_AT_NOTHING = re.compile(
+    r"\b(?:is|was|isn't|be) it (?:possible|true|known|better|worth|hard|easy|safe|useful|necessary|feasible|helpful|ok)\b",
+    re.IGNORECASE,
+)
 _CONTINUES = re.compile(r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|why|how so|more|tell me more|go on)\b", re.IGNORECASE)
 _ORDINALS = {"first": 0, "former": 0, "second": 1, "latter": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 _ORDINAL = re.compile(r"\b(?:the|number)?\s*(first|second|third|fourth|fifth|last|former|latter)(?:\s+(?:one|paper|method|study|work))?\b", re.IGNORECASE)
@@ -39,14 +44,17 @@ def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable
 
 def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:
     """Whether the question points back, continues, or names nothing of its own."""
+    own = content_words(question)
+    if own and not any(share_of_papers(word) for word in own):
+        return False  # words that no paper has: whatever it points at, no paper says it
     said_before = {word.lower() for turn in history for word in content_words(turn.content)}
     named = [
-        word for word in content_words(question)
+        word for word in own
         if word.lower() not in said_before and 0 < share_of_papers(word) <= _SPECIFIC_SHARE
     ]  # fmt: skip
-    if _POINTS_BACK.search(question) or _CONTINUES.search(question):
+    if _POINTS_BACK.search(_POINTS_AT_NOTHING.sub("", question)) or _CONTINUES.search(question):
         return len(named) < 3  # a question that names three things of its own stands, whatever its "it" means
-    return not named and not any(share_of_papers(word) == 0 for word in content_words(question))
+    return not named and all(share_of_papers(word) for word in own)
 
 
 def _item(question: str, said: str) -> str:

@@ -54,17 +54,6 @@ _HEADERS = frozenset(
         "user-agent",
     )
 )
-# What a status means, where there is more to say than that the server failed or refused.
-_MEANINGS = {
-    401: "does not accept the key: check OPENAI_API_KEY",
-    403: "does not let this key use {model}: choose another key or model",
-    404: "does not know the model {model}: check RAG_LLM_MODEL, and that OPENAI_BASE_URL is right",
-    429: "has too many requests: ask again {when}",
-}
-_OVERLONG = re.compile(
-    r"context.{0,20}(length|window|size)|(prompt|input) is too long|too many tokens", re.IGNORECASE
-)
-
 log = logging.getLogger(__name__)
 
 
@@ -291,68 +280,6 @@ class ChatModel:
             what = f"sent nothing for {limit:g} s"
         return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True)
 
-    def _explain(self, error: Exception, *, answering: bool) -> _Fault:
-        """What an exception of the client or of its parsing means for the one who asked."""
-        import httpx2
-        import openai
-
-        if isinstance(error, openai.APIConnectionError):
-            causes = list(_causes(error))
-            if not any(isinstance(cause, (httpx2.ConnectError, httpx2.ProxyError)) for cause in causes):
-                when = "in the middle of the answer" if answering else "before it said anything"
-                return _Fault(self._broken_off(when), passing=True)
-            reason = self._redacted(str(causes[-1]))
-            advice = "is it running, and is OPENAI_BASE_URL right?"
-            return _Fault(f"No connection to {self.host} ({reason}): {advice}", passing=True)
-        if isinstance(error, openai.APIError):
-            words = self._redacted(_own_words(error))
-            if _OVERLONG.search(error.message) or _status(error) == 413:
-                return _Fault(
-                    f"The question and its passages are too long for {self.name} on {self.host}:"
-                    f" lower RAG_LLM_PASSAGES or choose a model that reads more. It said: {words}"
-                )
-            return self._explain_status(_status(error), words, error)
-        if isinstance(error, OSError):
-            return _Fault(f"{self.host} could not be asked ({self._redacted(str(error))}).", passing=True)
-        return _Fault(
-            f"{self.host} answered, but not as a chat server does ({self._redacted(str(error))}):"
-            " check OPENAI_BASE_URL, which mostly ends in /v1."
-        )
-
-    def _explain_status(self, status: int | None, words: str, error: openai.APIError) -> _Fault:
-        if status is None:
-            return _Fault(f"{self.host} reported an error, ask again later. It said: {words}", passing=True)
-        said = f"({status}). It said: {words}"
-        if status == 401:  # its own words are left out, for they may repeat the key
-            meaning = _MEANINGS[401] if self._key else "wants a key: set OPENAI_API_KEY"
-            return _Fault(f"{self.host} {meaning} (401).")
-        if "insufficient_quota" in (error.code, error.type):
-            return _Fault(f"The account at {self.host} has no credit left {said}")
-        if status < 400:
-            return _Fault(f"{self.host} sends us elsewhere: set OPENAI_BASE_URL to its new address {said}")
-        wait_s = _retry_after_s(error)
-        passing = status >= 500 or status in (408, 409, 429)
-        meaning = _MEANINGS.get(status) or ("failed: ask again {when}" if passing else "refused the request")
-        filled = meaning.format(model=self.name, when=f"in {math.ceil(wait_s)} s" if wait_s else "later")
-        return _Fault(f"{self.host} {filled} {said}", passing, wait_s)
-
-    def _broken_off(self, when: str) -> str:
-        return f"{self.host} broke off {when}: ask again."
-
-    def _redacted(self, words: str) -> str:
-        words = " ".join(words.split()) or "no reason given"
-        return (words.replace(self._key, "***") if self._key else words)[:200]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """A fault in words; `passing` means that another try may work, after `wait_s` if the server said so."""
-
-    message: str
-    passing: bool = False
-    wait_s: float = 0.0
-
-
 class _Thoughts:
     """Leaves out what a model thinks aloud: a <think> block at the very beginning of its answer.
 
@@ -389,87 +316,6 @@ class _Thoughts:
         """What was held back and is no thought."""
         rest, self._held = ("" if self._state == "thinking" else self._held), ""
         return rest
-
-
-def _from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
-    """Iterates in a thread with an event loop of its own, where any wait can be cut short."""
-    arrived: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-    running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
-
-    async def pump() -> None:
-        from langsmith import tracing_context
-
-        running.set_result((asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())))
-        try:
-            with tracing_context(enabled=False):  # LANGSMITH_TRACING would send the prompt away
-                async with aclosing(source):
-                    async for item in source:
-                        arrived.put((item, None))
-        except BaseException as error:
-            arrived.put((None, error))
-            raise
-        # Said here, not after the loop has ended, which waits for a look-up of the host's name that hangs.
-        arrived.put((None, StopIteration()))
-
-    def work() -> None:
-        try:
-            asyncio.run(pump())
-        except BaseException as error:  # noqa: BLE001  raised again where the pieces are read
-            arrived.put((None, error))
-
-    thread = Thread(target=work, name="footnote-llm", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = arrived.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield cast("T", item)
-    finally:
-        if not running.cancel():
-            loop, task = running.result()
-            with suppress(RuntimeError):  # the loop is closed: there is nothing left to cancel
-                loop.call_soon_threadsafe(task.cancel)
-        thread.join(timeout=2.0)
-
-
-def _foreign_errors() -> tuple[type[Exception], ...]:
-    """The client's own errors, and what its parsing raises where a server strays from the protocol."""
-    import openai
-
-    return (openai.OpenAIError, OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what caused it; the last one says most: `Connection refused`, not `Connection error`."""
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _own_words(error: openai.APIError) -> str:
-    """What the server said, without what the client wrote around it."""
-    said = error.body.get("message") if isinstance(error.body, dict) else None
-    return said if isinstance(said, str) and said.strip() else error.message
-
-
-def _status(error: openai.APIError) -> int | None:
-    """The HTTP status, also of an error that is reported inside a stream."""
-    status = str(getattr(error, "status_code", error.code))
-    return int(status) if re.fullmatch(r"[3-5]\d\d", status) else None
-
-
-def _retry_after_s(error: openai.APIError) -> float:
-    """How long the server asks us to wait: it says so in seconds, or as a date."""
-    response = getattr(error, "response", None)
-    asked = str(response.headers.get("retry-after", "")) if response is not None else ""
-    if re.fullmatch(r"\d+(\.\d+)?", asked.strip()):
-        return float(asked)
-    with suppress(ValueError):
-        return max(0.0, float(parsedate_to_datetime(asked).timestamp()) - time.time())
-    return 0.0
 
 
 def _back_off_s(tries: int) -> float:

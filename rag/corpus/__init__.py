@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from rag.corpus.clean import clean_text, fingerprint
 from rag.corpus.text import Entry, StrayTitle, read_text
@@ -44,16 +45,24 @@ def read_file(path: Path) -> Iterator[Entry | StrayTitle]:
     try:
         if path.stat().st_size == 0:
             raise Unreadable("it is empty")
-        with path.open(encoding="utf-8-sig", newline="\n") as lines:
-            for entry in read_text(lines):
+        with path.open("rb") as file:
+            for entry in read_text(_lines(file)):
                 found = found or isinstance(entry, Entry)
                 yield entry
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"it is not UTF-8 (byte {error.start} of a block); save it as UTF-8") from error
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror})") from error
     if not found:
         raise Unreadable("it holds no abstract; expected are lines `Abstract: ...`, or a title line and an abstract line")
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    for number, raw in enumerate(file, start=1):
+        if b"\0" in raw:
+            raise Unreadable(f"it is not text (line {number} has a zero byte)")
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise Unreadable(f"it is not UTF-8 (line {number}); save it as UTF-8") from error
 
 
 def made_label(abstract: str) -> str:

@@ -8,7 +8,7 @@ import unicodedata
 
 _BOILERPLATE = re.compile(
     r"""
-    new | subscribe | sign\ up | log\ in | upvote
+    new | abstract | subscribe | sign\ up | log\ in | upvote
     | get\ trending\ papers\ in\ your\ email\ inbox(\ once\ a\ day)?!?
     | by\ ?ak\ and\ the\ research\ community
     | (jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\ \d{1,2}(,?\ \d{4})?

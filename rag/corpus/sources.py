@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.corpus import Entry, Unreadable, find_files, fingerprint, read_file
+from rag.corpus import SUFFIXES, StrayTitle, Unreadable, find_files, fingerprint, read_file
 from rag.errors import CorpusError
 from rag.resources import bundled
 from rag.types import Skipped
@@ -40,7 +41,7 @@ class Reading:
         places: Of every abstract, by paper id, in the order of reading.
         abstracts: Text by paper id.
         paths: Files that were read to the end.
-        gone: Files known before that are missing or have become unreadable.
+        gone: Files and folders known before that are missing, and files that have become unreadable.
         skipped: Every file and line that yielded nothing, with the reason.
     """
 
@@ -51,12 +52,13 @@ class Reading:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def read_sources(roots: Iterable[str], known: Mapping[str, str]) -> Reading:
+def read_sources(roots: Iterable[str], known: Mapping[str, str], known_roots: Collection[str] = ()) -> Reading:
     """Reads every file below the roots.
 
     Args:
         roots: Canonical paths of files and folders.
         known: Name by canonical path of every file that the library has papers of.
+        known_roots: Roots of earlier syncs, also those that gave no paper.
 
     Raises:
         CorpusError: A root neither exists nor is known.
@@ -67,9 +69,14 @@ def read_sources(roots: Iterable[str], known: Mapping[str, str]) -> Reading:
         try:
             files = find_files(_on_disk(root))
         except CorpusError:
-            if not below:
+            if not below and root not in known_roots:
                 raise
             files = []
+            reading.gone.add(root)
+            if not below:
+                reading.skipped.append(Skipped(root, "it is no longer there; --prune forgets it"))
+        if not files and root not in reading.gone:
+            reading.skipped.append(Skipped(root, f"there is no {' or '.join(SUFFIXES)} file in it"))
         found = {canonical(file): file for file in files}
         for path in sorted(below - found.keys()):
             _report_gone(reading, path, names[path], f"it is no longer at {path}")
@@ -83,19 +90,16 @@ def canonical(path: str | Path) -> str:
     text = str(path)
     if text.startswith(SEEDS):
         return text
-    resolved = Path(path).expanduser().resolve()
+    given = Path(os.path.abspath(Path(path).expanduser()))
+    # A link to a file keeps its own name: stores of data sets name the file it leads to by its content.
+    resolved = given.resolve() if given.is_dir() else given.parent.resolve() / given.name
     seeds = bundled("seeds").resolve()
     return f"{SEEDS}{resolved.relative_to(seeds).as_posix()}".removesuffix(".") if resolved.is_relative_to(seeds) else str(resolved)
 
 
 def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None:
-    entries = []
     try:
-        for entry in read_file(_on_disk(path)):
-            if isinstance(entry, Entry):
-                entries.append(entry)
-            else:
-                reading.skipped.append(Skipped(f"{name}:{entry.line}", f"no abstract follows {entry.text[:60]!r}"))
+        entries = list(read_file(_on_disk(path)))
     except Unreadable as error:
         if is_known:
             _report_gone(reading, path, name, str(error))
@@ -104,6 +108,9 @@ def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None
         return
     reading.paths.add(path)
     for entry in entries:
+        if isinstance(entry, StrayTitle):
+            reading.skipped.append(Skipped(f"{name}:{entry.line}", f"no abstract follows {entry.text[:60]!r}"))
+            continue
         paper_id = hashlib.sha256(fingerprint(entry.abstract).encode()).hexdigest()[:16]
         reading.places[paper_id].append(Place(path, name, entry.line, entry.title))
         reading.abstracts.setdefault(paper_id, entry.abstract)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from rag.corpus.clean import clean_text, is_boilerplate
 
-_ABSTRACT_MARK = re.compile(r"abstract\s*[:.—–-]\s*", re.IGNORECASE)
+# A hyphen within a word is none: "Abstract-to-Executable Trajectory Translation" is a title.
+_ABSTRACT_MARK = re.compile(r"abstract(?:\s*[:.—–]|\s*-(?!\w))\s*", re.IGNORECASE)
 _GLUED_BUTTON = re.compile(r"Subscribe(?=[A-Z])")
 
 
@@ -41,14 +42,14 @@ def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
             after_furniture = True
             continue
         if after_furniture:
-            line = _GLUED_BUTTON.sub("", line, count=1)
+            line = line[glued.end() :] if (glued := _GLUED_BUTTON.match(line)) else line
             after_furniture = False
         marked = _ABSTRACT_MARK.match(line)
         if marked or _reads_like_an_abstract(line):
             abstract = clean_text(line[marked.end() :] if marked else line)
-            if abstract:
+            if abstract:  # else a heading over it
                 yield Entry(clean_text(title.text) if title else "", abstract, number)
-            title = None
+                title = None
         else:
             if title:
                 yield title

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from rag import Answer, Assistant, Filter, Outcome, load_settings
+from rag import Answer, Assistant, Outcome, load_settings
+from rag.chain import evidence
 from rag.chunking import sentence_spans
 
 HERE = Path(__file__).parent
@@ -88,10 +89,14 @@ def main() -> None:
     assistant.answer("What is in-context learning?")  # warm
     by_type: dict[str, list[dict[str, float]]] = defaultdict(list)
     rows = []
+    inside: list[float] = []  # evidence for questions that the library answers
+    outside: list[float] = []  # and for those from elsewhere
     for question in read_questions():
         answer = assistant.answer(question["question"], history=question["history"])
         figures = score(question, answer)
         by_type[question["type"]].append(figures)
+        if question["type"] != "unanswerable":
+            (outside if question["type"] == "offtopic" else inside).append(evidence(answer.passages))
         rows.append({"id": question["id"], **{name: float(value) for name, value in figures.items() if name != "latency_ms"}})
         if given.show and (question["type"] in given.show or question["id"] in given.show):
             missing = [group for group in question["facts"] if not _complete([group], answer.text)]
@@ -99,8 +104,15 @@ def main() -> None:
             for citation in {c.number: c for c in answer.citations}.values():
                 print(f"   [{citation.number}] {citation.paper.label[:90]}{' *' if set(question['gold']) & _places(citation.paper) else ''}")
     elsewhere = [line for line in (HERE / "offtopic.txt").read_text("utf-8").splitlines() if line]
-    refused = [assistant.answer(line).outcome == Outcome.NOT_IN_CORPUS for line in elsewhere]
+    others = [assistant.answer(line) for line in elsewhere]
+    refused = [answer.outcome == Outcome.NOT_IN_CORPUS for answer in others]
+    outside += [evidence(answer.passages) for answer in others]
     summary = summarise(by_type) | {"offtopic_elsewhere_refused": f"{sum(refused)}/{len(refused)}"}
+    gates = {
+        f"{gate:.3f}": {"false_refusals": sum(e < gate for e in inside), "refused": sum(e < gate for e in outside)}
+        for gate in (0.30, 0.32, 0.33, 0.34, 0.345, 0.35, 0.36, 0.37, 0.38, 0.40)
+    }
+    summary |= {"gates": {"answerable": len(inside), "elsewhere": len(outside)} | gates}
     print(json.dumps(summary, indent=1))
     print("not refused:", [line for line, gone in zip(elsewhere, refused, strict=True) if not gone])
     if given.save:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import HOSTILE, SeedAssistant, paper, served
+from conftest import HOSTILE, SEEDS, SeedAssistant, paper, served
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from rag import Assistant, Paper, load_settings
@@ -256,7 +256,7 @@ def test_the_engine_itself_behind_the_page(
 ) -> None:
     assistant = Assistant.open(load_settings(home=tmp_path_factory.mktemp("library"), llm_model=None))
     try:
-        assistant.prepare()
+        assistant.ingest([SEEDS / "000_6502c803306ef48d.txt"])
         example = assistant.example_questions(1)[0]
         with served(assistant) as address:
             page = new_page(address, example=example)
