@@ -1,4 +1,4 @@
-"""An asynchronous source read from ordinary code: its own thread and event loop, where any wait can be cut short."""
+"""An asynchronous source read from ordinary code, in a thread with an event loop of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
-    """The items of the source as they come. Closing the iterator cancels what the source waits for."""
+    """The items as they come. Closing the iterator cuts short whatever the source waits for."""
     arrived: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
     running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 

@@ -20,6 +20,7 @@ _POINTS_AT_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|why|how so|more|tell me more|go on)\b", re.IGNORECASE)
+_ASKS = re.compile(r"\?|\b(?:what|which|who|whose|when|where|why|how|tell|more|go on|explain|else)\b", re.IGNORECASE)
 _ORDINALS = {"first": 0, "former": 0, "second": 1, "latter": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
 _ORDINAL = re.compile(r"\b(?:the|number)?\s*(first|second|third|fourth|fifth|last|former|latter)(?:\s+(?:one|paper|method|study|work))?\b", re.IGNORECASE)
 _ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\((\d)\)|(\d)[.)]|[-*•])\s+")
@@ -47,6 +48,8 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
     own = content_words(question)
     if own and not any(share_of_papers(word) for word in own):
         return False  # words that no paper has: whatever it points at, no paper says it
+    if not own and not _ASKS.search(question):
+        return False  # "thanks, that was great"
     said_before = {word.lower() for turn in history for word in content_words(turn.content)}
     named = [
         word for word in own

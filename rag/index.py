@@ -161,21 +161,32 @@ class Library:
             for number, (start, end) in enumerate(record.chunks):
                 ids.append(chunk_id(record.paper.id, number))
                 documents.append(record.paper.abstract[start:end])
-                metadatas.append(chunk_metadata(record, number) | (head_metadata(record) if number == 0 else {}))
+                metadatas.append(_metadata(record, number))
         with chroma_errors(self._settings):
             self._collection.upsert(ids=ids, embeddings=vectors, documents=documents, metadatas=metadatas)
             if surplus:
                 self._collection.delete(ids=list(surplus))
 
     def rewrite_places(self, records: Sequence[Record]) -> None:
-        """Replaces the heads' metadata only; nothing is embedded."""
+        """Replaces what the records say about their paper; nothing is embedded."""
+        said = {
+            chunk_id(record.paper.id, number): _metadata(record, number)
+            for record in records
+            for number in range(len(record.chunks))
+        }
+        ids = list(said)
         with chroma_errors(self._settings):
-            for first in range(0, len(records), _PAGE):
-                page = records[first : first + _PAGE]
-                self._collection.update(
-                    ids=[chunk_id(record.paper.id, 0) for record in page],
-                    metadatas=[chunk_metadata(record, 0) | head_metadata(record) for record in page],
-                )
+            for first in range(0, len(ids), _PAGE):
+                page = ids[first : first + _PAGE]
+                self._collection.update(ids=page, metadatas=[said[key] for key in page])
+
+    def sweep(self) -> None:
+        """Removes chunks that no paper has: a sync was killed after it replaced a paper by a shorter one."""
+        owned = {chunk_id(record.paper.id, n) for record in self.records() for n in range(len(record.chunks))}
+        with chroma_errors(self._settings):
+            orphans = [key for key in self._collection.get(include=[])["ids"] if key not in owned]
+            for first in range(0, len(orphans), _PAGE):
+                self._collection.delete(ids=orphans[first : first + _PAGE])
 
     def remove(self, paper_ids: Sequence[str]) -> None:
         """Removes papers with all their chunks."""
@@ -328,6 +339,10 @@ def _collection(settings: Settings, client: ClientAPI) -> Collection | None:
             return None
         rebuilt.modify(name=settings.collection)
         return rebuilt
+
+
+def _metadata(record: Record, number: int) -> Metadata:
+    return chunk_metadata(record, number) | (head_metadata(record) if number == 0 else {})
 
 
 def _stamp_metadata(stamp: Stamp, dimension: int) -> dict[str, str | int | bool]:

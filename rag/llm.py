@@ -1,37 +1,30 @@
-"""The language model: any OpenAI-compatible server, its answer streamed, its faults told in plain words."""
+"""The language model: any OpenAI-compatible server, streamed, and tried again where a fault may pass."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
-import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from queue import SimpleQueue
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from rag.async_bridge import from_thread
 from rag.errors import LLMError
+from rag.llm_faults import Explainer, foreign_errors, is_overlong
 from rag.settings import Settings
 from rag.types import Usage
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
     from langchain_core.messages import AIMessageChunk
 
 Message = tuple[str, str]
 Piece = str | Usage
-T = TypeVar("T")
 
 _OPENAI_HOST = "api.openai.com"
 _NO_KEY = "not-needed"  # the client insists on a key; servers without keys ignore it
@@ -70,6 +63,7 @@ class ChatModel:
         self.name = name
         self.host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
         self._base_url, self._key, self._settings = base_url, key, settings
+        self._explainer = Explainer(name, self.host, key)
         # OpenAI insists on the newer name; Ollama and others ignore that one, and then write without end.
         limits = ("max_completion_tokens", "max_tokens")
         self._limits = limits if parts.hostname == _OPENAI_HOST else limits[::-1]
@@ -105,7 +99,7 @@ class ChatModel:
             LLMError: The server refused, failed or broke off; the pieces that had arrived stand. After an
                 answer that was cut because it reached its limit, the usage still comes before the error.
         """
-        return _from_thread(self._answer(list(messages)))
+        return from_thread(self._answer(list(messages)))
 
     def complete(self, messages: Sequence[Message]) -> tuple[str, Usage]:
         """The whole answer and what it took.
@@ -132,10 +126,10 @@ class ChatModel:
                         answering = True
                         yield piece
                 return
-            except _foreign_errors() as error:
+            except foreign_errors() as error:
                 if not answering and self._do_without(error):
                     continue
-                fault = self._explain(error, answering=answering)
+                fault = self._explainer.explain(error, answering=answering)
                 pause_s = max(fault.wait_s, _back_off_s(tries))
                 in_vain = tries >= self._settings.llm_retries or time.monotonic() + pause_s >= deadline
                 if answering or in_vain or not fault.passing:
@@ -243,7 +237,7 @@ class ChatModel:
 
         if not isinstance(error, openai.APIStatusError) or error.status_code not in (400, 422):
             return False
-        if _OVERLONG.search(error.message):  # which often names max_tokens as well
+        if is_overlong(error):  # which often names max_tokens as well
             return False
         for option in ("temperature", "stream_options", self._limit_option()):
             if option and option not in self._refused and (error.param == option or option in error.message):
@@ -256,8 +250,7 @@ class ChatModel:
         """What is wrong with an answer that ended without an error, if anything is."""
         most = self._settings.llm_max_tokens
         if not finish:
-            when = "in the middle of the answer" if text else "before it said anything"
-            return LLMError(self._broken_off(when), transient=True)
+            return LLMError(self._explainer.broken_off(answering=bool(text)).message, transient=True)
         if finish == "content_filter":
             return LLMError(
                 f"{self.host} withheld the answer or its rest (content filter): ask in other words."
@@ -279,6 +272,7 @@ class ChatModel:
             limit, name = self._settings.llm_timeout_s, "RAG_LLM_TIMEOUT_S"
             what = f"sent nothing for {limit:g} s"
         return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True)
+
 
 class _Thoughts:
     """Leaves out what a model thinks aloud: a <think> block at the very beginning of its answer.

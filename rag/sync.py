@@ -62,8 +62,10 @@ def sync(
         known_roots = library.stamp.roots if library else ()
         roots = tuple(canonical(path) for path in paths) or known_roots or (SEEDS,)
         names = {place.path: place.name for record in known.values() for place in record.places}
-        plan = _plan(read_sources(roots, names), known, prune=prune)
-        roots = tuple(dict.fromkeys((*known_roots, *roots)))
+        reading = read_sources(roots, names, known_roots)
+        plan = _plan(reading, known, prune=prune)
+        forgotten = reading.gone if prune else set()
+        roots = tuple(root for root in dict.fromkeys((*known_roots, *roots)) if root not in forgotten)
         nothing_to_do = not (plan.embed or plan.move or plan.remove)
         if nothing_to_do and (library is None or (roots == known_roots and not library.stamp.syncing)):
             return plan.report
@@ -123,10 +125,14 @@ def _plan(reading: Reading, known: dict[str, Record], *, prune: bool) -> _Plan:
         kept = _kept(record, settled)
         if paper_id in reading.places or len(kept) == len(record.places):
             continue
-        if kept:
-            plan.move.append(replace(record, paper=make_paper(paper_id, record.paper.abstract, kept), places=kept))
-        else:
+        if not kept:
             plan.remove.append(paper_id)
+            continue
+        paper = make_paper(paper_id, record.paper.abstract, kept)
+        if paper.title == record.paper.title:
+            plan.move.append(replace(record, paper=paper, places=kept))
+        else:  # the place that gave the title is gone; the chunks were embedded under it
+            plan.embed.append((paper_id, paper.abstract, kept))
     edited = _edited([known[paper_id] for paper_id in plan.remove], added, reading)
     plan.report = IngestReport(
         added=len(added) - edited,
@@ -186,6 +192,8 @@ def _carry_out(
     if library is None:
         assert model is not None  # noqa: S101 (the line above)
         library = Library.create(settings, model.dimension)
+    if library.stamp.syncing:  # a sync was killed before its end
+        library.sweep()
     library.restamp(syncing=True, roots=roots)
     embedded = done = 0
     for batch in _batches(plan.embed):

@@ -7,7 +7,7 @@ import unicodedata
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 
-# Function words, and the words people ask with ("tell", "paper", "please"): they match everywhere and mean nothing.
+# Function words, and the words people ask and chat with ("tell", "paper", "thanks"): they match everywhere and mean nothing.
 STOP_WORDS = frozenset(
     """
     a about above after again against all along also although am among an and any anyone anybody anything are around as at
@@ -20,6 +20,7 @@ STOP_WORDS = frozenset(
     through thus to too toward towards under until up upon us use used uses using very via want was way we well were what
     whatever when where whether which while who whole whom whose why will with within without won would yes yet you your
     dont don't doesn't isn't can't what's whats it's i've i'm im i'd there's who's that's let's s t re ve ll d m
+    thanks thank thx great cool nice hello hi hey lol bye sorry welcome perfect awesome
     paper papers abstract abstracts author authors study studies work works article articles corpus library
     """.split()
 )

@@ -41,6 +41,10 @@ def read_file(path: Path) -> Iterator[Entry | StrayTitle]:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise Unreadable(f"its kind is not known; abstracts are read from {', '.join(SUFFIXES)} files")
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise Unreadable("its name is not UTF-8; rename it") from error
     found = False
     try:
         if path.stat().st_size == 0:

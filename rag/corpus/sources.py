@@ -90,11 +90,13 @@ def canonical(path: str | Path) -> str:
     text = str(path)
     if text.startswith(SEEDS):
         return text
-    given = Path(os.path.abspath(Path(path).expanduser()))
+    given = Path(os.path.expanduser(path)).absolute()
     # A link to a file keeps its own name: stores of data sets name the file it leads to by its content.
     resolved = given.resolve() if given.is_dir() else given.parent.resolve() / given.name
     seeds = bundled("seeds").resolve()
-    return f"{SEEDS}{resolved.relative_to(seeds).as_posix()}".removesuffix(".") if resolved.is_relative_to(seeds) else str(resolved)
+    if not resolved.is_relative_to(seeds):
+        return str(resolved)
+    return SEEDS if resolved == seeds else SEEDS + resolved.relative_to(seeds).as_posix()
 
 
 def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None:
@@ -104,7 +106,7 @@ def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None
         if is_known:
             _report_gone(reading, path, name, str(error))
         else:
-            reading.skipped.append(Skipped(name, str(error)))
+            reading.skipped.append(Skipped(name.encode("utf-8", "backslashreplace").decode(), str(error)))
         return
     reading.paths.add(path)
     for entry in entries:

@@ -61,7 +61,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("response", lambda got: errors.append(got.url) if got.status >= 400 else None)
         own.add(address)
         page.goto(address)
-        expect(page.get_by_role("button", name=example)).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name=example, exact=True)).to_be_visible(timeout=20_000)
         return page
 
     yield open_page
@@ -257,10 +257,9 @@ def test_the_engine_itself_behind_the_page(
     assistant = Assistant.open(load_settings(home=tmp_path_factory.mktemp("library"), llm_model=None))
     try:
         assistant.ingest([SEEDS / "000_6502c803306ef48d.txt"])
-        example = assistant.example_questions(1)[0]
         with served(assistant) as address:
-            page = new_page(address, example=example)
-            page.get_by_role("button", name=example).click()
+            page = new_page(address, example="Ask")
+            ask_and_wait(page, "How do sparse autoencoders affect interpretability?")
             page.get_by_role("link", name="[1]").first.click()
             card = page.locator("#fn-0-1")
             expect(card).to_be_focused()
