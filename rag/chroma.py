@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
 from rag.settings import Settings
@@ -36,15 +35,24 @@ def connect(settings: Settings) -> ClientAPI:
             folder = _folder(settings)
             folder.mkdir(parents=True, exist_ok=True)
             return chromadb.PersistentClient(_unshared(folder), settings=quiet)
-        address = urlsplit(str(settings.chroma_url))
+        address = settings.chroma_url
         return chromadb.HttpClient(
-            address.hostname or "", address.port or 8000, ssl=address.scheme == "https", settings=quiet
+            address.host or "", address.port or 8000, ssl=address.scheme == "https", settings=quiet
         )
 
 
 def place(settings: Settings) -> str:
     """Where the library is, for messages."""
     return f"the Chroma server at {settings.chroma_url}" if settings.chroma_url else str(_folder(settings))
+
+
+def damaged(settings: Settings, reason: str) -> LibraryDamaged:
+    """The error that says how to make a library again."""
+    mend = "set RAG_COLLECTION to a new name" if settings.chroma_url else "move that folder away"
+    return LibraryDamaged(
+        f"The library in {place(settings)} is damaged ({reason}); {mend} and run `footnote ingest PATHS` to make it"
+        " again from your files."
+    )
 
 
 @contextmanager
@@ -65,10 +73,7 @@ def chroma_errors(settings: Settings) -> Iterator[None]:
         if settings.chroma_url is None and any(sign in reason for sign in _NO_ROOM):
             raise _unwritable(where, reason) from error
         if settings.chroma_url is None:
-            raise LibraryDamaged(
-                f"The library in {where} is damaged ({reason}); move that folder away and run `footnote ingest PATHS`"
-                " to make it again from your files."
-            ) from error
+            raise damaged(settings, reason) from error
         raise LibraryError(f"{where} failed: {reason}; look into its log.") from error
     except ChromaError as error:
         raise LibraryError(f"{where} refused: {error}.") from error

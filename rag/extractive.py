@@ -22,7 +22,7 @@ _SENTENCE_MARGIN = 0.70  # of the best sentence's score, for a further sentence
 _REPEATS = 0.82  # cosine above which a sentence says the same again
 
 _COSINE_WEIGHT, _WORDS_WEIGHT = 0.7, 0.6
-_NUMBER_BONUS, _NAME_BONUS, _FINDING_BONUS, _MOTIVATION_MALUS = 0.20, 0.15, 0.15, 0.12
+_NUMBER_BONUS, _NAME_BONUS, _FINDING_BONUS, _MOTIVATION_MALUS, _POINTER_MALUS = 0.20, 0.15, 0.15, 0.12, 0.25
 _LATE_BONUS = 0.10  # abstracts open with what is known and end with what was found
 
 _SEVERAL = re.compile(
@@ -57,6 +57,13 @@ _MOTIVATION = re.compile(
     r"existing (?:methods|approaches|work)|little is known)\b",
     re.IGNORECASE,
 )
+
+
+_POINTER = re.compile(
+    r"https?://|\b(?:code|website|videos?|datasets?|models?|demos?)\b.{0,80}\b(?:available|released|found at|open-sourced?)\b|^we (?:release|open-source)\b",
+    re.IGNORECASE,
+)
+_ASKS_POINTER = re.compile(r"\b(?:where|code|website|url|link|download|available|released?|open[- ]?source[ds]?|public(?:ly)?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ def _scores(
     left = {term: weight for term, weight in weights.items() if term not in named} or weights
     total = sum(left.values()) or 1.0
     asks_number, asks_name = bool(_ASKS_NUMBER.search(question)), bool(_ASKS_NAME.search(question))
+    asks_pointer = bool(_ASKS_POINTER.search(question))
     scores = []
     for position, ((start, end), cosine) in enumerate(zip(record.sentences, cosines, strict=True)):
         sentence = record.paper.abstract[start:end]
@@ -121,6 +129,7 @@ def _scores(
         score += _LATE_BONUS * position / max(1, len(record.sentences) - 1)
         score += _FINDING_BONUS * bool(_FINDING.search(sentence))
         score -= _MOTIVATION_MALUS * bool(_MOTIVATION.search(sentence))
+        score -= _POINTER_MALUS * (not asks_pointer and bool(_POINTER.search(sentence)))
         scores.append(score)
     return scores
 

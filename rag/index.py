@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rag.chroma import chroma_errors, connect, place
+from rag.chroma import chroma_errors, connect, damaged, place
 from rag.errors import LibraryDamaged, LibraryMismatch
 from rag.records import Metadata, Record, Vectors, chunk_id, chunk_metadata, head_metadata, read_record
 from rag.settings import Settings
@@ -227,10 +227,7 @@ class Library:
         try:
             return read_record(str(metadata["paper_id"]), dict(metadata))
         except (KeyError, ValueError, TypeError) as error:
-            raise LibraryDamaged(
-                f"A paper in {place(self._settings)} cannot be read ({type(error).__name__}: {error}); run"
-                " `footnote ingest --rebuild`, or make the library again from your files."
-            ) from error
+            raise damaged(self._settings, f"a paper cannot be read: {type(error).__name__}: {error}") from error
 
     def _open_lexical(self) -> LexicalIndex:
         from rag.lexical import LexicalIndex
@@ -286,12 +283,15 @@ def read_stamp(settings: Settings, collection: Collection) -> Stamp:
             f"The collection {collection.name!r} in {place(settings)} is not a library of this version of Footnote;"
             " choose another name with RAG_COLLECTION, or run `footnote ingest` with another RAG_HOME."
         )
-    return Stamp(
-        str(metadata["model"]),
-        str(metadata["generation"]),
-        bool(metadata["syncing"]),
-        tuple(json.loads(str(metadata["roots"]))),
-    )
+    try:
+        return Stamp(
+            str(metadata["model"]),
+            str(metadata["generation"]),
+            bool(metadata["syncing"]),
+            tuple(json.loads(str(metadata["roots"]))),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise damaged(settings, f"its stamp cannot be read: {type(error).__name__}: {error}") from error
 
 
 def rebuild(settings: Settings, dimension: int, fill: Callable[[Library, Library], None]) -> bool:

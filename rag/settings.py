@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     @field_validator("home", "prompts")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else Path(os.path.abspath(path.expanduser()))
+        return None if path is None else Path(os.path.abspath(os.path.expanduser(path)))
 
     @property
     def llm_configured(self) -> bool:
@@ -92,9 +92,11 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         SettingsError: A variable is misspelt, malformed or out of range; every fault is named.
     """
-    faults = _misspelt()
     try:
+        faults = _misspelt()
         settings = Settings(**overrides)  # type: ignore[arg-type]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{Path('.env').absolute()}: it cannot be read ({error}); correct or remove it.") from error
     except ValidationError as error:
         faults += [_readable(fault["loc"], fault["msg"]) for fault in error.errors()]
     if faults:

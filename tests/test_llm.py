@@ -216,14 +216,15 @@ def test_a_fault_before_the_first_word_is_told_in_one_line(behaviour, said, tran
     [
         (server.cuts("It is", " so"), "broke off in the middle of the answer"),
         (server.cuts("It is", " so", hard=False), "broke off in the middle of the answer"),
-        (server.stalls("It is", " so"), "sent nothing for 0.3 s: ask again, or raise RAG_LLM_TIMEOUT_S"),
+        (server.stalls("It is", " so"), "sent nothing for 1.5 s: ask again, or raise RAG_LLM_TIMEOUT_S"),
         (server.error_in_stream("It is", " so", code=503), "failed: ask again later"),
         (server.invalid_json("It is", " so"), "not as a chat server does"),
     ],
 )
 def test_a_fault_in_the_middle_keeps_what_was_said_and_is_not_tried_again(behaviour, said):
     with ChatServer(behaviour, "Another answer.") as chat:
-        pieces, error = failure(chat, llm_timeout_s=0.3)
+        # Only the silence is waited for; a busy machine may take longer than that to say anything.
+        pieces, error = failure(chat, **({"llm_timeout_s": 1.5} if "sent nothing" in said else {}))
     assert pieces == ["It is", " so"]
     assert said in str(error)
     assert len(chat.requests) == 1

@@ -1,0 +1,192 @@
+"""What all tests share: the seeds ingested once, no settings from outside, and no way to the network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = ROOT / "seeds"
+_OURS = ("RAG_", "OPENAI_")
+
+for _name in [name for name in os.environ if name.upper().startswith(_OURS)]:
+    del os.environ[_name]  # here already: session fixtures run before any test's own
+
+_attempts: list[str] = []
+_forbidding = True
+
+
+def _watch_sockets(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: Python calls it before every use of a socket, by whatever library."""
+    if not _forbidding or event not in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
+        return
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return  # a socket of the file system
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost", "::1", "::", "0.0.0.0") or str(name).startswith("127."):  # noqa: S104
+        return
+    _attempts.append(f"{event} {name}")
+    raise ConnectionRefusedError(f"tests have no network, and this one asked for {name}")
+
+
+sys.addaudithook(_watch_sockets)
+
+
+@pytest.fixture(autouse=True)
+def _alone(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """No setting, no `.env`, no library of the user; and a test that wanted the network fails."""
+    for name in [name for name in os.environ if name.upper().startswith(_OURS)]:
+        monkeypatch.delenv(name)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("XDG_DATA_HOME", str(elsewhere / "data"))
+    monkeypatch.chdir(elsewhere)
+    before = len(_attempts)
+    yield
+    if "network_attempts" not in request.fixturenames:
+        assert _attempts[before:] == [], "the network was asked for"
+
+
+@pytest.fixture
+def network_attempts() -> list[str]:
+    """What the test tries to reach outside this machine, for tests that do so on purpose; it is refused."""
+    _attempts.clear()
+    return _attempts
+
+
+@pytest.fixture
+def network_allowed() -> Iterator[None]:
+    """For a test that watches sockets itself."""
+    global _forbidding  # noqa: PLW0603 (an audit hook cannot be taken out again)
+    _forbidding = False
+    yield
+    _forbidding = True
+
+
+@pytest.fixture(scope="session")
+def seed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A RAG_HOME with all the seeds; copy it with `shutil.copytree` to change it."""
+    from rag.sync import sync
+
+    home = tmp_path_factory.mktemp("seed") / "home"
+    report = sync(Settings(_env_file=None, home=home))  # type: ignore[call-arg]
+    assert report.total == 308
+    return home
+
+
+@pytest.fixture(scope="session")
+def seed_settings(seed_home: Path) -> Settings:
+    """The library of the seeds, no language model, every other setting at its default."""
+    return Settings(_env_file=None, home=seed_home)  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An empty library of the test's own."""
+    return Settings(_env_file=None, home=tmp_path / "home")  # type: ignore[call-arg]
+
+
+@pytest.fixture(scope="session")
+def abstracts() -> list[str]:
+    """Forty short abstracts of the seeds, each once, as they stand in the file after `Abstract:`."""
+    found: list[str] = []
+    for name in ("000_6502c803306ef48d.txt", "001_c99d86dff1c05efa.txt", "002_171020d50a5c37d9.txt"):
+        lines = (SEEDS / name).read_text(encoding="utf-8").splitlines()
+        found += [line.removeprefix("Abstract:").strip() for line in lines if line.startswith("Abstract:")]
+    return sorted(dict.fromkeys(found), key=len)[:40]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real sentence-transformers model of 16 dimensions that reads 64 tokens."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny")
+    letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{each}" for each in letters)]
+    (folder / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
+    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"), do_lower_case=True)
+    torch.manual_seed(7)
+    bert = BertModel(
+        BertConfig(
+            vocab_size=len(pieces), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+            intermediate_size=32, max_position_embeddings=64,
+        )
+    )  # fmt: skip
+    bert.save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    words = Transformer(str(folder / "bert"), max_seq_length=64)
+    SentenceTransformer(modules=[words, Pooling(16)]).save(str(folder / "model"))
+    return folder / "model"
+
+
+Python = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def python() -> Iterator[Python]:
+    """Starts `python -c CODE ARGUMENTS` as another process with the library importable; killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-c", code, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], object], *, within_s: float, what: str) -> None:
+    until = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < until, f"{what}: not within {within_s} s"
+        time.sleep(0.1)
+
+
+def write_abstracts(path: Path, texts: Sequence[str]) -> Path:
+    """A file of `Abstract:` lines, as the first of the three shapes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"Abstract:{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def write_titled(path: Path, papers: Sequence[tuple[str, str]]) -> Path:
+    """A file of title and abstract lines, as the second shape."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{title}\n{text}\n" for title, text in papers), encoding="utf-8")
+    return path
