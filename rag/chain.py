@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -85,7 +85,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             LibraryError: The library is missing, damaged, of another model, or out of reach.
             LLMError: The language model failed before its first word; later its text is kept and marked as cut.
         """
-        question = checked_question(input["question"])
+        question = checked_question(input.get("question"))
         history = checked_turns(input.get("history") or ())
         return self._answer(question, history, input.get("where"))
 
@@ -150,8 +150,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
             usage=usage,
         )
         gate = EVIDENCE_GATE if self.settings.evidence_gate is None else self.settings.evidence_gate
-        if evidence(ranking.passages) < gate:
-            answer = yield from refused(draft, library)
+        if not ranking.passages or evidence(ranking.passages) < gate:
+            answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
             answer = yield from self._generated(draft, query)
         else:
@@ -239,23 +239,28 @@ def checked_question(question: object) -> str:
         raise QuestionError(
             f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
         )
-    return question.strip()
+    return _encodable(question).strip()
 
 
 def checked_turns(history: History) -> tuple[Turn, ...]:
     """Turns, or OpenAI-style mappings with a role and a content, as turns; system messages are left out."""
     turns = []
-    for number, turn in enumerate(history, start=1):
-        role = turn.role if isinstance(turn, Turn) else turn.get("role")
-        content = turn.content if isinstance(turn, Turn) else turn.get("content")
+    for number, turn in enumerate(history if isinstance(history, Iterable) else (history,), start=1):
+        said = {"role": turn.role, "content": turn.content} if isinstance(turn, Turn) else turn
+        role, content = (said.get("role"), said.get("content")) if isinstance(said, Mapping) else ("", "")
         if role not in ("user", "assistant", "system") or not isinstance(content, str):
             raise QuestionError(
                 f"Turn {number} of the history is not understood; give Turn(role, content) or a mapping with"
                 ' "role" ("user" or "assistant") and "content" (text).'
             )
         if role != "system" and content.strip():
-            turns.append(Turn(role, content))
+            turns.append(Turn(role, _encodable(content)))
     return tuple(turns)
+
+
+def _encodable(text: str) -> str:
+    """Bytes that are no text, which Python keeps as lone surrogates and no tokenizer or server takes, as "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -68,11 +68,17 @@ def _ends(text: str) -> Iterator[int]:
         before = _WORD_BEFORE.search(text, max(0, found.start() - _WORD_REACH), found.start())
         if found[0] == "." and before:
             word, word_start = before[1], before.start(1)
-            opener = text[max(0, word_start - _WORD_REACH) : word_start].rstrip()[-1:]
+            opener = _opener(text[max(0, word_start - _WORD_REACH) : word_start].rstrip())
             heading = _is_heading(word, opener) and found.end() < len(text)
             if heading or _is_abbreviation(word) or _is_list_number(word, opener):
                 continue
         yield found.end()
+
+
+def _opener(before: str) -> str:
+    """The mark that stands before a word, "" at the beginning of a text; that of an abbreviation is none."""
+    abbreviated = _WORD_BEFORE.search(before[:-1]) if before.endswith(".") else None
+    return "-" if abbreviated and _is_abbreviation(abbreviated[1]) else before[-1:]
 
 
 def _is_abbreviation(word: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def main() -> None:
     """Runs the command line; an error of ours becomes one message on stderr and exit code 2."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what a terminal cannot show, or a pipe did not mean, is no reason to stop
+            stream.reconfigure(errors="replace")
     try:
         app()
     except RagError as error:
@@ -70,6 +74,8 @@ def ask(
             answer = event.answer
     assert answer is not None  # noqa: S101 (every stream ends with Done)
     typer.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=2) if as_json else _footnotes(answer))
+    if answer.cut:
+        typer.secho(f"The answer was cut: {plain(answer.notices[-1])}", fg=typer.colors.YELLOW, err=True)
 
 
 @app.command()
@@ -110,8 +116,8 @@ def show_paper(paper_id: Annotated[str, typer.Argument(help="Its id, or the begi
 
     found = [paper for paper in Assistant.open().papers() if paper.id.startswith(paper_id.lower())]
     if len(found) != 1:
-        raise typer.BadParameter(
-            f"{len(found) or 'no'} papers have an id that begins with {paper_id!r}; `footnote papers list` shows them all."
+        raise RagError(
+            f"{len(found) or 'No'} papers have an id that begins with {paper_id!r}; `footnote papers list` shows all."
         )
     paper = found[0]
     if as_json:
@@ -157,8 +163,6 @@ def _footnotes(answer: Answer) -> str:
         lines.append(f"Missing: {'; '.join(answer.missing)}")
     if answer.removed_markers:
         lines.append(f"Markers of the model that name no passage, removed: {' '.join(answer.removed_markers)}")
-    if answer.cut:
-        lines.append(f"The answer was cut: {' '.join(answer.notices)}")
     return plain("\n".join(lines))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from rag.errors import RagError, SettingsError
+from rag.quiet import keep_quiet
 from rag.settings import BUNDLED_MODEL, Settings, load_settings, variable
 
 
@@ -23,6 +24,7 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Looks at everything a question needs, one finding after the other; asks the language model for one word."""
+    keep_quiet()
     yield Finding("footnote", True, f"{version('footnote-rag')} on Python {platform.python_version()}")
     try:
         settings = load_settings()

@@ -14,9 +14,9 @@ from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
 
 
-def refused(draft: Answer, library: Library) -> Iterator[Token]:
+def refused(draft: Answer, library: Library, *, filtered: bool) -> Iterator[Token]:
     """One honest sentence; the passages of the draft are the near misses."""
-    where = f"None of the {library.size:,} papers in the library" if draft.passages else "No paper that the filter admits"
+    where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
     text = f"{where} answers this question."
     yield Token(text)
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)  # noqa: B901 (the value of `yield from`)

@@ -27,6 +27,7 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 _BATCH = 16  # texts sorted by length: a batch wastes little on padding, and 2 cores gain nothing from more
 _SPECIAL_TOKENS = 2  # [CLS] and [SEP], which the model's limit includes
 _MOST_TOKENS = 8_192  # for models that name no limit, or infinity
+_HUB_TIMEOUT_S = 10.0
 _loading = threading.Lock()
 
 
@@ -132,7 +133,7 @@ def _load(path: str, *, local: bool) -> SentenceTransformer:
     try:
         from sentence_transformers import SentenceTransformer
 
-        options: dict[str, Any] = {"local_files_only": True} if local else {}
+        options: dict[str, Any] = {"local_files_only": True} if local or not _on_the_hub(path) else {}
         with _no_loading_bar():
             return SentenceTransformer(path, trust_remote_code=False, **options)
     except Exception as error:  # the libraries below raise a dozen unrelated kinds
@@ -141,6 +142,21 @@ def _load(path: str, *, local: bool) -> SentenceTransformer:
             f"{path}: this embedding model cannot be loaded ({reason}); correct RAG_EMBEDDING_MODEL,"
             " a name on the model hub or a folder with a sentence-transformers model."
         ) from error
+
+
+def _on_the_hub(name: str) -> bool:
+    """Whether the hub answers; if not, what it once gave has to do, and loading must not try again for a minute."""
+    import httpx
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        HfApi().model_info(name, timeout=_HUB_TIMEOUT_S)
+    except (httpx.TransportError, OSError) as error:
+        return isinstance(error, HfHubHTTPError)
+    except HFValidationError:
+        pass  # loading says it better
+    return True
 
 
 @contextmanager

