@@ -7,20 +7,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
 from rag.settings import Settings
 
 if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
+    from chromadb.api.client import Client
 
+_FAILED_WITHIN = "Error executing plan"  # not a wrong request, but files that the engine cannot read
 _NO_ROOM = ("disk is full", "No space left", "readonly database", "read-only", "Permission denied",
             "Not a directory", "No such file", "unable to open database", "disk I/O error", "File too large",
             "File exists")  # fmt: skip
 
 
-def connect(settings: Settings) -> ClientAPI:
+def connect(settings: Settings) -> Client:
     """A client of its own for the caller, who closes it.
 
     Raises:
@@ -34,10 +35,11 @@ def connect(settings: Settings) -> ClientAPI:
         if settings.chroma_url is None:
             folder = _folder(settings)
             folder.mkdir(parents=True, exist_ok=True)
-            return chromadb.PersistentClient(_unshared(folder), settings=quiet)
+            return cast("Client", chromadb.PersistentClient(_unshared(folder), settings=quiet))
         address = settings.chroma_url
-        return chromadb.HttpClient(
-            address.host or "", address.port or 8000, ssl=address.scheme == "https", settings=quiet
+        secure = address.scheme == "https"
+        return cast(
+            "Client", chromadb.HttpClient(address.host or "", address.port or 8000, ssl=secure, settings=quiet)
         )
 
 
@@ -48,10 +50,10 @@ def place(settings: Settings) -> str:
 
 def damaged(settings: Settings, reason: str) -> LibraryDamaged:
     """The error that says how to make a library again."""
-    mend = "set RAG_COLLECTION to a new name" if settings.chroma_url else "move that folder away"
+    leave = "set RAG_COLLECTION to a new name" if settings.chroma_url else "move that folder away"
     return LibraryDamaged(
-        f"The library in {place(settings)} is damaged ({reason}); {mend} and run `footnote ingest PATHS` to make it"
-        " again from your files."
+        f"The library in {place(settings)} is damaged ({reason}); run `footnote ingest --rebuild`. If that fails too,"
+        f" {leave} and run `footnote ingest PATHS` to make it again from your files."
     )
 
 
@@ -76,11 +78,17 @@ def chroma_errors(settings: Settings) -> Iterator[None]:
             raise damaged(settings, reason) from error
         raise LibraryError(f"{where} failed: {reason}; look into its log.") from error
     except ChromaError as error:
+        if settings.chroma_url is None and str(error).startswith(_FAILED_WITHIN):
+            raise damaged(settings, str(error)) from error
         raise LibraryError(f"{where} refused: {error}.") from error
     except ValueError as error:
         if "Could not connect" not in str(error):
             raise
         raise LibraryUnreachable(_unreachable(where, "no connection")) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # Chroma's engine is in Rust, which has no name for it here
+            raise
+        raise damaged(settings, str(error)) from error
 
 
 def _unreachable(where: str, reason: str) -> str:

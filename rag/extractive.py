@@ -137,6 +137,7 @@ def _scores(
 def _best_sentences(record: Record, scores: Sequence[float], limit: int) -> tuple[tuple[int, int], ...]:
     """The best sentences that come close to the best one and do not repeat another, in the paper's order."""
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
+    limit = min(limit, max(2, len(order) - 1))  # a short abstract is not given whole
     taken: list[int] = []
     for index in order:
         if len(taken) == limit or (taken and scores[index] < _SENTENCE_MARGIN * scores[order[0]]):

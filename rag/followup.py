@@ -10,7 +10,8 @@ from rag.types import Turn
 from rag.words import content_words
 
 _POINTS_BACK = re.compile(
-    r"""\b(it|its|itself|they|them|their|theirs|this|that|these|those|there|he|him|his|she|her|such|same|former|latter
+    r"""\b(it|its|itself|they|them|their|theirs|this|that|these|those|he|him|his|she|her|such(?!\ as)|same|former|latter
+        |(?<!\bis\ )(?<!\bare\ )there(?!\ (?:is|are|any)\b)
         |previous|above|aforementioned|another|others?|ones?|first|second|third|fourth|fifth|last|both|either|neither)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -45,7 +46,7 @@ def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable
 
 def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:
     """Whether the question points back, continues, or names nothing of its own."""
-    own = content_words(question)
+    own = [word for word in content_words(question) if not _POINTS_BACK.fullmatch(word)]
     if own and not any(share_of_papers(word) for word in own):
         return False  # words that no paper has: whatever it points at, no paper says it
     if not own and not _ASKS.search(question):

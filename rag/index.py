@@ -18,7 +18,7 @@ from rag.settings import Settings
 from rag.types import Paper
 
 if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
+    from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
     from langchain_chroma import Chroma
     from langchain_core.embeddings import Embeddings
@@ -49,7 +49,7 @@ class Stamp:
 class Library:
     """One view of the library, as of one generation; several can be open at once."""
 
-    def __init__(self, settings: Settings, client: ClientAPI, collection: Collection, stamp: Stamp) -> None:
+    def __init__(self, settings: Settings, client: Client, collection: Collection, stamp: Stamp) -> None:
         self._settings = settings
         self._client = client
         self._collection = collection
@@ -138,8 +138,11 @@ class Library:
             found = self._collection.query(
                 query_embeddings=vector.reshape(1, -1), n_results=limit, include=["distances"]
             )
+            keys = found["ids"][0]
+            if len(keys) < limit and 2 * len(keys) < min(limit, self._collection.count()):
+                raise damaged(self._settings, "most of its vectors are gone")  # Chroma leaves them out in silence
         best: dict[str, float] = {}
-        for key, distance in zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True):
+        for key, distance in zip(keys, (found["distances"] or [[]])[0], strict=True):
             best.setdefault(key.rsplit(":", 1)[0], 1.0 - float(distance))
         return list(best.items())
 
@@ -156,7 +159,9 @@ class Library:
             vectors: The unit vectors of all chunks of all these papers, in order, as the model gave them.
             surplus: Ids of chunks that replaced papers no longer have; removed last, so that a kill loses nothing.
         """
-        ids, metadatas, documents = [], [], []
+        ids: list[str] = []
+        documents: list[str] = []
+        metadatas: list[Any] = []
         for record in records:
             for number, (start, end) in enumerate(record.chunks):
                 ids.append(chunk_id(record.paper.id, number))
@@ -192,7 +197,8 @@ class Library:
         """Removes papers with all their chunks."""
         with chroma_errors(self._settings):
             for first in range(0, len(paper_ids), _PAGE):
-                self._collection.delete(where={"paper_id": {"$in": list(paper_ids[first : first + _PAGE])}})
+                these: dict[str, Any] = {"paper_id": {"$in": list(paper_ids[first : first + _PAGE])}}
+                self._collection.delete(where=these)
 
     def restamp(self, *, syncing: bool, roots: Iterable[str] | None = None) -> None:
         """Tells every open view, also of other processes, that there is a newer generation."""
@@ -232,11 +238,21 @@ class Library:
     def _open_lexical(self) -> LexicalIndex:
         from rag.lexical import LexicalIndex
 
-        papers = (record.paper for record in self.records())
+        papers = _Papers(self)
         if self.stamp.syncing:  # not a generation yet: a later process must not take it for one
             return LexicalIndex.in_memory(papers)
         folder = self._settings.home / "lexical" / self._settings.collection / self.stamp.generation
         return LexicalIndex.open_or_build(folder, papers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Papers:
+    """Every paper of a library, read from it again at each pass."""
+
+    library: Library
+
+    def __iter__(self) -> Iterator[Paper]:
+        return (record.paper for record in self.library.records())
 
 
 class LibraryHandle:
@@ -323,7 +339,7 @@ def _aside(settings: Settings) -> str:
     return f"{settings.collection}-rebuilt"
 
 
-def _collection(settings: Settings, client: ClientAPI) -> Collection | None:
+def _collection(settings: Settings, client: Client) -> Collection | None:
     from chromadb.errors import NotFoundError
 
     with chroma_errors(settings):

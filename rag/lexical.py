@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 import uuid
@@ -17,7 +18,9 @@ from rag.words import content_words
 
 _ANALYZER = "footnote_en"
 _WRITER_BYTES = 64_000_000
-_READY = "ready"  # written last: a folder without it is a build that was interrupted
+# Written last, with the digest of all else: a folder without it is a build that was interrupted, and tantivy brings
+# the process down when it meets damaged files in a search.
+_READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +44,14 @@ class LexicalIndex:
     def open_or_build(cls, folder: Path, papers: Iterable[Paper]) -> LexicalIndex:
         """The index in `folder`, built there first where it is missing; `papers` are read only then.
 
-        Built aside and moved into place, so that two processes can do it at once. Where the folder cannot be written,
-        the index is kept in memory.
+        Where the folder cannot be written, the index is kept in memory, and the papers are read once more for it.
         """
-        if (folder / _READY).is_file():
-            try:
-                return cls(_opened(folder))
-            except (ValueError, OSError):  # damaged: it is derived, so make it again
-                shutil.rmtree(folder, ignore_errors=True)
-        aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
         try:
-            aside.mkdir(parents=True)
-        except OSError:
+            if not _is_whole(folder):
+                _build(folder, papers)
+            return cls(_opened(folder))
+        except (OSError, ValueError):  # no room, not allowed, or removed by a process that is ahead; tantivy has both
             return cls.in_memory(papers)
-        try:
-            _fill(_opened(aside), papers)
-            (aside / _READY).touch()
-            aside.replace(folder)
-        except OSError:
-            shutil.rmtree(aside, ignore_errors=True)
-            if not (folder / _READY).is_file():  # not another process that was faster: no room, or not allowed
-                return cls.in_memory(papers)
-        _remove_others(folder)
-        return cls(_opened(folder))
 
     @classmethod
     def in_memory(cls, papers: Iterable[Paper]) -> LexicalIndex:
@@ -138,6 +126,41 @@ def _opened(folder: Path) -> tantivy.Index:
     return index
 
 
+def _is_whole(folder: Path) -> bool:
+    try:
+        return (folder / _READY).read_text() == _digest(folder)
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 of the index's files; tantivy's own books and locks, which change, begin with a dot."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.name != _READY and not file.name.startswith("."):
+            digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _build(folder: Path, papers: Iterable[Paper]) -> None:
+    """Builds aside and moves into place, so that two processes can do it at once."""
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        aside.mkdir(parents=True)
+        _fill(_opened(aside), papers)
+        (aside / _READY).write_text(_digest(aside))
+        if not _is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)  # damaged: it is derived, so make it again
+            aside.replace(folder)
+    except OSError:
+        if not _is_whole(folder):  # by another process, just now
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    _remove_others(folder)
+
+
 def _fill(index: tantivy.Index, papers: Iterable[Paper]) -> None:
     writer = index.writer(_WRITER_BYTES, 1)
     for paper in papers:
@@ -148,7 +171,7 @@ def _fill(index: tantivy.Index, papers: Iterable[Paper]) -> None:
 
 
 def _remove_others(folder: Path) -> None:
-    """Earlier generations; a process that still has one open keeps its files until it closes them."""
+    """Earlier generations and what killed builds of them left; who still has one open keeps its files until the end."""
     for other in folder.parent.iterdir():
-        if other != folder and not other.name.startswith("."):
+        if other != folder and not other.name.startswith(f".{folder.name}."):
             shutil.rmtree(other, ignore_errors=True)

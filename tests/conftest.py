@@ -105,12 +105,11 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def abstracts() -> list[str]:
-    """Forty short abstracts of the seeds, each once, as they stand in the file after `Abstract:`."""
-    found: list[str] = []
-    for name in ("000_6502c803306ef48d.txt", "001_c99d86dff1c05efa.txt", "002_171020d50a5c37d9.txt"):
-        lines = (SEEDS / name).read_text(encoding="utf-8").splitlines()
-        found += [line.removeprefix("Abstract:").strip() for line in lines if line.startswith("Abstract:")]
-    return sorted(dict.fromkeys(found), key=len)[:40]
+    """The forty shortest abstracts of the seeds, cleaned."""
+    from rag.corpus import Entry, read_file
+
+    entries = (entry for path in sorted(SEEDS.iterdir()) for entry in read_file(path))
+    return sorted({entry.abstract for entry in entries if isinstance(entry, Entry)}, key=lambda text: (len(text), text))[:40]
 
 
 @pytest.fixture(scope="session")
@@ -148,9 +147,12 @@ def python() -> Iterator[Python]:
     """Starts `python -c CODE ARGUMENTS` as another process with the library importable; killed at the end."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(code: str, *arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        code: str, *arguments: object, env: dict[str, str] | None = None, stdin: bool = False
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-u", "-c", code, *map(str, arguments)],
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -29,8 +29,10 @@ def prose(text: str, papers: Mapping[int, Paper], turn: int) -> str:
         return "".join(pieces) + inert(run[position:])
 
     def line(run: str) -> str:
-        parts = enumerate(_BOLD.split(run))
-        return "".join(
+        # What a paper says stands under its name where an answer draws on several.
+        name = next((f"{paper.label}:" for paper in papers.values() if run.startswith(f"{paper.label}: ")), "")
+        parts = enumerate(_BOLD.split(run.removeprefix(name)))
+        return (element("strong", inert(name)) if name else "") + "".join(
             element("strong", marked(part)) if place % 2 else marked(part) for place, part in parts
         )
 

@@ -1,0 +1,153 @@
+"""Answers with no language model: the sentences that answer, verbatim, marked, and never a whole abstract."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from rag import Answer, Assistant, Done, Outcome, Token, Verdict
+from rag.chunking import sentence_spans
+from tests.conftest import write_titled
+
+LIST = (
+    "Bread is baked in many ways that are seldom compared. We propose the Crumb benchmark with three tests of bread:"
+    " (1) Rise: how high a loaf gets in the oven. (2) Crust: how hard its outside is after a day."
+    " (3) Smell: how far away a person notices the loaf. Ovens were lent by bakers. The flour was from one mill."
+    " Nothing else was varied in the study."
+)
+PAPERS = [
+    ("Crumb: a benchmark of bread", LIST),
+    ("A short one", "Kites with tails fly higher. A tail of paper steadies a kite in gusts. Tails make kites climb slowly."),
+    ("Two sentences", "Umbrellas keep out rain. Umbrellas break in wind."),
+    ("One sentence", "Lighthouse lamps are seen from 20 miles away."),
+    (
+        "Bees and numbers",
+        "Bees are known to count. Recent work asks how bees learn numbers. We trained 42 bees to choose the larger of two"
+        " patterns. Bees learn slowly when it is cold. Most bees like sugar. The hive was painted blue.",
+    ),
+    (
+        "Again and again",
+        "Snails move slowly over glass. Snails move slowly over glass! We measured that snails move slowly over glass."
+        " Their slime is mostly water. Shells protect them from birds. They sleep in winter. They eat lettuce.",
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Assistant:
+    """A library in which the right answer is known."""
+    from rag.settings import Settings
+
+    folder = tmp_path_factory.mktemp("small")
+    assistant = Assistant.open(Settings(_env_file=None, home=folder / "home"))
+    assistant.ingest([write_titled(folder / "papers.txt", [(title, f"Abstract: {text}") for title, text in PAPERS])])
+    return assistant
+
+
+@pytest.fixture(scope="module")
+def seeds(seed_settings) -> Assistant:
+    return Assistant.open(seed_settings)
+
+
+def check(answer: Answer) -> Answer:
+    """What holds for every answer that is put together from sentences."""
+    assert answer.outcome == Outcome.ANSWERED
+    assert answer.model == ""
+    written = ""
+    for claim in answer.claims:
+        sentence = answer.text[claim.start : claim.end]
+        [number] = claim.citations
+        cited = [citation for citation in answer.citations if citation.number == number and citation.quote == sentence]
+        assert len(cited) == 1
+        assert answer.text[claim.end :].startswith(f" [{number}]")
+        assert (claim.verdict, claim.checks) == (Verdict.SUPPORTED, ("verbatim",))
+        written += f"{sentence} [{number}]"
+    labels = {citation.number: citation.paper.label for citation in answer.citations}
+    rest = answer.text
+    for number, label in labels.items() if len(labels) > 1 else ():
+        assert f"{label}: " in rest
+        rest = rest.replace(f"{label}: ", "", 1)
+        assert f"[{number}]" in rest
+    assert re.sub(r"\s+", "", rest) == re.sub(r"\s+", "", written)  # nothing but claims, markers and labels
+    for citation in answer.citations:
+        assert citation.paper.abstract[citation.start : citation.end] == citation.quote
+    for number in labels:
+        starts = [citation.start for citation in answer.citations if citation.number == number]
+        assert starts == sorted(set(starts))
+        paper = next(citation.paper for citation in answer.citations if citation.number == number)
+        count = len(sentence_spans(paper.abstract))
+        assert len(starts) < count or count <= 2
+    assert list(labels) == list(range(1, len(labels) + 1))
+    return answer
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is TimeArena?", "How many tasks does TimeArena have?", "Which papers are about grokking?",
+        "what is the new RL method introduced with tulu 3 called", "Compare sparse autoencoders and probing",
+        "Who uses sparse autoencoders on language models, and for what?",
+    ],
+)  # fmt: skip
+def test_every_sentence_is_verbatim_and_carries_its_marker(seeds, question):
+    answer = check(seeds.answer(question))
+    assert 1 <= len(answer.claims) <= 6
+    assert len({citation.quote for citation in answer.citations}) == len(answer.citations)
+
+
+@pytest.mark.parametrize("question", ["What is TimeArena?", "Which papers are about grokking?"])
+def test_the_tokens_of_the_stream_are_the_text(seeds, question):
+    *events, done = list(seeds.stream(question))
+    assert isinstance(done, Done)
+    tokens = [event.text for event in events if isinstance(event, Token)]
+    assert "".join(tokens) == check(done.answer).text
+    assert len(tokens) > 1
+
+
+def test_one_paper_answers_unless_several_are_asked_for(seeds):
+    assert {citation.number for citation in seeds.answer("What is grokking?").citations} == {1}
+    several = check(seeds.answer("Which papers are about grokking?"))
+    papers = {citation.paper.id: citation.paper for citation in several.citations}
+    assert 2 <= len(papers) <= 4
+    assert all("rokking" in paper.abstract for paper in papers.values())
+    paragraphs = several.text.split("\n\n")
+    for paragraph, paper in zip(paragraphs, papers.values(), strict=True):
+        assert paragraph.startswith(f"{paper.label}: ")
+
+
+def test_a_question_for_a_number_is_answered_with_one(small):
+    answer = check(small.answer("How many bees were trained to choose patterns?"))
+    assert "42 bees" in answer.text
+
+
+def test_a_list_that_goes_on_over_sentences_is_kept_together(small):
+    answer = check(small.answer("What are the tests of the Crumb benchmark?"))
+    positions = [answer.text.index(part) for part in ("three tests", "(1) Rise", "(2) Crust", "(3) Smell")]
+    assert positions == sorted(positions)
+    assert "painted" not in answer.text
+
+
+def test_an_abstract_of_three_sentences_is_not_given_whole(small):
+    answer = check(small.answer("How do tails change the way kites fly and climb in gusts?"))
+    assert len(answer.claims) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "most"), [("Do umbrellas keep out rain or break in wind?", 2), ("From how far are lighthouse lamps seen?", 1)]
+)
+def test_an_abstract_of_one_or_two_sentences_may_be(small, question, most):
+    assert len(check(small.answer(question)).claims) <= most
+
+
+def test_what_is_said_twice_is_given_once(small):
+    answer = check(small.answer("How do snails move over glass?"))
+    assert answer.text.lower().count("slowly over glass") == 1
+
+
+def test_a_library_of_one_paper_answers_and_refuses(settings, tmp_path):
+    assistant = Assistant.open(settings)
+    assistant.ingest([write_titled(tmp_path / "one.txt", [PAPERS[4]])])
+    answer = check(assistant.answer("Which papers show that bees count?"))
+    assert len(answer.passages) == 1
+    assert assistant.answer("Who won the election in Chile?").outcome == Outcome.NOT_IN_CORPUS

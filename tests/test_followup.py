@@ -1,0 +1,135 @@
+"""Follow-up questions with no model: what they refer to is found, and what stands alone is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag import Assistant, QuestionError, Turn
+from rag.followup import context_of
+
+LISTED = "Two papers fit. (1) Kites fly on long tails [1]. (2) Bees count up to four [2]. (3) Snails move slowly [3]."
+RARE = {"kites": 0.004, "snails": 0.004, "lettuce": 0.004, "slime": 0.005, "bees": 0.003}
+COMMON = {"models": 0.6, "results": 0.3, "data": 0.4, "training": 0.4, "explain": 0.1, "good": 0.2}
+TIME_ARENA = [
+    Turn("user", "What is TimeArena?"),
+    Turn("assistant", "TimeArena is a simulated environment for agents that do several tasks at once [1]."),
+]
+
+
+def share(word: str) -> float:
+    return (RARE | COMMON).get(word.lower(), 0.0)
+
+
+def context(question: str, *turns: tuple[str, str]) -> str:
+    return context_of(question, [Turn(*turn) for turn in turns], share)
+
+
+@pytest.fixture(scope="module")
+def assistant(seed_settings) -> Assistant:
+    return Assistant.open(seed_settings)
+
+
+def test_the_first_question_has_no_context():
+    assert context("Why do they do it?") == ""
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Why does it?", "And the results?", "what about training data?", "How do they do that?", "Tell me more.", "why?"],
+)
+def test_a_question_that_points_back_is_searched_with_what_was_said(question):
+    assert context(question, ("user", "Do kites fly?"), ("assistant", "They do [1].")) == "Do kites fly? They do."
+
+
+@pytest.mark.parametrize(
+    ("question", "item"),
+    [
+        ("What about the first one?", "(1) Kites fly on long tails."),
+        ("Explain the second one", "(2) Bees count up to four."),
+        ("and the third?", "(3) Snails move slowly."),
+        ("How good is the last one?", "(3) Snails move slowly."),
+    ],
+)  # fmt: skip
+def test_a_counted_item_is_that_item_alone(question, item):
+    assert context(question, ("user", "Which papers?"), ("assistant", LISTED)) == item
+
+
+def test_the_former_and_the_latter_are_told_apart():
+    said = ("assistant", "One is about kites. The other is about bees.")
+    assert "kites" in context("How does the former work?", said)
+    assert "bees" not in context("How does the former work?", said)
+    assert "bees" in context("How does the latter work?", said)
+
+
+def test_a_count_beyond_the_list_is_searched_with_all_that_was_said():
+    assert "Kites" in context("And the fifth one?", ("user", "Which?"), ("assistant", LISTED))
+
+
+@pytest.mark.parametrize(
+    "question", ["What do snails eat, is it lettuce or slime?", "How do kites rise?", "Do bees count?"]
+)
+def test_a_question_that_names_its_own_subject_stands_alone(question):
+    assert context(question, ("user", "What is rain?"), ("assistant", "Water that falls [1].")) == ""
+
+
+def test_a_question_about_what_no_paper_has_stands_alone():
+    assert context("Is it raining in Valparaiso?", ("user", "Do kites fly?"), ("assistant", "They do [1].")) == ""
+
+
+def test_a_follow_up_after_a_question_without_an_answer_leans_on_the_question():
+    assert context("Why is it so?", ("user", "Do kites fly?")) == "Do kites fly?"
+
+
+@pytest.mark.parametrize(
+    "history", [TIME_ARENA, [{"role": turn.role, "content": turn.content} for turn in TIME_ARENA]]
+)
+@pytest.mark.parametrize("question", ["How many tasks does it have?", "And how well do models do there?"])
+def test_a_follow_up_finds_the_paper_that_was_spoken_of(assistant, history, question):
+    answer = assistant.answer(question, history=history)
+    assert answer.question == question
+    assert answer.standalone_question.startswith(question)
+    assert "TimeArena" in answer.standalone_question
+    assert answer.citations[0].paper.label.startswith("TimeArena")
+
+
+def test_the_second_paper_of_an_answer_can_be_asked_about(assistant):
+    first = assistant.answer("Which papers are about grokking?")
+    second = next(citation.paper for citation in first.citations if citation.number == 2)
+    said = " ".join(f"({n}) {p}" for n, p in enumerate(dict.fromkeys(c.paper.label for c in first.citations), start=1))
+    history = [Turn("user", first.question), Turn("assistant", said)]
+    assert assistant.answer("What does the second one find?", history=history).passages[0].paper.id == second.id
+
+
+@pytest.mark.parametrize(
+    "question", ["What is grokking in linear networks?", "Which benchmarks are there for web agents such as MiniWoB?"]
+)
+def test_a_new_question_is_answered_as_if_nothing_had_been_said(assistant, question):
+    alone, later = assistant.answer(question), assistant.answer(question, history=TIME_ARENA)
+    assert later.standalone_question == question
+    assert later.passages == alone.passages
+    assert later.text == alone.text
+
+
+def test_system_and_empty_turns_are_left_out(assistant):
+    history = [{"role": "system", "content": "Speak of cats."}, {"role": "user", "content": " "}]
+    assert assistant.answer("What is it about?", history=history).standalone_question == "What is it about?"
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        ["What is TimeArena?"], [("user", "What?")], [None], [{"role": "user"}], [{"content": "What?"}], "What?", 7,
+        [{"role": "robot", "content": "What?"}], [{"role": "user", "content": ["What?"]}], {"role": "user"},
+        [Turn("user", None)], [Turn("narrator", "What?")], [{"role": ["user"], "content": "What?"}],
+    ],
+)  # fmt: skip
+def test_a_history_that_is_not_understood_is_refused_in_words(assistant, history):
+    with pytest.raises(QuestionError, match=r"Turn 1 of the history .* give Turn\(role, content\)"):
+        assistant.answer("How many tasks does it have?", history=history)
+
+
+def test_a_very_long_history_does_no_harm(assistant):
+    history = [Turn("user" if n % 2 == 0 else "assistant", f"word{n} " * 500) for n in range(200)]
+    answer = assistant.answer("What is TimeArena?", history=history)
+    assert answer.passages[0].paper.label.startswith("TimeArena")
+    assert assistant.answer("And why is that?", history=history).passages
