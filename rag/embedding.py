@@ -16,6 +16,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from rag.errors import EmbeddingError
+from rag.late import TokenVectors, token_vectors
 from rag.settings import BUNDLED_MODEL
 
 if TYPE_CHECKING:
@@ -54,9 +55,8 @@ class EmbeddingModel(Embeddings):
             on_batch: Called after every batch with the number of texts done so far.
         """
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for first in range(0, len(by_length), _BATCH):
-            batch = by_length[first : first + _BATCH]
+        done = 0
+        for batch in _by_length(texts):
             with self._lock:
                 vectors[batch] = self._model.encode(
                     [texts[i] for i in batch],
@@ -65,9 +65,42 @@ class EmbeddingModel(Embeddings):
                     convert_to_numpy=True,
                     show_progress_bar=False,
                 )
+            done += len(batch)
             if on_batch:
-                on_batch(first + len(batch))
+                on_batch(done)
         return vectors
+
+    def embed_with_tokens(self, texts: Sequence[str], starts: Sequence[int]) -> tuple[Vectors, list[TokenVectors]]:
+        """As `embed`, with the vectors of the tokens that carry meaning, from the same pass.
+
+        Args:
+            starts: For every text the offset from which on its tokens are wanted.
+        """
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        tokens: dict[int, TokenVectors] = {}
+        for batch in _by_length(texts):
+            with self._lock:
+                encoded = self._model.encode(
+                    [texts[i] for i in batch],
+                    batch_size=_BATCH,
+                    output_value=None,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+                offsets = self._offsets([texts[i] for i in batch])
+            for i, of_text, spans in zip(batch, encoded, offsets, strict=True):
+                vectors[i] = of_text["sentence_embedding"].cpu().numpy()
+                per_token = of_text["token_embeddings"].cpu().numpy()[: len(spans)]
+                tokens[i] = token_vectors(texts[i], spans[: len(per_token)], per_token, start=starts[i])
+        return vectors, [tokens[i] for i in range(len(texts))]
+
+    def _offsets(self, texts: list[str]) -> list[list[tuple[int, int]]]:
+        """Where every token that the model reads stands in its text; empty lists for a tokenizer that does not say."""
+        tokenizer = self._model.tokenizer
+        if not getattr(tokenizer, "is_fast", False):
+            return [[] for _ in texts]
+        length = self.max_tokens + _SPECIAL_TOKENS
+        return list(tokenizer(texts, truncation=True, max_length=length, return_offsets_mapping=True)["offset_mapping"])
 
     def count_tokens(self, text: str) -> int:
         """Word pieces of a text, without special tokens; what `max_tokens` limits."""
@@ -84,6 +117,13 @@ class EmbeddingModel(Embeddings):
     def embed_query(self, text: str) -> list[float]:
         """The unit vector of one text."""
         return [float(x) for x in self.embed([text])[0]]
+
+
+def _by_length(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Batches of the texts' numbers, texts of like length together."""
+    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    for first in range(0, len(by_length), _BATCH):
+        yield by_length[first : first + _BATCH]
 
 
 def open_model(name: str) -> EmbeddingModel:

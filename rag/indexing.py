@@ -10,7 +10,7 @@ import numpy as np
 from rag.chunking import Span, chunk_spans, sentence_spans
 from rag.corpus.sources import Place
 from rag.embedding import EmbeddingModel, Vectors
-from rag.records import Record, make_paper
+from rag.records import Record, make_paper, pack
 from rag.types import Paper
 
 
@@ -34,21 +34,26 @@ def embed_papers(model: EmbeddingModel, papers: Sequence[tuple[str, str, tuple[P
     sentences: list[list[Span]] = []
     chunk_texts: list[str] = []
     sentence_texts: list[str] = []
+    starts: list[int] = []
     for paper in made:
         heading = _heading(model, paper)
         room = model.max_tokens - model.count_tokens(heading)
         chunks.append(chunk_spans(paper.abstract, model.count_tokens, room))
         sentences.append(sentence_spans(paper.abstract))
         chunk_texts += [heading + paper.abstract[start:end] for start, end in chunks[-1]]
+        starts += [0, *[len(heading)] * (len(chunks[-1]) - 1)]  # the title's words once, not with every chunk
         sentence_texts += [_readable(model, paper.abstract[start:end]) for start, end in sentences[-1]]
-    vectors = model.embed(chunk_texts + sentence_texts)
-    chunk_vectors, sentence_vectors = vectors[: len(chunk_texts)], vectors[len(chunk_texts) :]
-    per_paper = zip(made, papers, chunks, sentences, _split(chunk_vectors, chunks), _split(sentence_vectors, sentences), strict=True)
-    records = [
-        Record(paper, places, tuple(its_chunks), tuple(its_sentences), np.concatenate([of_chunks, of_sentences]))
-        for paper, (_, _, places), its_chunks, its_sentences, of_chunks, of_sentences in per_paper
-    ]
-    return Embedded(records, chunk_vectors, len(vectors))
+    chunk_vectors, chunk_tokens = model.embed_with_tokens(chunk_texts, starts)
+    sentence_vectors = model.embed(sentence_texts)
+    records = []
+    first_chunk = first_sentence = 0
+    for paper, (_, _, places), its_chunks, its_sentences in zip(made, papers, chunks, sentences, strict=True):
+        of_chunks = slice(first_chunk, first_chunk := first_chunk + len(its_chunks))
+        of_sentences = slice(first_sentence, first_sentence := first_sentence + len(its_sentences))
+        vectors = np.concatenate([chunk_vectors[of_chunks], sentence_vectors[of_sentences]])
+        tokens = pack(np.concatenate([tokens.vectors for tokens in chunk_tokens[of_chunks]]))
+        records.append(Record(paper, places, tuple(its_chunks), tuple(its_sentences), vectors, tokens))
+    return Embedded(records, chunk_vectors, len(chunk_texts) + len(sentence_texts))
 
 
 def _heading(model: EmbeddingModel, paper: Paper) -> str:
@@ -62,7 +67,3 @@ def _readable(model: EmbeddingModel, sentence: str) -> str:
     start, end = chunk_spans(sentence, model.count_tokens, model.max_tokens)[0]
     return sentence[start:end]
 
-
-def _split(vectors: Vectors, per_paper: Sequence[Sequence[Span]]) -> list[Vectors]:
-    ends = np.cumsum([len(spans) for spans in per_paper])
-    return np.split(vectors, ends[:-1])

@@ -94,6 +94,10 @@ class LexicalIndex:
         frequency = self.frequency(term)
         return math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
 
+    def word_idf(self, word: str) -> float:
+        """Inverse document frequency of a word, of its commonest term where it has several."""
+        return min((self.idf(term) for term in self.terms_of(word)), default=0.0)
+
     def frequency(self, term: str) -> int:
         """How many papers have the index term."""
         return int(self._searcher.doc_freq("text", term))

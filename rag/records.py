@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rag.chunking import Span
 from rag.corpus import made_label
 from rag.corpus.sources import Place
+from rag.late import DIMENSIONS
 from rag.types import Paper
 
 Vectors = NDArray[np.float32]
@@ -26,6 +27,7 @@ class Record:
 
     Attributes:
         vectors: Unit vectors of the chunks, then of the sentences: shape `(len(chunks) + len(sentences), d)`.
+        packed_tokens: Unit vectors of the words that carry meaning, packed; see `token_vectors`.
     """
 
     paper: Paper
@@ -33,6 +35,12 @@ class Record:
     chunks: tuple[Span, ...]
     sentences: tuple[Span, ...]
     vectors: Vectors
+    packed_tokens: str
+
+    @property
+    def token_vectors(self) -> Vectors:
+        """Shape `(tokens, at most DIMENSIONS)`; unpacked at every call, for only the best candidates need it."""
+        return unpack(self.packed_tokens, min(DIMENSIONS, self.vectors.shape[1]))
 
     @property
     def chunk_vectors(self) -> Vectors:
@@ -79,7 +87,9 @@ def head_metadata(record: Record) -> Metadata:
             ensure_ascii=False,
             separators=(",", ":"),
         ),
-        "vectors": _packed(record.vectors),
+        "vectors": pack(record.vectors),
+        "dimension": record.vectors.shape[1],
+        "tokens": record.packed_tokens,
     }
 
 
@@ -105,16 +115,18 @@ def read_record(paper_id: str, metadata: Metadata) -> Record:
         places=places,
         chunks=chunks,
         sentences=sentences,
-        vectors=_unpacked(metadata["vectors"], len(chunks) + len(sentences)),
+        vectors=unpack(metadata["vectors"], int(metadata["dimension"])),
+        packed_tokens=metadata["tokens"],
     )
 
 
-def _packed(vectors: Vectors) -> str:
+def pack(vectors: Vectors) -> str:
     """Unit vectors as signed bytes, each scaled by its own largest part; the cosine error is below 0.005."""
-    scale = np.abs(vectors).max(axis=1, keepdims=True)
+    scale = np.maximum(np.abs(vectors).max(axis=1, keepdims=True, initial=0), 1e-9)
     return base64.b64encode(np.rint(vectors / scale * 127).astype(np.int8).tobytes()).decode("ascii")
 
 
-def _unpacked(text: str, rows: int) -> Vectors:
-    vectors = np.frombuffer(base64.b64decode(text), dtype=np.int8).reshape(rows, -1).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def unpack(text: str, dimension: int) -> Vectors:
+    """The unit vectors of a packed text: shape `(n, dimension)`."""
+    vectors = np.frombuffer(base64.b64decode(text), dtype=np.int8).reshape(-1, dimension).astype(np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)

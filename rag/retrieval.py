@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 from rag.embedding import EmbeddingModel
 from rag.errors import LibraryMissing
 from rag.index import Library, LibraryHandle
+from rag.late import TokenVectors, max_similarity, token_weights
 from rag.records import Record, Vectors
 from rag.types import Filter, Passage
 
@@ -21,6 +22,8 @@ from rag.types import Filter, Passage
 _CHUNK_WEIGHT = 0.5
 _SENTENCES_WEIGHT = 0.5
 _LEXICAL_WEIGHT = 0.012  # of raw BM25, which weighs itself: high when rare words match, low when all is paraphrase
+_LATE_WEIGHT = 1.0
+_LATE_PAPERS = 100  # the best of the other signals, which late interaction then ranks along
 _BEST_SENTENCES = 3
 _DENSE_CHUNKS = 150
 _LEXICAL_PAPERS = 100
@@ -52,34 +55,34 @@ class Ranking:
 
     Attributes:
         records: The stored paper of every passage, by paper id.
-        question_vector: Unit vector of the question alone: shape `(d,)`.
-        query_vector: Unit vector that was searched with: shape `(d,)`.
+        question_vector: Unit vector of the question without its context: shape `(d,)`.
     """
 
     passages: tuple[Passage, ...]
     records: Mapping[str, Record]
     question_vector: Vectors
-    query_vector: Vectors
 
 
 def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, where: Filter | None = None) -> Ranking:
     """The k papers that answer the query best."""
-    question_vector, query_vector = _vectors(model, query)
+    asked = _embedded(model, query)
     hits = library.lexical.search(
         query.question,
         library.size if where else _LEXICAL_PAPERS,
         weights={query.context: _CONTEXT_WEIGHT} if query.context else None,
     )
     bm25 = {hit.paper_id: hit.bm25 for hit in hits}
-    candidates = _candidates(library, query_vector, list(bm25), where)
+    candidates = _candidates(library, asked.vector, list(bm25), where)
     records = {record.paper.id: record for record in library.fetch(candidates)}
-    passages = sorted(
-        (_passage(record, query_vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items()),
-        key=lambda passage: (-passage.score, passage.paper.id),
-    )[:k]
-    return Ranking(
-        tuple(passages), {passage.paper.id: records[passage.paper.id] for passage in passages}, question_vector, query_vector
-    )
+    found = (_passage(record, asked.vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items())
+    weights = token_weights(asked.tokens, library.lexical.word_idf)
+    passages = [
+        _with_late_interaction(passage, max_similarity(asked.tokens, weights, records[passage.paper.id].token_vectors))
+        for passage in sorted(found, key=_best_first)[:_LATE_PAPERS]
+    ]
+    passages = sorted(passages, key=_best_first)[:k]
+    kept = {passage.paper.id: records[passage.paper.id] for passage in passages}
+    return Ranking(tuple(passages), kept, asked.question_vector)
 
 
 def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
@@ -91,7 +94,7 @@ def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
     vector /= np.linalg.norm(vector)
     near = [key for key, _ in library.nearest(vector, 2 * k + 4) if key != paper_id]
     passages = (_passage(record, vector, 0.0) for record in library.fetch(near))
-    return sorted(passages, key=lambda passage: -passage.score)[:k]
+    return sorted(passages, key=_best_first)[:k]
 
 
 class PaperRetriever(BaseRetriever):
@@ -112,13 +115,30 @@ class PaperRetriever(BaseRetriever):
         return [_document(passage) for passage in ranking.passages]
 
 
-def _vectors(model: EmbeddingModel, query: Query) -> tuple[Vectors, Vectors]:
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """A query for the signals that go by meaning: the question's own vector, what is searched with, and its tokens."""
+
+    question_vector: Vectors
+    vector: Vectors
+    tokens: TokenVectors
+
+
+def _embedded(model: EmbeddingModel, query: Query) -> _Embedded:
+    texts = [query.question, f"{query.context} {query.question}"] if query.context else [query.question]
+    vectors, tokens = model.embed_with_tokens(texts, [0] * len(texts))
     if not query.context:
-        vector = model.embed([query.question])[0]
-        return vector, vector
-    alone, together = model.embed([query.question, f"{query.context} {query.question}"])
-    mixed = (1 - _CONTEXT_WEIGHT) * alone + _CONTEXT_WEIGHT * together
-    return alone, mixed / np.linalg.norm(mixed)
+        return _Embedded(vectors[0], vectors[0], tokens[0])
+    mixed = (1 - _CONTEXT_WEIGHT) * vectors[0] + _CONTEXT_WEIGHT * vectors[1]
+    return _Embedded(vectors[0], mixed / np.linalg.norm(mixed), tokens[1])
+
+
+def _best_first(passage: Passage) -> tuple[float, str]:
+    return -passage.score, passage.paper.id
+
+
+def _with_late_interaction(passage: Passage, late: float) -> Passage:
+    return replace(passage, score=passage.score + _LATE_WEIGHT * late, signals={**passage.signals, "late": late})
 
 
 def _candidates(library: Library, vector: Vectors, lexical: Sequence[str], where: Filter | None) -> list[str]:

@@ -18,8 +18,8 @@ from rag.chain import checked_turns
 from rag.embedding import open_model
 from rag.retrieval import Query, retrieve
 
-DEPTH = 300  # candidates whose signals are compared
-WEIGHTS: Mapping[str, Mapping[str, float]] = {
+DEPTH = 100  # candidates whose signals are compared
+WEIGHTS: dict[str, Mapping[str, float]] = {
     "chunk alone": {"chunk": 1},
     "best sentence alone": {"sentence": 1},
     "best three sentences alone": {"sentences": 1},
@@ -33,6 +33,17 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = {
     "chunk, three sentences, bm25 x 0.020": {"chunk": 0.5, "sentences": 0.5, "bm25": 0.020},
     "chunk, both sentence signals, bm25 x 0.012": {"chunk": 0.5, "sentences": 0.25, "sentence": 0.25, "bm25": 0.012},
     "chunk, both sentence signals, bm25 x 0.015": {"chunk": 0.5, "sentences": 0.25, "sentence": 0.25, "bm25": 0.015},
+}
+LATE = {"chunk": 0.5, "sentences": 0.5, "bm25": 0.012}
+for _weight in (0.5, 1.0, 1.5, 2.0):
+    WEIGHTS[f"the same and late interaction x {_weight}"] = {**LATE, "late": _weight}
+WEIGHTS |= {
+    "late interaction alone": {"late": 1},
+    "late interaction and bm25": {"late": 1, "bm25": 0.012},
+    "chunk, late interaction, bm25": {"chunk": 1.0, "late": 1.0, "bm25": 0.012},
+    "late x 1.0, bm25 x 0.008": {**LATE, "late": 1, "bm25": 0.008},
+    "late x 1.0, bm25 x 0.020": {**LATE, "late": 1, "bm25": 0.020},
+    "late x 1.5, bm25 x 0.020": {**LATE, "late": 1.5, "bm25": 0.020},
 }
 Rankings = list[tuple[list[Passage], Mapping[str, float]]]  # candidates of a query, and the gain of each place
 
