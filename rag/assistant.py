@@ -183,9 +183,7 @@ def similar(paper_id: str, k: int = 10, *, settings: Settings | None = None) -> 
     return _assistant(settings).similar(paper_id, k)
 
 
-def ingest(
-    paths: Sequence[str | Path] = (), *, prune: bool = False, settings: Settings | None = None
-) -> IngestReport:
+def ingest(paths: Sequence[str | Path] = (), *, prune: bool = False, settings: Settings | None = None) -> IngestReport:
     """Brings the library in step with files and folders; without paths, with those it knows already.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -45,7 +45,7 @@ ChainInput = Mapping[str, Any]
 
 
 def build_chain(settings: Settings | None = None) -> AnswerChain:
-    """The chain as a LangChain Runnable: in {question, history, where}; invoke and batch give an Answer, stream events."""
+    """The chain as a LangChain Runnable: {question, history, where} in; an Answer, or its events, out."""
     return AnswerChain(settings or load_settings())
 
 
@@ -73,11 +73,11 @@ class AnswerChain(Runnable[ChainInput, Any]):
         """The language model that the settings name."""
         return ChatModel.open(self.settings)
 
-    def invoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:  # noqa: A002 (LangChain's name)
+    def invoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """The answer that `stream` ends with."""
         return drain(self.stream(input, config, **kwargs))
 
-    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> Iterator[AnswerEvent]:  # noqa: A002, ARG002
+    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> Iterator[AnswerEvent]:  # noqa: ARG002
         """The events of an answer, the last of them `Done`.
 
         Raises:
@@ -89,7 +89,9 @@ class AnswerChain(Runnable[ChainInput, Any]):
         history = checked_turns(input.get("history") or ())
         return self._answer(question, history, input.get("where"))
 
-    async def astream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> AsyncIterator[AnswerEvent]:  # noqa: A002
+    async def astream(
+        self, input: ChainInput, config: RunnableConfig | None = None, **_: Any
+    ) -> AsyncIterator[AnswerEvent]:
         """As `stream`, with the work in a thread."""
         events = self.stream(input, config)
         try:
@@ -127,7 +129,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
 
     def _answer(self, question: str, history: Sequence[Turn], where: Filter | None) -> Iterator[AnswerEvent]:
         clock = _Clock()
-        library, notices = self.handle.current(), ()
+        library = self.handle.current()
+        notices: tuple[str, ...] = ()
         if library is None or not library.size:
             if self.settings.auto_ingest:
                 notices = (_EMPTY,)
@@ -175,7 +178,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
 
         return Query(question, context_of(question, history, share_of_papers)), Usage()
 
-    def _generated(self, draft: Answer, query: Query) -> Iterator[AnswerEvent]:
+    def _generated(self, draft: Answer, query: Query) -> Generator[Token, None, Answer]:
         """The model's answer: streamed, its markers mapped to citations, every sentence checked against them."""
         given = draft.passages[: self.settings.llm_passages]
         reader, text, cut, usage, notices = MarkerReader(len(given)), "", False, draft.usage, draft.notices
@@ -233,8 +236,13 @@ def evidence(passages: Sequence[Passage]) -> float:
 
 
 def checked_question(question: object) -> str:
+    """The question without white space around it.
+
+    Raises:
+        QuestionError: It is empty, too long, or no text.
+    """
     if not isinstance(question, str) or not question.strip():
-        raise QuestionError("The question is empty; ask something, e.g. `footnote ask \"What is grokking?\"`.")
+        raise QuestionError('The question is empty; ask something, e.g. `footnote ask "What is grokking?"`.')
     if len(question) > MOST_QUESTION_CHARS:
         raise QuestionError(
             f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."

@@ -38,9 +38,7 @@ def connect(settings: Settings) -> Client:
             return cast("Client", chromadb.PersistentClient(_unshared(folder), settings=quiet))
         address = settings.chroma_url
         secure = address.scheme == "https"
-        return cast(
-            "Client", chromadb.HttpClient(address.host or "", address.port or 8000, ssl=secure, settings=quiet)
-        )
+        return cast("Client", chromadb.HttpClient(address.host or "", address.port or 8000, ssl=secure, settings=quiet))
 
 
 def place(settings: Settings) -> str:

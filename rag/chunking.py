@@ -15,7 +15,7 @@ _ABBREVIATIONS = frozenset(
     """
     e.g i.e cf vs al w.r.t viz resp approx fig figs eq eqs sec secs ref refs no nos vol pp ca dr mr mrs ms
     prof st inc ltd dept univ ed eds jr sr u.s u.k a.k.a aka i.i.d s.t
-    """.split()  # noqa: SIM905 (a list of words reads better as text)
+    """.split()
 )
 # An end: marks, then closing quotes and brackets, then a space before something that can open a sentence.
 # A mark between two spaces is one whatever follows: old collections, all in lower case, have no other.
@@ -119,6 +119,8 @@ def _cut(text: str, start: int, end: int, count_tokens: Callable[[str], int], li
     """Where the longest beginning within the limit ends: after a word, or within the first one."""
     words = islice(_WORD.finditer(text, start, end), limit + 1)
     ends: Sequence[int] = [word.end() for word in words]
+    if ends[-1] == end and count_tokens(text[start:end]) <= limit:
+        return end
     fitting = bisect_right(ends, limit, key=lambda stop: count_tokens(text[start:stop]))
     if not fitting:
         ends = range(start + 1, min(ends[0], start + limit * _LONGEST_TOKEN))

@@ -39,7 +39,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def main() -> None:
     """Runs the command line; an error of ours becomes one message on stderr and exit code 2."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what a terminal cannot show, or a pipe did not mean, is no reason to stop
+        if isinstance(
+            stream, TextIOWrapper
+        ):  # what a terminal cannot show, or a pipe did not mean, is no reason to stop
             stream.reconfigure(errors="replace")
     try:
         app()
@@ -60,7 +62,7 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the library, with citations."""
-    from rag import Answer, Assistant, Done, Notice, Token
+    from rag import Assistant, Done, Notice, Token
 
     text = sys.stdin.read() if question == "-" else question
     answer: Answer | None = None
@@ -80,9 +82,15 @@ def ask(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders; without any, those known already.")] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove the papers of files that are gone or unreadable.")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Embed every paper of the library again, e.g. with another model.")] = False,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders; without any, those known already.")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove the papers of files that are gone or unreadable.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Embed every paper of the library again, e.g. with another model.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the library in step with text files of abstracts."""
@@ -110,7 +118,9 @@ def list_papers(source: Source = None, as_json: AsJson = False) -> None:
 
 
 @papers_app.command("show")
-def show_paper(paper_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], as_json: AsJson = False) -> None:
+def show_paper(
+    paper_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], as_json: AsJson = False
+) -> None:
     """Show a paper: title, every place it was seen, abstract."""
     from rag import Assistant
 

@@ -99,9 +99,7 @@ def _llm(settings: Settings) -> str:
     from rag.llm import ChatModel
 
     if not settings.llm_configured:
-        return "none: answers quote the papers (to have summaries, set RAG_LLM_MODEL and OPENAI_API_KEY or OPENAI_BASE_URL)"
+        return "none: answers quote the papers (for summaries: RAG_LLM_MODEL, and OPENAI_API_KEY or OPENAI_BASE_URL)"
     model = ChatModel.open(settings)
     model.complete([("human", "Reply with the word ready.")])
     return f"{model.name} at {model.host} answers"
-
-

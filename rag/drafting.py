@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from rag.extractive import extract
@@ -14,22 +14,24 @@ from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
 
 
-def refused(draft: Answer, library: Library, *, filtered: bool) -> Iterator[Token]:
+def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Token, None, Answer]:
     """One honest sentence; the passages of the draft are the near misses."""
     where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
     text = f"{where} answers this question."
     yield Token(text)
-    return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)  # noqa: B901 (the value of `yield from`)
+    return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)
 
 
-def quoted(draft: Answer, ranking: Ranking, library: Library) -> Iterator[Token]:
+def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
     """The sentences of the papers that answer the question."""
     lexical = library.lexical
     found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf)
-    for start, end in zip((0, *(claim.end for claim in found.claims[:-1])), (claim.end for claim in found.claims), strict=True):
+    for start, end in zip(
+        (0, *(claim.end for claim in found.claims[:-1])), (claim.end for claim in found.claims), strict=True
+    ):
         yield Token(found.text[start:end])
     yield Token(found.text[found.claims[-1].end :])
-    return replace(draft, text=found.text, citations=found.citations, claims=found.claims)  # noqa: B901
+    return replace(draft, text=found.text, citations=found.citations, claims=found.claims)
 
 
 def grounded(draft: Answer, cited: Sequence[Passage]) -> Answer:
@@ -48,7 +50,9 @@ def grounded(draft: Answer, cited: Sequence[Passage]) -> Answer:
         for number, paper in papers:
             first, last = best_quote(sentence, paper.abstract)
             citations.setdefault((number, first), Citation(number, paper, paper.abstract[first:last], first, last))
-        verdict, checks = check_claim(sentence, [(number, f"{paper.title} {paper.abstract}") for number, paper in papers])
+        verdict, checks = check_claim(
+            sentence, [(number, f"{paper.title} {paper.abstract}") for number, paper in papers]
+        )
         claims.append(Claim(start, end, numbers, verdict, checks))
     in_order = tuple(citations[key] for key in sorted(citations))
     carried = any(claim.verdict in (Verdict.SUPPORTED, Verdict.PARTIAL) for claim in claims)

@@ -80,7 +80,7 @@ class EmbeddingModel(Embeddings):
         tokens: dict[int, TokenVectors] = {}
         for batch in _by_length(texts):
             with self._lock:
-                encoded = self._model.encode(
+                encoded: Any = self._model.encode(
                     [texts[i] for i in batch],
                     batch_size=_BATCH,
                     output_value=None,
@@ -160,7 +160,9 @@ def _bundled_folder() -> Path:
         with weights.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise EmbeddingError(f"{weights}: the bundled weights cannot be read ({error.strerror}); reinstall them.") from error
+        raise EmbeddingError(
+            f"{weights}: the bundled weights cannot be read ({error.strerror}); reinstall them."
+        ) from error
     if digest != BUNDLED_SHA256:
         raise EmbeddingError(
             f"{weights}: these are not the weights of {BUNDLED_MODEL} (sha256 {digest[:12]}…, expected"

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 from rag.types import Paper
 from rag.words import STOP_WORDS, fold, words
@@ -36,6 +37,6 @@ def _commonest_phrase(titles: Iterable[str]) -> str:
     titles = list(titles)
     for title in titles:
         parts = [fold(word) for word in words(title)]
-        pairs = zip(parts, parts[1:], strict=False)
+        pairs = pairwise(parts)
         counts.update({f"{one} {other}" for one, other in pairs if not {one, other} & STOP_WORDS})
     return next((phrase for phrase, count in counts.most_common() if 1 < count <= _TOPIC_SHARE * len(titles)), "")

@@ -10,24 +10,34 @@ from rag.types import Turn
 from rag.words import content_words
 
 _POINTS_BACK = re.compile(
-    r"""\b(it|its|itself|they|them|their|theirs|this|that|these|those|he|him|his|she|her|such(?!\ as)|same|former|latter
-        |(?<!\bis\ )(?<!\bare\ )there(?!\ (?:is|are|any)\b)
+    r"""\b(it|its|itself|they|them|their|theirs|this|that|these|those|there|he|him|his|she|her|such|same|former|latter
         |previous|above|aforementioned|another|others?|ones?|first|second|third|fourth|fifth|last|both|either|neither)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-# "Is it possible to ..." points at nothing.
+# "Is it possible to ...", "are there ...", "agents such as ..." point at nothing.
 _POINTS_AT_NOTHING = re.compile(
-    r"\b(?:is|was|isn't|be) it (?:possible|true|known|better|worth|hard|easy|safe|useful|necessary|feasible|helpful|ok)\b",
+    r"\b(?:is|was|isn't|be) it (?:possible|true|known|better|worth|hard|easy|safe|useful|necessary|feasible)\b"
+    r"|\b(?:is|are|was|were) there\b|\bthere (?:is|are|was|were)\b|\bsuch as\b",
     re.IGNORECASE,
 )
-_CONTINUES = re.compile(r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|why|how so|more|tell me more|go on)\b", re.IGNORECASE)
+_CONTINUES = re.compile(
+    r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|why|how so|more|tell me more|go on)\b", re.IGNORECASE
+)
 _ASKS = re.compile(r"\?|\b(?:what|which|who|whose|when|where|why|how|tell|more|go on|explain|else)\b", re.IGNORECASE)
 _ORDINALS = {"first": 0, "former": 0, "second": 1, "latter": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
-_ORDINAL = re.compile(r"\b(?:the|number)?\s*(first|second|third|fourth|fifth|last|former|latter)(?:\s+(?:one|paper|method|study|work))?\b", re.IGNORECASE)
+_ORDINAL = re.compile(
+    r"\b(?:the|number)?\s*(first|second|third|fourth|fifth|last|former|latter)(?:\s+(?:one|paper|method|study|work))?\b",
+    re.IGNORECASE,
+)
 _ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\((\d)\)|(\d)[.)]|[-*•])\s+")
-_EITHER_OR = re.compile(r"\b(?:the )?(?:one|first|former|other|another|second|latter) (?:is|are|uses|studies|proposes)\b", re.IGNORECASE)
+_EITHER_OR = re.compile(
+    r"\b(?:the )?(?:one|first|former|other|another|second|latter) (?:is|are|uses|studies|proposes)\b", re.IGNORECASE
+)
 _MARKER = re.compile(r"\s*\[\d+\]")
 _SPECIFIC_SHARE = 0.01  # a word in fewer papers than this names something
+# As many words of its own make a question of its own, whose "it" is mostly something it says itself. Of the 75
+# questions asked after a conversation about something else, 0.71 are then hits (0.57 without this, 0.72 asked alone).
+_OWN_WORDS = 6
 
 
 def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> str:
@@ -52,10 +62,10 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
     if not own and not _ASKS.search(question):
         return False  # "thanks, that was great"
     said_before = {word.lower() for turn in history for word in content_words(turn.content)}
-    named = [
-        word for word in own
-        if word.lower() not in said_before and 0 < share_of_papers(word) <= _SPECIFIC_SHARE
-    ]  # fmt: skip
+    new = [word for word in own if word.lower() not in said_before]
+    if len(new) >= _OWN_WORDS and not _ORDINAL.search(question):
+        return False
+    named = [word for word in new if 0 < share_of_papers(word) <= _SPECIFIC_SHARE]
     if _POINTS_BACK.search(_POINTS_AT_NOTHING.sub("", question)) or _CONTINUES.search(question):
         return len(named) < 3  # a question that names three things of its own stands, whatever its "it" means
     return not named and all(share_of_papers(word) for word in own)

@@ -45,9 +45,7 @@ _TARGET_BEGUN = re.compile(
 _LONGEST_WAIT_CHARS = 2_000
 _CLAUSE_ENDS = ".,;:!?)\n"
 
-_MARKERS_AFTER_STOP = re.compile(
-    rf"([.!?…])([\"'”’)]*[{_BLANKS}]*(?:\[\d{{1,3}}\][{_BLANKS}]*)*\[\d{{1,3}}\])(?!\w)"
-)
+_MARKERS_AFTER_STOP = re.compile(rf"([.!?…])([\"'”’)]*[{_BLANKS}]*(?:\[\d{{1,3}}\][{_BLANKS}]*)*\[\d{{1,3}}\])(?!\w)")
 _NUMBER = re.compile(r"(?<![\d.,])(\d+(?:[.,]\d+)*)(?:\s?%)?")
 _SPELLED_OUT = (
     "zero",
@@ -131,9 +129,7 @@ class MarkerReader:
                 return blanks, rest.lstrip(_BLANKS)
             return "", rest if rest[:1] in _BLANKS + _CLAUSE_ENDS else blanks + rest
         if rest.startswith("(") or (at_line_start and rest.startswith(":")):
-            rest = (
-                " " + rest
-            )  # `[1](` may turn out to be a link, and `[1]: http://...` links every [1] of the text
+            rest = " " + rest  # `[1](` may turn out to be a link, and `[1]: http://...` links every [1] of the text
         glued = not blanks and re.search(r"\w\Z", self._line)
         return (" " if glued else blanks) + "".join(f"[{self._number(n)}]" for n in cited), rest
 

@@ -115,7 +115,9 @@ class Library:
         """Every paper by id, in the order of the sources and lines."""
         with self._lock:
             if self._catalogue is None:
-                found = sorted((record.paper for record in self.records()), key=lambda paper: (paper.source, paper.line))
+                found = sorted(
+                    (record.paper for record in self.records()), key=lambda paper: (paper.source, paper.line)
+                )
                 self._catalogue = {paper.id: paper for paper in found}
             return self._catalogue
 
@@ -221,9 +223,9 @@ class Library:
         offset = 0
         while True:
             with chroma_errors(self._settings):
-                page = self._collection.get(
-                    where={"head": True}, include=["metadatas"], limit=_PAGE, offset=offset
-                )["metadatas"]
+                page = self._collection.get(where={"head": True}, include=["metadatas"], limit=_PAGE, offset=offset)[
+                    "metadatas"
+                ]
             if not page:
                 return
             yield from (dict(metadata) for metadata in page)

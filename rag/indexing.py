@@ -66,4 +66,3 @@ def _readable(model: EmbeddingModel, sentence: str) -> str:
     """The sentence, or as much of its beginning as the model reads."""
     start, end = chunk_spans(sentence, model.count_tokens, model.max_tokens)[0]
     return sentence[start:end]
-

@@ -1,8 +1,8 @@
 """Late interaction: for each word of the question the best-matching word of an abstract, by the model's token vectors.
 
-This is ColBERT's MaxSim (Khattab and Zaharia 2020) with the vectors that the embedding model makes anyway on its way to a
-text's own vector, so it costs no second model and no second pass; only the words that carry meaning are kept, in few
-dimensions and bytes.
+This is ColBERT's MaxSim (Khattab and Zaharia 2020) with the vectors that the embedding model makes anyway on its way
+to a text's own vector, so it costs no second model and no second pass; only the words that carry meaning are kept, in
+few dimensions and bytes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def token_weights(question: TokenVectors, idf: Callable[[str], float]) -> NDArra
 
 @cache
 def _projection(dimension: int) -> Vectors:
-    """Random orthonormal directions, the same everywhere: angles survive (Johnson and Lindenstrauss), nothing is trained."""
+    """Random orthonormal directions, the same everywhere: angles survive (Johnson, Lindenstrauss) without training."""
     if dimension <= DIMENSIONS:
         return np.eye(dimension, dtype=np.float32)
     drawn = np.random.default_rng(0).normal(size=(dimension, DIMENSIONS))
@@ -76,4 +76,5 @@ def _projection(dimension: int) -> Vectors:
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    return (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return unit.astype(np.float32, copy=False)

@@ -67,7 +67,7 @@ class LexicalIndex:
         Args:
             weights: Further texts, each with the weight of its words beside those of `text`, which weigh 1.
         """
-        by_term = {term: 1.0 for term in self.terms(text)}
+        by_term = dict.fromkeys(self.terms(text), 1.0)
         for other, weight in (weights or {}).items():
             for term in self.terms(other):
                 by_term.setdefault(term, weight)

@@ -86,9 +86,7 @@ class ChatModel:
             )
         if not (key.isascii() and key.isprintable()):
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
-        return cls(
-            settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings
-        )
+        return cls(settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings)
 
     def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
         """The answer in pieces as they arrive, and last what it took. Closing the iterator hangs up.
@@ -185,9 +183,7 @@ class ChatModel:
                 finished = finished or bool(chunk.response_metadata.get("finish_reason"))
                 yield chunk
 
-    def _stream(
-        self, connection: httpx2.AsyncClient, messages: list[Message]
-    ) -> AsyncGenerator[AIMessageChunk, None]:
+    def _stream(self, connection: httpx2.AsyncClient, messages: list[Message]) -> AsyncGenerator[AIMessageChunk, None]:
         from langchain_openai import ChatOpenAI
 
         limit = self._limit_option()
@@ -252,9 +248,7 @@ class ChatModel:
         if not finish:
             return LLMError(self._explainer.broken_off(answering=bool(text)).message, transient=True)
         if finish == "content_filter":
-            return LLMError(
-                f"{self.host} withheld the answer or its rest (content filter): ask in other words."
-            )
+            return LLMError(f"{self.host} withheld the answer or its rest (content filter): ask in other words.")
         if finish == "length" and text.strip():
             return LLMError(f"The answer was cut at {most} tokens: raise RAG_LLM_MAX_TOKENS.")
         if not text.strip():

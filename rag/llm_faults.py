@@ -21,9 +21,7 @@ _MEANINGS = {
     404: "does not know the model {model}: check RAG_LLM_MODEL, and that OPENAI_BASE_URL is right",
     429: "has too many requests: ask again {when}",
 }
-_OVERLONG = re.compile(
-    r"context.{0,20}(length|window|size)|(prompt|input) is too long|too many tokens", re.IGNORECASE
-)
+_OVERLONG = re.compile(r"context.{0,20}(length|window|size)|(prompt|input) is too long|too many tokens", re.IGNORECASE)
 _MOST_WORDS_CHARS = 200  # of what a server said
 
 

@@ -78,9 +78,7 @@ def _parts(file: Path) -> tuple[Message, ...]:
     _check_placeholders(file, text)
     before, *rest = _HEADING.split(text)
     if before.strip():
-        raise PromptError(
-            f"{file}: text stands before the first heading; move it below `## system` or `## user`."
-        )
+        raise PromptError(f"{file}: text stands before the first heading; move it below `## system` or `## user`.")
     roles = [_ROLES[heading.lower()] for heading in rest[::2]]
     bodies = [body.strip() for body in rest[1::2]]
     if "human" not in roles:

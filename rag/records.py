@@ -129,4 +129,5 @@ def pack(vectors: Vectors) -> str:
 def unpack(text: str, dimension: int) -> Vectors:
     """The unit vectors of a packed text: shape `(n, dimension)`."""
     vectors = np.frombuffer(base64.b64decode(text), dtype=np.int8).reshape(-1, dimension).astype(np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return unit

@@ -107,7 +107,12 @@ class PaperRetriever(BaseRetriever):
     k: int = 10
     where: Filter | None = None
 
-    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 (LangChain's signature)
+    ) -> list[Document]:
         library = self.handle.current()
         if library is None:
             raise LibraryMissing("The library is empty; run `footnote ingest` first.")
@@ -166,9 +171,7 @@ def _passage(record: Record, vector: Vectors, bm25: float) -> Passage:
         "bm25": bm25,
     }
     score = (
-        _CHUNK_WEIGHT * signals["chunk"]
-        + _SENTENCES_WEIGHT * signals["sentences"]
-        + _LEXICAL_WEIGHT * signals["bm25"]
+        _CHUNK_WEIGHT * signals["chunk"] + _SENTENCES_WEIGHT * signals["sentences"] + _LEXICAL_WEIGHT * signals["bm25"]
     )
     start, end = record.chunks[best]
     return Passage(record.paper, score, start, end, signals)

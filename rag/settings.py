@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     llm_max_tokens: int = Field(700, ge=16, le=32_768, description="Longest answer, in tokens.")
     llm_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest wait for the next token, in seconds.")
     llm_deadline_s: float = Field(120.0, gt=0, le=3600, description="Longest wait for a whole answer, in seconds.")
-    llm_retries: int = Field(2, ge=0, le=8, description="How often a passing fault (429, 5xx, no connection) is tried again.")
+    llm_retries: int = Field(
+        2, ge=0, le=8, description="How often a passing fault (429, 5xx, no connection) is tried again."
+    )
     llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read.")
     prompts: Path | None = Field(None, description="Folder with your own prompt files instead of the shipped ones.")
     evidence_gate: float | None = Field(

@@ -69,7 +69,7 @@ def sync(
         nothing_to_do = not (plan.embed or plan.move or plan.remove)
         if nothing_to_do and (library is None or (roots == known_roots and not library.stamp.syncing)):
             return plan.report
-        return _carry_out(settings, library, known, plan, roots, progress)
+        return _carry_out(settings, library, known, plan, roots=roots, progress=progress)
 
 
 def reembed(settings: Settings, *, progress: Progress | None = None) -> IngestReport:
@@ -184,6 +184,7 @@ def _carry_out(
     library: Library | None,
     known: dict[str, Record],
     plan: _Plan,
+    *,
     roots: tuple[str, ...],
     progress: Progress | None,
 ) -> IngestReport:

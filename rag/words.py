@@ -7,21 +7,23 @@ import unicodedata
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 
-# Function words, and the words people ask and chat with ("tell", "paper", "thanks"): they match everywhere and mean nothing.
+# Function words, and the words people ask and chat with ("tell", "paper", "thanks"): they match everywhere, and say
+# nothing about what is asked.
 STOP_WORDS = frozenset(
     """
-    a about above after again against all along also although am among an and any anyone anybody anything are around as at
-    be became because been before being below between both but by can cannot could did do does doing done down during each
-    either else even ever every few for from further get gets getting give given go got had happen happens has have having
-    he hence her here hers him his how however i if in instead into is it its itself just know let like make makes many may
-    me might more most much must my near neither no nor not now of off ok okay on once one ones only onto or other others our
-    out over own per please pls quite rather really same say says shall she should show since so some somebody someone
-    something still such tell than that the their them themselves then there these they thing things this those though
-    through thus to too toward towards under until up upon us use used uses using very via want was way we well were what
-    whatever when where whether which while who whole whom whose why will with within without won would yes yet you your
-    dont don't doesn't isn't can't what's whats it's i've i'm im i'd there's who's that's let's s t re ve ll d m
-    thanks thank thx great cool nice hello hi hey lol bye sorry welcome perfect awesome
-    paper papers abstract abstracts author authors study studies work works article articles corpus library
+    a about above after again against all along also although am among an and any anyone anybody anything are around
+    as at be became because been before being below between both but by can cannot could did do does doing done down
+    during each either else even ever every few for from further get gets getting give given go got had happen
+    happens has have having he hence her here hers him his how however i if in instead into is it its itself just
+    know let like make makes many may me might more most much must my near neither no nor not now of off ok okay on
+    once one ones only onto or other others our out over own per please pls quite rather really same say says shall
+    she should show since so some somebody someone something still such tell than that the their them themselves
+    then there these they thing things this those though through thus to too toward towards under until up upon us
+    use used uses using very via want was way we well were what whatever when where whether which while who whole
+    whom whose why will with within without won would yes yet you your dont don't doesn't isn't can't what's whats
+    it's i've i'm im i'd there's who's that's let's s t re ve ll d m thanks thank thx great cool nice hello hi hey
+    lol bye sorry welcome perfect awesome paper papers abstract abstracts author authors study studies work works
+    article articles corpus library
     """.split()
 )
 

@@ -109,7 +109,9 @@ def abstracts() -> list[str]:
     from rag.corpus import Entry, read_file
 
     entries = (entry for path in sorted(SEEDS.iterdir()) for entry in read_file(path))
-    return sorted({entry.abstract for entry in entries if isinstance(entry, Entry)}, key=lambda text: (len(text), text))[:40]
+    return sorted(
+        {entry.abstract for entry in entries if isinstance(entry, Entry)}, key=lambda text: (len(text), text)
+    )[:40]
 
 
 @pytest.fixture(scope="session")

@@ -62,14 +62,10 @@ class Exchange:
         """Sleeps; notes when the client hangs up meanwhile, and then ends the exchange."""
         deadline = time.monotonic() + seconds
         while not self.stopping.is_set() and time.monotonic() < deadline:
-            if select.select([self.handler.connection], [], [], 0.02)[0] and not self.handler.connection.recv(
-                1
-            ):
+            if select.select([self.handler.connection], [], [], 0.02)[0] and not self.handler.connection.recv(1):
                 raise BrokenPipeError("the client hung up")
 
-    def _completion(
-        self, choices: list[dict[str, Any]], kind: str = "chat.completion.chunk"
-    ) -> dict[str, Any]:
+    def _completion(self, choices: list[dict[str, Any]], kind: str = "chat.completion.chunk") -> dict[str, Any]:
         model = self.body.get("model", "")
         return {"id": "chatcmpl-1", "object": kind, "created": 0, "model": model, "choices": choices}
 
@@ -96,9 +92,7 @@ class ChatServer:
 
     def __init__(self, *script: Behaviour | str) -> None:
         self.requests: list[Exchange] = []
-        self._script = [
-            says(step) if isinstance(step, str) else step for step in script or ("Nothing to say.",)
-        ]
+        self._script = [says(step) if isinstance(step, str) else step for step in script or ("Nothing to say.",)]
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())

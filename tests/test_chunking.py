@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 
@@ -124,7 +125,7 @@ def test_random_texts_are_divided_without_loss_overlap_or_excess() -> None:
         spans = chunk_spans(text, count_words, limit)
         for found in (whole, spans):
             assert all(start < end for start, end in found)
-            assert all(one[1] <= other[0] for one, other in zip(found, found[1:], strict=False))
+            assert all(one[1] <= other[0] for one, other in itertools.pairwise(found))
             assert "".join("".join(text[start:end].split()) for start, end in found) == "".join(text.split())
             assert not any(text[start].isspace() or text[end - 1].isspace() for start, end in found)
         assert all(count_words(text[start:end]) <= limit for start, end in spans)

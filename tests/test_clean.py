@@ -97,7 +97,12 @@ def test_a_sites_furniture_is_known(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["New Perspectives on Grokking", "Subscribe and Save: Pricing in Markets", "March of the Transformers", "May 2040 Be Safe"],
+    [
+        "New Perspectives on Grokking",
+        "Subscribe and Save: Pricing in Markets",
+        "March of the Transformers",
+        "May 2040 Be Safe",
+    ],
 )
 def test_a_title_is_no_furniture(line: str) -> None:
     assert not is_boilerplate(line)

@@ -200,7 +200,16 @@ def test_a_file_that_breaks_off_being_text_gives_none_of_its_abstracts(tmp_path:
 
 
 def test_a_folder_is_read_through_whatever_its_files_and_folders_are_called(tmp_path: Path) -> None:
-    odd = ["a b.txt", "quo'te\".txt", "new\nline.txt", "ünï😀.txt", "-rf.txt", "UPPER.TXT", ".hidden.txt", "a;b&c|d.txt"]
+    odd = [
+        "a b.txt",
+        "quo'te\".txt",
+        "new\nline.txt",
+        "ünï😀.txt",
+        "-rf.txt",
+        "UPPER.TXT",
+        ".hidden.txt",
+        "a;b&c|d.txt",
+    ]
     for number, name in enumerate(odd):
         write_abstracts(tmp_path / "deep" / "er" / name, [f"{LONG} Copy {number}."])
     (tmp_path / "x.txt").mkdir()

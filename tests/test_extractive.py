@@ -134,7 +134,8 @@ def test_an_abstract_of_three_sentences_is_not_given_whole(small):
 
 
 @pytest.mark.parametrize(
-    ("question", "most"), [("Do umbrellas keep out rain or break in wind?", 2), ("From how far are lighthouse lamps seen?", 1)]
+    ("question", "most"),
+    [("Do umbrellas keep out rain or break in wind?", 2), ("From how far are lighthouse lamps seen?", 1)],
 )
 def test_an_abstract_of_one_or_two_sentences_may_be(small, question, most):
     assert len(check(small.answer(question)).claims) <= most

@@ -80,9 +80,7 @@ def test_a_follow_up_after_a_question_without_an_answer_leans_on_the_question():
     assert context("Why is it so?", ("user", "Do kites fly?")) == "Do kites fly?"
 
 
-@pytest.mark.parametrize(
-    "history", [TIME_ARENA, [{"role": turn.role, "content": turn.content} for turn in TIME_ARENA]]
-)
+@pytest.mark.parametrize("history", [TIME_ARENA, [{"role": turn.role, "content": turn.content} for turn in TIME_ARENA]])
 @pytest.mark.parametrize("question", ["How many tasks does it have?", "And how well do models do there?"])
 def test_a_follow_up_finds_the_paper_that_was_spoken_of(assistant, history, question):
     answer = assistant.answer(question, history=history)
@@ -101,7 +99,13 @@ def test_the_second_paper_of_an_answer_can_be_asked_about(assistant):
 
 
 @pytest.mark.parametrize(
-    "question", ["What is grokking in linear networks?", "Which benchmarks are there for web agents such as MiniWoB?"]
+    "question",
+    [
+        "What is grokking in linear networks?",
+        "Is there a dataset such as PTMTorrent?",
+        "What metric do the DAFT authors propose for how far a model's focus drifts while it reasons?",
+        "In a shop's suggestion engine every attribute gets a vector of the same length. Can the lengths be learned?",
+    ],
 )
 def test_a_new_question_is_answered_as_if_nothing_had_been_said(assistant, question):
     alone, later = assistant.answer(question), assistant.answer(question, history=TIME_ARENA)

@@ -86,9 +86,7 @@ def test_a_folder_is_built_once_and_then_opened(some: list[Paper], tmp_path: Pat
         yield
 
     assert LexicalIndex.open_or_build(tmp_path / "lexical" / "one", some).size == 5
-    assert (
-        first(LexicalIndex.open_or_build(tmp_path / "lexical" / "one", unread()), "penguin") == "Cold Birds"
-    )
+    assert first(LexicalIndex.open_or_build(tmp_path / "lexical" / "one", unread()), "penguin") == "Cold Birds"
 
 
 def test_a_new_generation_takes_the_place_of_others_and_of_what_killed_builds_left(
@@ -154,9 +152,7 @@ def test_an_interrupted_build_is_made_again(built: Path, some: list[Paper]) -> N
     assert (built / "ready").exists()
 
 
-def test_where_its_folder_cannot_be_written_the_index_is_kept_in_memory(
-    some: list[Paper], tmp_path: Path
-) -> None:
+def test_where_its_folder_cannot_be_written_the_index_is_kept_in_memory(some: list[Paper], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file" / "one", Path("/proc/lexical/one"), Path("/dev/null/one")):
         assert first(LexicalIndex.open_or_build(folder, iter(some)), "penguins") == "Cold Birds"

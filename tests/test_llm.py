@@ -47,7 +47,7 @@ def model(chat: ChatServer | str, **settings: object) -> ChatModel:
 def failure(chat: ChatServer | str, **settings: object) -> tuple[list[object], LLMError]:
     """The pieces that came before the error, and the error."""
     pieces: list[object] = []
-    with pytest.raises(LLMError) as caught:  # noqa: PT012  the pieces are what came before the error
+    with pytest.raises(LLMError) as caught:
         for piece in model(chat, **settings).stream(MESSAGES):
             pieces.append(piece)
     assert KEY not in str(caught.value)
@@ -230,9 +230,7 @@ def test_a_fault_in_the_middle_keeps_what_was_said_and_is_not_tried_again(behavi
     assert len(chat.requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("finish", "said"), [("length", "cut at 700 tokens: raise"), ("content_filter", "withheld")]
-)
+@pytest.mark.parametrize(("finish", "said"), [("length", "cut at 700 tokens: raise"), ("content_filter", "withheld")])
 def test_an_answer_cut_by_a_limit_still_says_what_it_took(finish, said):
     with ChatServer(server.says("It is", finish=finish)) as chat:
         pieces, error = failure(chat)
@@ -289,9 +287,7 @@ def test_a_wait_beyond_the_deadline_is_not_waited_for(write):
     assert error.transient
 
 
-@pytest.mark.parametrize(
-    "behaviour", [server.never_answers(), server.stalls(), server.stalls(keep_alive=True)]
-)
+@pytest.mark.parametrize("behaviour", [server.never_answers(), server.stalls(), server.stalls(keep_alive=True)])
 def test_silence_ends_within_the_timeout_and_hangs_up(behaviour):
     with ChatServer(behaviour) as chat:
         start = time.monotonic()
@@ -429,9 +425,7 @@ def test_it_can_be_asked_inside_a_running_event_loop():
 def test_several_threads_can_ask_one_model():
     with ChatServer(*[server.says(str(n), " and ", str(n), pause_s=0.02) for n in range(8)]) as chat:
         chosen, answers = model(chat), []
-        threads = [
-            threading.Thread(target=lambda: answers.append(chosen.complete(MESSAGES)[0])) for _ in range(8)
-        ]
+        threads = [threading.Thread(target=lambda: answers.append(chosen.complete(MESSAGES)[0])) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -440,9 +434,7 @@ def test_several_threads_can_ask_one_model():
 
 
 def test_the_module_costs_no_heavy_import():
-    script = (
-        "import sys, rag.llm; print({'openai', 'httpx2', 'langchain_openai', 'langsmith'} & {*sys.modules})"
-    )
+    script = "import sys, rag.llm; print({'openai', 'httpx2', 'langchain_openai', 'langsmith'} & {*sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

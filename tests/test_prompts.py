@@ -76,9 +76,7 @@ def test_reference_numbers_of_an_abstract_are_not_our_markers(tmp_path):
 
 
 def test_dollars_and_placeholders_in_the_data_are_left_as_they_are(tmp_path):
-    text = load(tmp_path).answer("What costs $5 or $passages?", [passage("$question costs $$ and ${x}.")])[1][
-        1
-    ]
+    text = load(tmp_path).answer("What costs $5 or $passages?", [passage("$question costs $$ and ${x}.")])[1][1]
     assert "$question costs $$ and ${x}." in text
     assert "What costs $5 or $passages?" in text
     assert text.count("<passage") == 1
@@ -96,9 +94,7 @@ def test_a_turn_cannot_fake_another_turn_and_a_long_conversation_is_cut(tmp_path
 
 
 def test_a_user_may_write_a_dollar_a_comment_and_windows_line_ends(tmp_path):
-    answer = "\ufeff<!-- costs $5, $nothing -->\r\n" + ANSWER.replace("Say", "It costs $$5. Say").replace(
-        "\n", "\r\n"
-    )
+    answer = "\ufeff<!-- costs $5, $nothing -->\r\n" + ANSWER.replace("Say", "It costs $$5. Say").replace("\n", "\r\n")
     (_, told), _ = load(tmp_path, answer).answer("q", [passage("a")])
     assert told == f"It costs $5. Say {CANNOT_ANSWER} or answer."
 
@@ -147,9 +143,7 @@ def test_a_folder_in_place_of_a_file_is_an_error_of_ours(tmp_path):
         load_prompts(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "text", [CANNOT_ANSWER, f' "{CANNOT_ANSWER.upper()}" [1]\n', CANNOT_ANSWER.rstrip(".")]
-)
+@pytest.mark.parametrize("text", [CANNOT_ANSWER, f' "{CANNOT_ANSWER.upper()}" [1]\n', CANNOT_ANSWER.rstrip(".")])
 def test_the_agreed_refusal_is_recognised(text):
     assert declines(text)
 

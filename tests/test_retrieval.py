@@ -63,7 +63,7 @@ def test_a_passage_is_a_run_of_the_abstract_and_says_what_each_signal_gave(assis
     for passage in assistant.search("What is grokking?", k=20):
         assert passage.text == passage.paper.abstract[passage.start : passage.end]
         assert passage.text
-        assert passage.signals.keys() == {"chunk", "sentences", "sentence", "bm25"}
+        assert passage.signals.keys() == {"chunk", "sentences", "sentence", "bm25", "late"}
         assert passage.signals["sentences"] <= passage.signals["sentence"]
         assert passage.signals["bm25"] >= 0
 

@@ -75,7 +75,12 @@ def assert_whole(settings: Settings) -> None:
             expected.add(key)
             document, said = by_id[key]
             assert document == paper.abstract[start:end]
-            assert (said["label"], said["source"], said["start"], said["end"]) == (paper.label, paper.source, start, end)
+            assert (said["label"], said["source"], said["start"], said["end"]) == (
+                paper.label,
+                paper.source,
+                start,
+                end,
+            )
     assert set(by_id) == expected
     assert library.size == len(library.catalogue())
 
@@ -459,9 +464,11 @@ def test_a_sync_of_another_process_keeps_others_out_and_is_seen_within_five_seco
         assert library is not None
         nearest = library.fetch([library.nearest(vector, 1)[0][0]])[0].paper.abstract
         lexical = library.lexical.search("methane", 1)
-        return nearest == SHORT[4] and bool(lexical) and SHORT[4] in {
-            paper.abstract for paper in library.catalogue().values()
-        }
+        return (
+            nearest == SHORT[4]
+            and bool(lexical)
+            and SHORT[4] in {paper.abstract for paper in library.catalogue().values()}
+        )
 
     assert not sees()
     write_abstracts(folder / "y.txt", SHORT[2:])
@@ -469,7 +476,7 @@ def test_a_sync_of_another_process_keeps_others_out_and_is_seen_within_five_seco
     assert other.stdout is not None
     assert other.stdin is not None
     assert other.stdout.readline() == "3 3\n"
-    with pytest.raises(LibraryError, match="Another ingest is at work on .*; wait until it is done"):
+    with pytest.raises(LibraryError, match=r"Another ingest is at work on .*; wait until it is done"):
         sync(settings, [folder], wait_s=0.2)
     library = handle.current()
     assert library is not None

@@ -25,9 +25,7 @@ WAITING = 64  # questions in the queue; more are turned away
 REDRAW_S = 0.05  # a streaming answer is drawn at most this often: faster is not legible, only more work
 
 _logger = logging.getLogger(__name__)
-_UNEXPECTED = (
-    "Something went wrong that should not have; the details are in the server's log. You can ask again."
-)
+_UNEXPECTED = "Something went wrong that should not have; the details are in the server's log. You can ask again."
 _READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
 _RUNNING: dict[str, Any] = {"submit_btn": False, "stop_btn": "Stop"}
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -57,9 +55,7 @@ def build_app(assistant: Assistant) -> gr.Blocks:
 def look() -> dict[str, Any]:
     """Theme, style and script of the page, by the names Gradio's launch and mount functions give them."""
     script = (STATIC / "footnote.js").read_text(encoding="utf-8")
-    theme = gr.themes.Base(
-        primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO
-    )
+    theme = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO)
     return {"theme": theme, "css_paths": STATIC / "footnote.css", "head": f"<script>{script}</script>"}
 
 
@@ -82,9 +78,7 @@ def _layout() -> _Parts:
             clear = gr.Button("Clear conversation", size="sm", elem_id="fn-clear")
         with gr.Column(elem_id="fn-evidence-column"):
             script = "window.footnote.attach(element, turn => trigger('select', {turn}))"
-            evidence = gr.HTML(
-                render.no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script
-            )
+            evidence = gr.HTML(render.no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script)
     return _Parts(gr.State(Conversation()), question, starters, clear, chat, evidence)
 
 

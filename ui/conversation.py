@@ -77,7 +77,5 @@ class Conversation:
         """What was said, as plain text; questions that came to nothing are left out."""
         said = [exchange for exchange in self.exchanges if exchange.text and not exchange.error]
         return [
-            turn
-            for exchange in said
-            for turn in (Turn("user", exchange.question), Turn("assistant", exchange.text))
+            turn for exchange in said for turn in (Turn("user", exchange.question), Turn("assistant", exchange.text))
         ]

@@ -18,8 +18,7 @@ def inert(text: str) -> str:
     """
     seen = _UNSEEN.sub("", text)
     return "".join(
-        character if character.isalnum() or character in _PLAIN else f"&#{ord(character)};"
-        for character in seen
+        character if character.isalnum() or character in _PLAIN else f"&#{ord(character)};" for character in seen
     )
 
 

@@ -38,9 +38,7 @@ def prose(text: str, papers: Mapping[int, Paper], turn: int) -> str:
 
     blocks = []
     for block in re.split(r"\n\s*\n", text.strip()):
-        for bulleted, lines in groupby(
-            map(str.strip, block.splitlines()), lambda run: bool(_BULLET.match(run))
-        ):
+        for bulleted, lines in groupby(map(str.strip, block.splitlines()), lambda run: bool(_BULLET.match(run))):
             if bulleted:
                 items = (element("li", line(_BULLET.sub("", run))) for run in lines)
                 blocks.append(element("ul", "".join(items)))
@@ -55,6 +53,4 @@ def _reference(number: int, papers: Mapping[int, Paper], turn: int, linked: set[
         return element("span", inert(label), "fn-ref") if not papers else inert(label)
     own_id = "" if number in linked else f"fn-{turn}-{number}-from"
     linked.add(number)
-    return element(
-        "a", inert(label), "fn-ref", href=f"#fn-{turn}-{number}", id=own_id, title=papers[number].label
-    )
+    return element("a", inert(label), "fn-ref", href=f"#fn-{turn}-{number}", id=own_id, title=papers[number].label)

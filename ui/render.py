@@ -77,19 +77,13 @@ def no_evidence() -> str:
 def header(model: str | None) -> str:
     """The page's top line; `model` is the language model's name or None."""
     how = f"Answers written by {inert(model)}" if model else WITHOUT_MODEL.capitalize()
-    name = element("h1", "Footnote") + element(
-        "p", "Ask your paper abstracts; check every sentence.", "fn-tagline"
-    )
+    name = element("h1", "Footnote") + element("p", "Ask your paper abstracts; check every sentence.", "fn-tagline")
     return element("div", name, "fn-name") + element("p", how, "fn-model")
 
 
 def _answer(answer: Answer, turn: int) -> str:
     papers = {citation.number: citation.paper for citation in answer.citations}
-    notes = (
-        [element("p", "The answer broke off here; this is what had arrived.", "fn-note")]
-        if answer.cut
-        else []
-    )
+    notes = [element("p", "The answer broke off here; this is what had arrived.", "fn-note")] if answer.cut else []
     notes += [
         _listed("Not stated in the library", answer.missing),
         _listed("Found nowhere in the library", answer.unknown_terms),
@@ -175,11 +169,7 @@ def _stage(passages: Sequence[Passage] | None) -> str:
 
 
 def _empty_note(exchange: Exchange) -> str:
-    text = (
-        "Searching the library…"
-        if exchange.running
-        else "This question was not answered, so nothing is cited."
-    )
+    text = "Searching the library…" if exchange.running else "This question was not answered, so nothing is cited."
     return element("p", text, "fn-empty")
 
 

@@ -115,9 +115,7 @@ class _Announcing(uvicorn.Server):
 
 def _reason(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {port} on {host} is taken; end what uses it, or choose another with --port N or RAG_PORT"
-        )
+        return f"port {port} on {host} is taken; end what uses it, or choose another with --port N or RAG_PORT"
     if error.errno == errno.EACCES:
         return f"port {port} on {host} needs an administrator; choose another with --port N or RAG_PORT"
     return f"{host} is no address of this machine ({error.strerror}); choose one with --host or RAG_HOST"

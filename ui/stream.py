@@ -10,9 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from rag import AnswerEvent
 
 
-async def events(
-    open_stream: Callable[[], Iterator[AnswerEvent]], stop: asyncio.Event
-) -> AsyncIterator[AnswerEvent]:
+async def events(open_stream: Callable[[], Iterator[AnswerEvent]], stop: asyncio.Event) -> AsyncIterator[AnswerEvent]:
     """The stream's events until its end, or until `stop`, which does not wait for the event under way.
 
     Raises:

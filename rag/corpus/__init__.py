@@ -16,7 +16,7 @@ SUFFIXES = (".txt",)
 _LABEL_CHARS = 72
 
 
-class Unreadable(Exception):  # noqa: N818 (a finding about one file that the sync reports, not a failure of ours)
+class Unreadable(Exception):
     """A file that yields no abstract, with the reason in words."""
 
 
@@ -56,7 +56,9 @@ def read_file(path: Path) -> Iterator[Entry | StrayTitle]:
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror})") from error
     if not found:
-        raise Unreadable("it holds no abstract; expected are lines `Abstract: ...`, or a title line and an abstract line")
+        raise Unreadable(
+            "it holds no abstract; expected are lines `Abstract: ...`, or a title line and an abstract line"
+        )
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:

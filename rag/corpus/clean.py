@@ -20,7 +20,9 @@ _BOILERPLATE = re.compile(
 _ACCENTS = {"'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u0303", "=": "\u0304",
             "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "r": "\u030a"}  # fmt: skip
 # An accent mark may touch its letter; an accent named by a letter needs a brace or a space before it.
-_ACCENTED = re.compile(r"""\{?\\(?:(['`"^~=])\s?(?:\{\\?([A-Za-z])\}|\\?([A-Za-z]))|([cvuHr])(?:\{([A-Za-z])\}|\s([A-Za-z])))\}?""")
+_ACCENTED = re.compile(
+    r"""\{?\\(?:(['`"^~=])\s?(?:\{\\?([A-Za-z])\}|\\?([A-Za-z]))|([cvuHr])(?:\{([A-Za-z])\}|\s([A-Za-z])))\}?"""
+)
 
 _SYMBOLS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "eta": "η",

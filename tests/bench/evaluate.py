@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,12 +96,15 @@ def main() -> None:
         by_type[question["type"]].append(figures)
         if question["type"] != "unanswerable":
             (outside if question["type"] == "offtopic" else inside).append(evidence(answer.passages))
-        rows.append({"id": question["id"], **{name: float(value) for name, value in figures.items() if name != "latency_ms"}})
+        rows.append(
+            {"id": question["id"], **{name: float(value) for name, value in figures.items() if name != "latency_ms"}}
+        )
         if given.show and (question["type"] in given.show or question["id"] in given.show):
             missing = [group for group in question["facts"] if not _complete([group], answer.text)]
             print(f"\n## {question['id']} {question['question']}\n{answer.outcome} | missing {missing}\n{answer.text}")
             for citation in {c.number: c for c in answer.citations}.values():
-                print(f"   [{citation.number}] {citation.paper.label[:90]}{' *' if set(question['gold']) & _places(citation.paper) else ''}")
+                gold = " *" if set(question["gold"]) & _places(citation.paper) else ""
+                print(f"   [{citation.number}] {citation.paper.label[:90]}{gold}")
     elsewhere = [line for line in (HERE / "offtopic.txt").read_text("utf-8").splitlines() if line]
     others = [assistant.answer(line) for line in elsewhere]
     refused = [answer.outcome == Outcome.NOT_IN_CORPUS for answer in others]
@@ -133,7 +135,9 @@ def summarise(by_type: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str,
         "latency_p50_ms": round(float(np.percentile(latencies, 50)), 1),
         "latency_p95_ms": round(float(np.percentile(latencies, 95)), 1),
         "by_type": {
-            kind: {name: round(float(np.mean([row[name] for row in rows])), 3) for name in rows[0] if name != "latency_ms"}
+            kind: {
+                name: round(float(np.mean([row[name] for row in rows])), 3) for name in rows[0] if name != "latency_ms"
+            }
             for kind, rows in by_type.items()
         },
     }

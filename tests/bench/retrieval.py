@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from evaluate import read_questions
 
@@ -73,7 +74,10 @@ def _seed_rankings(assistant: Assistant) -> Iterator[tuple[list[Passage], Mappin
         if question["gold"] and question["gold_mode"] == "any":
             chain, turns = assistant.chain, checked_turns(question["history"])
             query, _ = chain.standalone(chain.filled(), question["question"], turns)
-            yield list(retrieve(chain.filled(), chain.model, query, k=DEPTH).passages), dict.fromkeys(question["gold"], 1.0)
+            yield (
+                list(retrieve(chain.filled(), chain.model, query, k=DEPTH).passages),
+                dict.fromkeys(question["gold"], 1.0),
+            )
 
 
 def _beir_rankings(folder: Path, home: Path) -> Iterator[tuple[list[Passage], Mapping[str, float]]]:
@@ -81,9 +85,7 @@ def _beir_rankings(folder: Path, home: Path) -> Iterator[tuple[list[Passage], Ma
     text = home / "collection.txt"
     home.mkdir(parents=True)
     place_of = {}
-    packed = folder / "corpus.jsonl.xz"
-    opened = lzma.open(packed, "rt", encoding="utf-8") if packed.exists() else (folder / "corpus.jsonl").open(encoding="utf-8")
-    with opened as corpus, text.open("w", encoding="utf-8") as out:
+    with _opened(folder) as corpus, text.open("w", encoding="utf-8") as out:
         line = 0
         for row in map(json.loads, corpus):
             title, abstract = " ".join(row["title"].split()), " ".join(row["text"].split())
@@ -103,6 +105,15 @@ def _beir_rankings(folder: Path, home: Path) -> Iterator[tuple[list[Passage], Ma
         if any(gains.get(str(query["_id"]), {}).values()):
             passages = retrieve(library, model, Query(query["text"]), k=DEPTH).passages
             yield list(passages), gains[str(query["_id"])]
+
+
+def _opened(folder: Path) -> IO[str]:
+    packed = folder / "corpus.jsonl.xz"
+    return (
+        lzma.open(packed, "rt", encoding="utf-8")
+        if packed.exists()
+        else (folder / "corpus.jsonl").open(encoding="utf-8")
+    )
 
 
 def _ranked(passages: list[Passage], weights: Mapping[str, float]) -> list[Passage]:

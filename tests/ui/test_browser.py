@@ -29,9 +29,7 @@ _FLAGS = (
 def browser() -> Iterator[Browser]:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
-        missing = (
-            "no chromium on this machine: the chat was NOT tested in a browser (apt-get install chromium)"
-        )
+        missing = "no chromium on this machine: the chat was NOT tested in a browser (apt-get install chromium)"
         if os.environ.get("FOOTNOTE_REQUIRE_BROWSER") == "1":
             pytest.fail(missing)
         pytest.skip(missing)
@@ -47,16 +45,12 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     asked, errors, own = set[str](), list[str](), set[str]()
 
-    def open_page(
-        address: str, viewport: dict[str, int] = WIDE, *, example: str = QUESTION, **options: object
-    ) -> Page:
+    def open_page(address: str, viewport: dict[str, int] = WIDE, *, example: str = QUESTION, **options: object) -> Page:
         contexts.append(browser.new_context(viewport=viewport, reduced_motion="reduce", **options))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
         page.set_default_timeout(10_000)
         page.on("request", lambda request: asked.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
-        page.on(
-            "console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None
-        )
+        page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("response", lambda got: errors.append(got.url) if got.status >= 400 else None)
         own.add(address)
@@ -145,9 +139,7 @@ def test_a_follow_up_carries_the_conversation_and_old_answers_keep_their_evidenc
     expect(page.locator("#fn-1 .fn-found").first).to_be_visible()
 
 
-def test_what_is_not_in_the_library_shows_near_misses(
-    new_page: Callable[..., Page], page_address: str
-) -> None:
+def test_what_is_not_in_the_library_shows_near_misses(new_page: Callable[..., Page], page_address: str) -> None:
     page = new_page(page_address)
     ask_and_wait(page, "Zebra fish swimming?")
     expect(page.get_by_text("Not in this library")).to_be_visible()

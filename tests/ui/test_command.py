@@ -40,9 +40,7 @@ def test_a_taken_port_is_an_error_that_names_the_way_out(taken: int) -> None:
         ui(port=taken)
 
 
-def test_a_taken_port_is_found_before_the_library_is_opened(
-    taken: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_taken_port_is_found_before_the_library_is_opened(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAG_PORT", str(taken))
     monkeypatch.setenv("RAG_HOME", "/dev/null/nowhere")
     app = typer.Typer()

@@ -164,9 +164,7 @@ def test_what_was_found_but_not_cited_is_folded(world: Paper) -> None:
     assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
 
 
-@pytest.mark.parametrize(
-    ("outcome", "badge"), [(Outcome.ANSWERED, "Answered"), (Outcome.PARTIAL, "Partly answered")]
-)
+@pytest.mark.parametrize(("outcome", "badge"), [(Outcome.ANSWERED, "Answered"), (Outcome.PARTIAL, "Partly answered")])
 def test_an_answer_carries_its_outcome_its_model_and_its_reservations(
     world: Paper, outcome: Outcome, badge: str
 ) -> None:
@@ -196,9 +194,7 @@ def test_near_misses_are_called_so_and_nothing_is_cited(world: Paper) -> None:
 
 
 def test_a_follow_up_shows_what_was_searched_for(world: Paper) -> None:
-    answer = replace(
-        answer_about(world), question="And its cost?", standalone_question="Cost of world models?"
-    )
+    answer = replace(answer_about(world), question="And its cost?", standalone_question="Cost of world models?")
     assert "Searched for: Cost of world models?" in Page(render.evidence(done(answer), 0)).text
 
 

@@ -1,0 +1,105 @@
+"""What a question asks for and what a sentence offers, by their wording; pure."""
+
+from __future__ import annotations
+
+import re
+
+_FLAGS = re.IGNORECASE | re.VERBOSE
+_SEVERAL = re.compile(
+    r"""\b(?:which|what|any|list|these|several|other|all|two|three|do\ the)\s+(?:\w+[\s-]){0,3}?
+        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|ways)\b
+      | ^\W*compare\b | \bcompar(?:e|ed|ing|ison)\b.*\b(?:and|with|to|between|versus|vs)\b
+      | \b(?:each\ one|how\ (?:is|are|does|do)\ each)\b | \bwho\ (?:else|uses|studies|works\ on)\b
+      | \bdifferent\ (?:papers|works|approaches)\b
+      | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)""",
+    _FLAGS,
+)
+_ASKS_NUMBER = re.compile(
+    r"""\bhow\ (?:many|much|often|long|big|large|far|fast|cheap|old|high|accurate)\b
+      | \bwhat\ (?:percentage|share|fraction|score|accuracy|rate|number|factor|frequency|proportion)\b
+      | \b(?:percentage|accuracy|speed-?up|by\ what\ factor|success\ rate|at\ what)\b""",
+    _FLAGS,
+)
+_HAS_NUMBER = re.compile(
+    r"""\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|dozen|hundred|thousand|million|half|twice)\b""",
+    _FLAGS,
+)
+_ASKS_NAME = re.compile(
+    r"""\b(?:called|names?|named|stands?\ for|which|who
+      |what\ (?:dataset|benchmark|metric|model|method|algorithm|task|tool|platform|simulator))\b""",
+    _FLAGS,
+)
+_NAME = re.compile(r"(?<=[\w,(] )[\"'(]?[A-Z][\w-]*")  # a capital within a sentence
+_FINDING = re.compile(
+    r"""\b(?:we|our|this\ (?:paper|work|study)|results?|experiments?)\b.{0,60}
+        \b(?:show|find|found|propose|introduce|present|demonstrate|achieve|outperform|reveal|observe|report|develop
+          |identify|conclude|improve|reach)""",
+    _FLAGS,
+)
+_MOTIVATION = re.compile(
+    r"""^(?:however|despite|although|while|recent(?:ly)?|existing|traditional|previous|prior|conventional|many|most
+          |in\ recent\ years|unfortunately|yet)\b
+      | \b(?:remains?\ (?:unclear|a|an|challenging|elusive)|have\ been\ (?:widely|extensively)|has\ gained
+          |existing\ (?:methods|approaches|work)|little\ is\ known)\b""",
+    _FLAGS,
+)
+_POINTER = re.compile(
+    r"""https?:// | ^we\ (?:release|open-source)\b
+      | \b(?:code|website|videos?|datasets?|models?|demos?)\b.{0,80}
+        \b(?:available|released|found\ at|open-sourced?)\b""",
+    _FLAGS,
+)
+_ASKS_POINTER = re.compile(
+    r"\b(?:where|code|website|url|link|download|available|released?|open[-\ ]?source[ds]?|public(?:ly)?)\b", _FLAGS
+)
+_LIST_ITEM = re.compile(r"\(?(?:\d|i{1,3}|iv|v)\)\s", re.IGNORECASE)
+
+
+def asks_several(question: str) -> bool:
+    """Whether more than one paper is asked for: lists and comparisons."""
+    return bool(_SEVERAL.search(question))
+
+
+def asks_number(question: str) -> bool:
+    """Whether a quantity is asked for."""
+    return bool(_ASKS_NUMBER.search(question))
+
+
+def asks_name(question: str) -> bool:
+    """Whether a name is asked for: of a data set, a model, a person."""
+    return bool(_ASKS_NAME.search(question))
+
+
+def asks_pointer(question: str) -> bool:
+    """Whether it is asked where something is to be had."""
+    return bool(_ASKS_POINTER.search(question))
+
+
+def has_number(sentence: str) -> bool:
+    """Whether a quantity is stated, in digits or words."""
+    return bool(_HAS_NUMBER.search(sentence))
+
+
+def count_names(sentence: str) -> int:
+    """How many words within the sentence are written as names."""
+    return len(_NAME.findall(sentence))
+
+
+def is_finding(sentence: str) -> bool:
+    """Whether the authors say what they did or found."""
+    return bool(_FINDING.search(sentence))
+
+
+def is_motivation(sentence: str) -> bool:
+    """Whether it is said what was known or lacking before: what a paper argues from, or against."""
+    return bool(_MOTIVATION.search(sentence))
+
+
+def is_pointer(sentence: str) -> bool:
+    """Whether it only says where code, data or videos are."""
+    return bool(_POINTER.search(sentence))
+
+
+def is_list_item(sentence: str) -> bool:
+    """Whether the sentence opens with the number of a list: "(2) ..."."""
+    return bool(_LIST_ITEM.match(sentence))
