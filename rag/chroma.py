@@ -7,14 +7,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
 from rag.settings import Settings
 
 if TYPE_CHECKING:
+    import httpx
     from chromadb.api.client import Client
 
+_CONNECT_S = 5.0
+_REQUEST_S = 120.0  # the longest is a batch of papers on a slow disk
 _FAILED_WITHIN = "Error executing plan"  # not a wrong request, but files that the engine cannot read
 _NO_ROOM = ("disk is full", "No space left", "readonly database", "read-only", "Permission denied",
             "Not a directory", "No such file", "unable to open database", "disk I/O error", "File too large",
@@ -22,12 +25,13 @@ _NO_ROOM = ("disk is full", "No space left", "readonly database", "read-only", "
 
 
 def connect(settings: Settings) -> Client:
-    """A client of its own for the caller, who closes it.
+    """A client of its own for the caller, who gives it to `disconnect`.
 
     Raises:
         LibraryError: The folder cannot be used or the server does not answer.
     """
     import chromadb
+    import httpx
     from chromadb.config import Settings as ChromaSettings
 
     quiet = ChromaSettings(anonymized_telemetry=False)
@@ -36,9 +40,24 @@ def connect(settings: Settings) -> Client:
             folder = _folder(settings)
             folder.mkdir(parents=True, exist_ok=True)
             return cast("Client", chromadb.PersistentClient(_unshared(folder), settings=quiet))
+        _check_server(settings)
         address = settings.chroma_url
-        secure = address.scheme == "https"
-        return cast("Client", chromadb.HttpClient(address.host or "", address.port or 8000, ssl=secure, settings=quiet))
+        secure, port = address.scheme == "https", address.port or 8000
+        try:
+            client = cast("Client", chromadb.HttpClient(address.host or "", port, ssl=secure, settings=quiet))
+        except ValueError as error:  # whatever goes wrong in its first request
+            raise LibraryUnreachable(_unreachable(place(settings), str(error))) from error
+        for session in _sessions(client):
+            session.timeout = httpx.Timeout(_REQUEST_S, connect=_CONNECT_S)  # it has none
+        return client
+
+
+def disconnect(client: Client) -> None:
+    """Closes a client with its connections, which Chroma leaves open."""
+    sessions = _sessions(client)
+    client.close()
+    for session in sessions:
+        session.close()
 
 
 def place(settings: Settings) -> str:
@@ -79,14 +98,31 @@ def chroma_errors(settings: Settings) -> Iterator[None]:
         if settings.chroma_url is None and str(error).startswith(_FAILED_WITHIN):
             raise damaged(settings, str(error)) from error
         raise LibraryError(f"{where} refused: {error}.") from error
-    except ValueError as error:
-        if "Could not connect" not in str(error):
-            raise
-        raise LibraryUnreachable(_unreachable(where, "no connection")) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # Chroma's engine is in Rust, which has no name for it here
             raise
         raise damaged(settings, str(error)) from error
+
+
+def _check_server(settings: Settings) -> None:
+    """Asks for a sign of life first: Chroma's own client waits for ever, and takes any server for Chroma's."""
+    import httpx
+
+    try:
+        answer = httpx.get(f"{str(settings.chroma_url).rstrip('/')}/api/v2/heartbeat", timeout=_CONNECT_S)
+        alive = answer.is_success and "nanosecond heartbeat" in answer.json()
+    except ValueError:
+        alive = False
+    if not alive:
+        reason = f"what answers there, with status {answer.status_code}, is not Chroma"
+        raise LibraryUnreachable(_unreachable(place(settings), reason))
+
+
+def _sessions(client: Client) -> list[httpx.Client]:
+    """The connections of a client to a server, and of the one within it; Chroma has no public way to them."""
+    within: Any = client._admin_client
+    servers: list[Any] = [client._server, within._server]
+    return [server._session for server in servers if hasattr(server, "_session")]
 
 
 def _unreachable(where: str, reason: str) -> str:

@@ -39,9 +39,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def main() -> None:
     """Runs the command line; an error of ours becomes one message on stderr and exit code 2."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(
-            stream, TextIOWrapper
-        ):  # what a terminal cannot show, or a pipe did not mean, is no reason to stop
+        # Letters that a terminal cannot show, and bytes in a pipe that are none, are no reason to stop.
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         app()

@@ -130,6 +130,8 @@ class MarkerReader:
             return "", rest if rest[:1] in _BLANKS + _CLAUSE_ENDS else blanks + rest
         if rest.startswith("(") or (at_line_start and rest.startswith(":")):
             rest = " " + rest  # `[1](` may turn out to be a link, and `[1]: http://...` links every [1] of the text
+        elif re.match("[A-Za-z0-9]", rest):  # 【1】 mostly stands without blanks around it
+            rest = " " + rest
         glued = not blanks and re.search(r"\w\Z", self._line)
         return (" " if glued else blanks) + "".join(f"[{self._number(n)}]" for n in cited), rest
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rag.chroma import chroma_errors, connect, damaged, place
+from rag.chroma import chroma_errors, connect, damaged, disconnect, place
 from rag.errors import LibraryDamaged, LibraryMismatch
 from rag.records import Metadata, Record, Vectors, chunk_id, chunk_metadata, head_metadata, read_record
 from rag.settings import Settings
@@ -58,7 +58,7 @@ class Library:
         self._lexical: LexicalIndex | None = None
         self._catalogue: Mapping[str, Paper] | None = None
         # Not closed at once when a newer view replaces this one: another thread may be in the middle of a search.
-        self.close = weakref.finalize(self, client.close)
+        self.close = weakref.finalize(self, disconnect, client)
 
     @classmethod
     def open(cls, settings: Settings) -> Library | None:
@@ -74,14 +74,14 @@ class Library:
         try:
             collection = _collection(settings, client)
             if collection is None:
-                client.close()
+                disconnect(client)
                 return None
             stamp = read_stamp(settings, collection)
             if stamp.model != settings.embedding_model:
                 raise _mismatch(settings, stamp.model)
             return cls(settings, client, collection, stamp)
         except BaseException:
-            client.close()
+            disconnect(client)
             raise
 
     @classmethod
@@ -152,7 +152,11 @@ class Library:
         """The chunks as LangChain's vector store, for those who build on it."""
         from langchain_chroma import Chroma
 
-        return Chroma(client=self._client, collection_name=self._collection.name, embedding_function=embedding)
+        client = connect(self._settings)  # its own: it may outlive this view
+        with chroma_errors(self._settings):
+            store = Chroma(client=client, collection_name=self._collection.name, embedding_function=embedding)
+        weakref.finalize(store, disconnect, client)
+        return store
 
     def write(self, records: Sequence[Record], vectors: Vectors, *, surplus: Sequence[str] = ()) -> None:
         """Adds or replaces papers, all records of a paper in one transaction.
@@ -334,7 +338,7 @@ def rebuild(settings: Settings, dimension: int, fill: Callable[[Library, Library
             client.get_collection(_aside(settings), embedding_function=None).modify(name=settings.collection)
         return True
     finally:
-        client.close()
+        disconnect(client)
 
 
 def _aside(settings: Settings) -> str:

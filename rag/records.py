@@ -110,12 +110,15 @@ def read_record(paper_id: str, metadata: Metadata) -> Record:
     places = tuple(Place(path, name, int(line), title) for path, name, line, title in stored["places"])
     chunks = tuple((int(start), int(end)) for start, end in stored["chunks"])
     sentences = tuple((int(start), int(end)) for start, end in stored["sentences"])
+    vectors = unpack(metadata["vectors"], int(metadata["dimension"]))
+    if not chunks or len(vectors) != len(chunks) + len(sentences):
+        raise ValueError(f"{len(vectors)} vectors for {len(chunks)} chunks and {len(sentences)} sentences")
     return Record(
         paper=make_paper(paper_id, stored["abstract"], places),
         places=places,
         chunks=chunks,
         sentences=sentences,
-        vectors=unpack(metadata["vectors"], int(metadata["dimension"])),
+        vectors=vectors,
         packed_tokens=metadata["tokens"],
     )
 
@@ -128,6 +131,7 @@ def pack(vectors: Vectors) -> str:
 
 def unpack(text: str, dimension: int) -> Vectors:
     """The unit vectors of a packed text: shape `(n, dimension)`."""
-    vectors = np.frombuffer(base64.b64decode(text), dtype=np.int8).reshape(-1, dimension).astype(np.float32)
+    packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.int8)
+    vectors = packed.reshape(-1, dimension).astype(np.float32)
     unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return unit

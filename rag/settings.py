@@ -94,6 +94,9 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         SettingsError: A variable is misspelt, malformed or out of range; every fault is named.
     """
+    unknown = sorted(overrides.keys() - Settings.model_fields)
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)}: there is no such field of Settings.")
     try:
         faults = _misspelt()
         settings = Settings(**overrides)  # type: ignore[arg-type]

@@ -119,7 +119,7 @@ def test_what_is_not_in_the_library_gets_one_sentence_and_the_nearest_papers(ass
 
 
 def test_words_that_no_paper_has_are_named(assistant):
-    answer = assistant.answer("Does Zorblax beat grokking in Kyrgyzstan?")
+    answer = assistant.answer("Does Zorblax explain grokking in Kyrgyzstan?")
     assert answer.unknown_terms == ("Zorblax", "Kyrgyzstan")
     assert assistant.answer("What is grokking?").unknown_terms == ()
     # Another form of a word, other accents and another case are the same term.

@@ -15,7 +15,7 @@ import pytest
 
 from rag.embedding import BUNDLED_SHA256, EmbeddingModel, _opened, open_model
 from rag.errors import EmbeddingError
-from rag.records import _packed, _unpacked
+from rag.records import pack, unpack
 from rag.settings import BUNDLED_MODEL
 from tests.conftest import Python
 
@@ -46,6 +46,18 @@ def test_vectors_are_unit_length_in_the_order_of_the_texts_whatever_their_length
         assert np.allclose(model.embed([text])[0], vector, atol=1e-5)
     assert together[0] @ together[2] > together[0] @ together[1]
     assert model.embed([]).shape == (0, 384)
+
+
+def test_the_vectors_of_tokens_come_with_the_words_that_carry_meaning(model: EmbeddingModel) -> None:
+    title, text = "On Birds\n", "The penguins of Tübingen huddle."
+    vectors, (whole, after) = model.embed_with_tokens([title + text] * 2, [0, len(title)])
+    assert np.allclose(vectors, model.embed([title + text] * 2), atol=1e-5)
+    assert set(whole.words) == {"Birds", "penguins", "Tübingen", "huddle"}
+    assert set(after.words) == {"penguins", "Tübingen", "huddle"}
+    for each in (whole, after):
+        assert len(each.vectors) == len(each.words)
+        assert np.allclose(np.linalg.norm(each.vectors, axis=1), 1, atol=1e-5)
+    assert np.allclose(whole.vectors[-len(after.words) :], after.vectors, atol=1e-5)
 
 
 def test_langchain_and_we_see_the_same_vectors(model: EmbeddingModel) -> None:
@@ -197,6 +209,9 @@ def test_a_model_without_attention_and_without_a_limit_is_read_too(tmp_path: Pat
     assert 1_000 < model.max_tokens < 100_000
     assert model.count_tokens("two words") == 2
     assert model.embed(["two words"]).shape == (1, 8)
+    vectors, tokens = model.embed_with_tokens(["two words", ""], [0, 0])
+    assert np.allclose(vectors[0], model.embed(["two words"])[0], atol=1e-5)
+    assert [len(each.words) for each in tokens] == [0, 0], "its tokenizer does not say where they stand"
 
 
 def test_a_model_that_is_not_there_is_an_error_with_the_way_out_and_nobody_waits(network_attempts: list[str]) -> None:
@@ -224,7 +239,7 @@ def test_a_folder_without_a_model_is_an_error(tmp_path: Path, network_attempts: 
 
 def test_the_small_vectors_that_papers_carry_are_as_good_as_the_full_ones(model: EmbeddingModel) -> None:
     vectors = model.embed(TEXTS)
-    small = _unpacked(_packed(vectors), len(vectors))
+    small = unpack(pack(vectors), 384)
     assert np.allclose(np.linalg.norm(small, axis=1), 1, atol=1e-6)
     assert np.abs(small @ vectors.T - vectors @ vectors.T).max() < 0.005
 

@@ -113,7 +113,11 @@ def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None
         if isinstance(entry, StrayTitle):
             reading.skipped.append(Skipped(f"{name}:{entry.line}", f"no abstract follows {entry.text[:60]!r}"))
             continue
-        paper_id = hashlib.sha256(fingerprint(entry.abstract).encode()).hexdigest()[:16]
+        letters = fingerprint(entry.abstract)
+        if not letters:
+            reading.skipped.append(Skipped(f"{name}:{entry.line}", "the abstract has no letters"))
+            continue
+        paper_id = hashlib.sha256(letters.encode()).hexdigest()[:16]
         reading.places[paper_id].append(Place(path, name, entry.line, entry.title))
         reading.abstracts.setdefault(paper_id, entry.abstract)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rag.chunking import sentence_spans
 from rag.corpus.clean import clean_text, is_boilerplate
 
 # A hyphen within a word is none: "Abstract-to-Executable Trajectory Translation" is a title.
@@ -33,6 +34,7 @@ class StrayTitle:
 def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
     """Reads the three shapes, mixed or not, in one pass and without keeping the file."""
     title: StrayTitle | None = None
+    sentence: StrayTitle | None = None  # a line that is a short abstract, or a title with a full stop: the next tells
     after_furniture = False
     for number, raw in enumerate(lines, start=1):
         line = raw.strip()
@@ -45,20 +47,37 @@ def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
             line = line[glued.end() :] if (glued := _GLUED_BUTTON.match(line)) else line
             after_furniture = False
         marked = _ABSTRACT_MARK.match(line)
-        if marked or _reads_like_an_abstract(line):
-            abstract = clean_text(line[marked.end() :] if marked else line)
-            if abstract:  # else a heading over it
-                yield Entry(clean_text(title.text) if title else "", abstract, number)
-                title = None
+        if marked and marked.end() == len(line):  # a heading over the abstract
+            continue
+        if sentence and not title and (marked or _is_prose(line)):
+            title, sentence = sentence, None
+        elif sentence:
+            yield _entry(title, sentence.text, sentence.line)
+            title = sentence = None
+        if marked or _is_prose(line):
+            yield _entry(title, line[marked.end() :] if marked else line, number)
+            title = None
+        elif _is_a_sentence(line):
+            sentence = StrayTitle(line, number)
         else:
             if title:
                 yield title
             title = StrayTitle(line, number)
-    if title:
+    if sentence:
+        yield _entry(title, sentence.text, sentence.line)
+    elif title:
         yield title
 
 
-def _reads_like_an_abstract(line: str) -> bool:
-    """Titles run to some 25 words and end without a full stop (if often in "?"); abstracts are prose."""
-    words = len(line.split())
-    return words >= 40 or (words >= 12 and line.endswith((".", '."', ".)")))
+def _entry(title: StrayTitle | None, abstract: str, line: int) -> Entry:
+    return Entry(clean_text(title.text) if title else "", clean_text(abstract), line)
+
+
+def _is_prose(line: str) -> bool:
+    """Longer than any title, or several sentences."""
+    return len(line.split()) >= 40 or (_is_a_sentence(line) and len(sentence_spans(line)) > 1)
+
+
+def _is_a_sentence(line: str) -> bool:
+    """As a short abstract is, and some titles are; most titles end without a full stop."""
+    return len(line.split()) >= 12 and line.endswith((".", '."', ".)"))

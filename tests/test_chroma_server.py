@@ -1,0 +1,239 @@
+"""A Chroma server instead of a folder: the same flow, and a clear error when it does not answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from rag.embedding import open_model
+from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
+from rag.index import Library, LibraryHandle
+from rag.settings import BUNDLED_MODEL, Settings
+from rag.sync import reembed, sync
+from tests.conftest import free_port, wait_for, write_abstracts
+from tests.test_sync import SHORT, assert_whole, counts, found_by_vector, found_by_words, opened, papers
+
+
+class Server:
+    """`chroma run` over a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        chroma = Path(sys.executable).with_name("chroma")
+        self.log = (self.folder.parent / "chroma.log").open("wb")
+        self.process = subprocess.Popen(
+            [chroma, "run", "--path", self.folder, "--host", "127.0.0.1", "--port", str(self.port)],
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder.parent,
+        )
+        wait_for(self._answers, within_s=60, what="chroma run")
+
+    def _answers(self) -> bool:
+        import httpx
+
+        assert self.process.poll() is None, "chroma run ended"
+        try:
+            return httpx.get(f"{self.url}/api/v2/heartbeat", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+        self.log.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "served").mkdir()
+    server = Server(tmp_path / "served")
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def served(server: Server, tmp_path: Path, tiny_model: Path) -> Settings:
+    return Settings(  # type: ignore[call-arg]
+        _env_file=None, home=tmp_path / "home", chroma_url=server.url, embedding_model=str(tiny_model)
+    )
+
+
+@pytest.mark.slow
+def test_the_whole_flow_runs_through_a_server_and_survives_its_restart(
+    server: Server, served: Settings, tmp_path: Path
+) -> None:
+    bundled = served.model_copy(update={"embedding_model": BUNDLED_MODEL, "home": tmp_path / "home"})
+    assert Library.open(bundled) is None
+    path = write_abstracts(tmp_path / "x.txt", SHORT[:4])
+    report = sync(bundled, [path])
+    assert (counts(report), report.total) == ({"added": 4}, 4)
+    assert sync(bundled, [path]).embedded == 0
+    assert found_by_vector(bundled, "birds keeping warm").abstract == SHORT[0]
+    assert found_by_words(bundled, "bolts of bridges")[0] == SHORT[3]
+    assert not (bundled.home / "chroma").exists(), "nothing of it is kept here but what is derived"
+    handle = LibraryHandle(bundled)
+    assert handle.current() is not None
+
+    other_home = bundled.model_copy(update={"home": tmp_path / "other home"})
+    write_abstracts(path, [*SHORT[1:4], SHORT[4]])
+    assert counts(sync(other_home, [path])) == {"added": 1, "unchanged": 3, "removed": 1}
+    wait_for(lambda: (handle.current() or opened(bundled)).size == 4, within_s=5, what="the sync from another home")
+    wait_for(lambda: SHORT[4] in papers(bundled), within_s=5, what="the paper from another home")
+    assert found_by_vector(bundled, "methane from rice").abstract == SHORT[4]
+    assert_whole(bundled)
+
+    with pytest.raises(LibraryMismatch, match="footnote ingest --rebuild"):
+        Library.open(served)
+    server.kill()
+    with pytest.raises(LibraryUnreachable):
+        found_by_vector(bundled, "methane")
+    server.start()
+    assert sync(bundled).embedded == 0
+    assert reembed(served).total == 4
+    assert set(papers(served)) == set(SHORT[1:])
+    assert_whole(served)
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_in_the_middle_of_a_sync_is_an_error_and_nothing_reported_is_lost(
+    server: Server, served: Settings, tmp_path: Path, abstracts: list[str]
+) -> None:
+    path = write_abstracts(tmp_path / "x.txt", abstracts)
+
+    def die(done: int, total: int) -> None:
+        assert (done, total) == (32, 40)
+        server.kill()
+
+    with pytest.raises(LibraryUnreachable) as caught:
+        sync(served, [path], progress=die)
+    for part in (server.url, "does not answer", "chroma run --path DIR --port N", "RAG_CHROMA_URL"):
+        assert part in str(caught.value)
+    server.start()
+    assert opened(served).size == 32
+    assert counts(sync(served, [path])) == {"added": 8, "unchanged": 32}
+    assert_whole(served)
+
+
+@pytest.mark.slow
+def test_a_view_that_is_open_says_that_its_server_is_gone_and_goes_on_when_it_is_back(
+    server: Server, served: Settings, tmp_path: Path
+) -> None:
+    sync(served, [write_abstracts(tmp_path / "x.txt", SHORT[:2])])
+    library = opened(served)
+    vector = open_model(served.embedding_model).embed(["x"])[0]
+    server.kill()
+    for use in (
+        lambda: library.nearest(vector, 2),
+        library.newest_stamp,
+        library.catalogue,
+        lambda: library.fetch(["x"]),
+        lambda: library.vectorstore(open_model(served.embedding_model)),
+        lambda: Library.open(served),
+        lambda: sync(served),
+    ):
+        with pytest.raises(LibraryUnreachable, match="does not answer"):
+            use()
+    server.start()
+    assert len(library.nearest(vector, 2)) == 2
+
+
+def test_where_no_server_is_the_error_names_the_address_at_once(settings: Settings) -> None:
+    port = free_port()
+    settings = settings.model_copy(update={"chroma_url": Settings(chroma_url=f"http://localhost:{port}").chroma_url})
+    began = time.monotonic()
+    for use in (lambda: Library.open(settings), lambda: sync(settings), lambda: LibraryHandle(settings).current()):
+        with pytest.raises(LibraryUnreachable, match=f"http://localhost:{port}/ does not answer"):
+            use()
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body"),
+    [
+        (404, "text/html", b"<h1>Not Found</h1>"),
+        (200, "text/html", b"<h1>Welcome</h1>"),
+        (200, "application/json", b"[]"),
+        (401, "application/json", b'{"error": "unauthorized"}'),
+        (500, "text/plain", b"oops"),
+        (200, "application/json", b""),
+    ],
+)
+def test_a_server_that_is_not_chroma_is_an_error_of_the_library(
+    settings: Settings, status: int, content_type: str, body: bytes
+) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{other.server_port}"
+        settings = settings.model_copy(update={"chroma_url": Settings(chroma_url=url).chroma_url})
+        try:
+            with pytest.raises(LibraryError, match=url) as caught:
+                Library.open(settings)
+        finally:
+            other.shutdown()
+            thread.join()
+    assert not isinstance(caught.value, LibraryDamaged)
+    assert "RAG_CHROMA_URL" in str(caught.value)
+
+
+def test_a_name_that_cannot_be_resolved_is_an_error_of_the_library(
+    settings: Settings, network_attempts: list[str]
+) -> None:
+    settings = settings.model_copy(update={"chroma_url": Settings(chroma_url="http://nowhere.invalid:1").chroma_url})
+    with pytest.raises(LibraryUnreachable, match=r"nowhere\.invalid"):
+        Library.open(settings)
+    assert network_attempts == ["socket.getaddrinfo nowhere.invalid"]
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://chroma.invalid", ("chroma.invalid", 80)),
+        ("https://chroma.invalid", ("chroma.invalid", 443)),
+        ("http://chroma.invalid:80", ("chroma.invalid", 80)),
+        ("http://chroma.invalid:8000/", ("chroma.invalid", 8000)),
+    ],
+)
+def test_the_port_is_the_one_the_address_means(
+    settings: Settings, network_attempts: list[str], monkeypatch: pytest.MonkeyPatch, url: str, asked: tuple[str, int]
+) -> None:
+    import socket
+
+    seen: list[tuple[object, object]] = []
+
+    def lookup(host: object, port: object, *_: object, **__: object) -> list[object]:
+        seen.append((host, port))
+        raise OSError("not now")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    settings = settings.model_copy(update={"chroma_url": Settings(chroma_url=url).chroma_url})
+    with pytest.raises(LibraryUnreachable):
+        Library.open(settings)
+    assert set(seen) == {asked}
+    assert network_attempts == []
