@@ -90,6 +90,7 @@ class EmbeddingModel(Embeddings):
                 offsets = self._offsets([texts[i] for i in batch])
             for i, of_text, spans in zip(batch, encoded, offsets, strict=True):
                 vectors[i] = of_text["sentence_embedding"].cpu().numpy()
+                vectors[i] /= max(float(np.linalg.norm(vectors[i])), 1e-9)  # asked for, but not done for raw output
                 per_token = of_text["token_embeddings"].cpu().numpy()[: len(spans)] if spans else vectors[:0]
                 tokens[i] = token_vectors(texts[i], spans[: len(per_token)], per_token, start=starts[i])
         return vectors, [tokens[i] for i in range(len(texts))]

@@ -188,7 +188,7 @@ def test_markers_in_every_dress_and_links_behind_them_are_dealt_with(ask):
     with ChatServer(server.cites_wrongly()) as chat:
         answer = ask(chat)
     assert answer.text == "It is so [1]. It is not. Both [1] hold [1]."
-    assert answer.removed_markers == ("[9]",)
+    assert answer.removed_markers == ("[99]",)
 
 
 def test_no_model_is_asked_where_the_evidence_is_too_little(ask):

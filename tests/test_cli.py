@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import resource
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from rag import Settings
-from rag.cli import main
 from tests import llm_server as server
+from tests.command import SCRIPT, footnote, inside
 from tests.conftest import write_abstracts, write_titled
 from tests.llm_server import ChatServer
 
-SCRIPT = Path(sys.executable).parent / "footnote"
 QUESTION = "How many tasks does TimeArena have?"
 ESCAPES = "\x1b[31mred\x1b[0m \x1b]0;title\x07 bell\x07 \x9b2J \u202ereversed"
 
@@ -32,44 +28,17 @@ def home(seed_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     return seed_settings.home
 
 
-def footnote(*arguments: str, stdin: str | bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the installed script; what it says must be text, and never a traceback."""
-    given = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run(
-        [SCRIPT, *arguments], input=given, capture_output=True, check=False, timeout=120,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-    said = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-    assert "Traceback" not in said.stderr + said.stdout
-    return said
-
-
-@pytest.fixture
-def inside(monkeypatch, capsys):
-    """Runs a command within this process, where the model is loaded already: (exit code, stdout, stderr)."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["footnote", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        return (int(left.value.code or 0), *capsys.readouterr())
-
-    return run
-
-
 def test_ask_prints_the_answer_and_below_it_what_it_cites(home):
     done = footnote("ask", QUESTION)
-    assert (done.returncode, done.stderr) == (0, "")
-    text, _, notes = done.stdout.partition("\n\n")
+    assert (done.code, done.err) == (0, "")
+    text, _, notes = done.out.partition("\n\n")
     assert "30 real-world tasks" in text
     assert "[1]" in text
     assert re.fullmatch(r"\[1\] TimeArena: .* \(003_857b39fc0039485e\.txt:128\)\n", notes)
 
 
-def test_ask_as_json_gives_the_whole_answer_and_reads_the_question_from_a_pipe(home, inside, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{QUESTION}\n".encode()), encoding="utf-8"))
-    code, out, err = inside("ask", "-", "--json")
+def test_ask_as_json_gives_the_whole_answer_and_reads_the_question_from_a_pipe(home):
+    code, out, err = inside("ask", "-", "--json", stdin=f"{QUESTION}\n".encode())
     assert (code, err) == (0, "")
     answer = json.loads(out)
     assert list(answer) == [
@@ -107,7 +76,7 @@ def test_the_answer_is_on_the_terminal_while_the_model_still_writes(home):
     assert "“TimeArena grounds to 30 real-world tasks" in rest
 
 
-def test_a_refusal_lists_the_nearest_papers(home, inside):
+def test_a_refusal_lists_the_nearest_papers(home):
     code, out, _ = inside("ask", "Who won the 1998 football world cup in Kyrgyzstan?")
     assert code == 0
     assert out.startswith("None of the 308 papers in the library answers this question.\n")
@@ -116,14 +85,14 @@ def test_a_refusal_lists_the_nearest_papers(home, inside):
     assert "Kyrgyzstan" in out
 
 
-def test_ask_keeps_to_the_files_it_is_given(home, inside):
+def test_ask_keeps_to_the_files_it_is_given(home):
     only = "002_171020d50a5c37d9.txt"
     _, out, _ = inside("ask", "--json", "-s", only, "--source", "none.txt", "language models")
     assert all(only in str([p["paper"]["source"], p["paper"]["also_in"]]) for p in json.loads(out)["passages"])
     assert "No paper that the filter admits" in inside("ask", "-s", "none.txt", QUESTION)[1]
 
 
-def test_what_the_model_did_wrong_is_said_below_the_answer(home, inside, monkeypatch):
+def test_what_the_model_did_wrong_is_said_below_the_answer(home, monkeypatch):
     with ChatServer("It is so [1]. Not so [9].") as chat:
         monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
         monkeypatch.setenv("RAG_LLM_MODEL", "tiny")
@@ -141,22 +110,22 @@ def test_ingest_reports_what_it_did_and_what_it_could_not_read(tmp_path):
     (folder / "latin.txt").write_bytes(b"Abstract: caf\xe9\n")
     mine = {"RAG_HOME": str(tmp_path / "home")}
     done = footnote("ingest", str(folder), **mine)
-    assert done.returncode == 0
-    first, *skipped = done.stdout.splitlines()
+    assert done.code == 0
+    first, *skipped = done.out.splitlines()
     assert re.match(
         r"2 papers in the library: 2 added, 0 changed, 0 unchanged, 0 removed, 1 merged; \d+ texts embedded\.", first
     )
     assert skipped[0] == "skipped empty.txt: it is empty"
     assert re.fullmatch(r"skipped latin\.txt: it is not UTF-8 .*; save it as UTF-8", skipped[1])
-    assert re.search(r"Ingesting.* 2/2", done.stderr)
+    assert re.search(r"Ingesting.* 2/2", done.err)
     again = footnote("ingest", "--json", **mine)
-    report = json.loads(again.stdout)
+    report = json.loads(again.out)
     assert (report["unchanged"], report["embedded"], report["total"]) == (2, 0, 2)
     assert {skip["source"] for skip in report["skipped"]} == {"empty.txt", "latin.txt"}
-    assert again.stderr == ""
+    assert again.err == ""
 
 
-def test_papers_can_be_listed_and_shown(home, inside):
+def test_papers_can_be_listed_and_shown(home):
     _, out, _ = inside("papers", "list")
     lines = out.splitlines()
     assert len(lines) == 308
@@ -173,14 +142,14 @@ def test_papers_can_be_listed_and_shown(home, inside):
 
 
 @pytest.mark.parametrize(("name", "said"), [("zzz", "No papers have an id that begins with 'zzz'"), ("", "308 papers")])
-def test_an_id_of_no_paper_or_of_several_is_an_error(home, inside, name, said):
+def test_an_id_of_no_paper_or_of_several_is_an_error(home, name, said):
     code, out, err = inside("papers", "show", name)
     assert (code, out) == (2, "")
     assert said in err
     assert "`footnote papers list`" in err
 
 
-def test_no_papers_is_said_with_the_command_that_brings_some(settings, inside, monkeypatch):
+def test_no_papers_is_said_with_the_command_that_brings_some(settings, monkeypatch):
     monkeypatch.setenv("RAG_HOME", str(settings.home))
     code, out, err = inside("papers", "list")
     assert (code, out) == (0, "")
@@ -189,16 +158,16 @@ def test_no_papers_is_said_with_the_command_that_brings_some(settings, inside, m
 
 def test_doctor_finds_all_well(home):
     done = footnote("doctor")
-    assert (done.returncode, done.stderr) == (0, "")
-    found = dict(re.findall(r"^ok    (\w+(?: \w+)?) +(.*)$", done.stdout, re.MULTILINE))
-    assert len(done.stdout.splitlines()) == len(found) == 7
+    assert (done.code, done.err) == (0, "")
+    found = dict(re.findall(r"^ok    (\w+(?: \w+)?) +(.*)$", done.out, re.MULTILINE))
+    assert len(done.out.splitlines()) == len(found) == 7
     assert "RAG_HOME=" in found["settings"]
     assert "308 papers in " in found["library"]
     assert "checksum right" in found["embedding model"]
     assert "RAG_LLM_MODEL" in found["language model"]
 
 
-def test_doctor_asks_the_model_and_never_shows_a_key_or_password(home, inside, monkeypatch):
+def test_doctor_asks_the_model_and_never_shows_a_key_or_password(home, monkeypatch):
     with ChatServer("ready") as chat:
         monkeypatch.setenv("RAG_LLM_MODEL", "tiny")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-secret-0123456789")
@@ -222,22 +191,22 @@ def test_help_answers_at_once():
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert sorted(spent)[2] < 0.5
     for command in ("ask", "ingest", "papers", "doctor", "ui"):
-        assert re.search(rf"\b{command}\b", done.stdout)
+        assert re.search(rf"\b{command}\b", done.out)
 
 
 @pytest.mark.parametrize("arguments", [(), ("papers",)])
 def test_no_command_shows_the_help(arguments):
-    assert "Usage: footnote" in "".join(footnote(*arguments).stdout)
+    assert "Usage: footnote" in footnote(*arguments).out
 
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("ask",), ("ask", "--nonsense", "x"), ("ingest", "--nonsense")])
 def test_a_command_that_is_not_understood_exits_with_2(arguments):
     done = footnote(*arguments)
-    assert done.returncode == 2
-    assert "Usage: footnote" in done.stderr
+    assert done.code == 2
+    assert "Usage: footnote" in done.err
 
 
-def test_control_characters_of_papers_and_models_do_not_reach_the_terminal(tmp_path, inside, monkeypatch):
+def test_control_characters_of_papers_and_models_do_not_reach_the_terminal(tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_HOME", str(tmp_path / "home"))
     hostile = tmp_path / f"evil{ESCAPES.replace('/', '')}.txt"
     write_titled(hostile, [(f"Kites {ESCAPES}", f"Abstract: Kites {ESCAPES} fly high on long tails.")])
@@ -248,7 +217,7 @@ def test_control_characters_of_papers_and_models_do_not_reach_the_terminal(tmp_p
     with ChatServer(server.says(*f"Kites {ESCAPES} fly [1]. {ESCAPES} [9]")) as chat:
         monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
         monkeypatch.setenv("RAG_LLM_MODEL", "tiny")
-        shown += [inside("ask", "How do kites fly?"), inside("doctor")]
+        shown += [inside("ask", "How do kites fly?")("doctor")]
     with ChatServer(server.fails(400, f"Bad {ESCAPES}")) as chat:
         monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
         shown += [inside("ask", "How do kites fly?")]
@@ -258,34 +227,30 @@ def test_control_characters_of_papers_and_models_do_not_reach_the_terminal(tmp_p
 
 
 @pytest.mark.parametrize("question", ["-", "What is TimeArena caf\udcff?"])
-def test_bytes_that_are_no_text_stop_no_question(home, inside, monkeypatch, question):
+def test_bytes_that_are_no_text_stop_no_question(home, question):
     """Piped in, or as an argument, where Python stands lone surrogates for them."""
-    stdin = io.TextIOWrapper(io.BytesIO(b"What is TimeArena caf\xff?"), encoding="utf-8")
-    monkeypatch.setattr(sys, "stdin", stdin)
-    code, out, _ = inside("ask", question)
+    code, out, _ = inside("ask", question, stdin=b"What is TimeArena caf\xff?")
     assert code == 0
     assert "TimeArena" in out
 
 
 def test_a_terminal_that_knows_few_letters_shows_the_others_as_question_marks(home):
-    done = footnote("papers", "list", PYTHONIOENCODING="ascii")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 308
-    assert " ? " in done.stdout
+    done = footnote("papers", "list", PYTHONIOENCODING="latin-1")
+    assert (done.code, done.err) == (0, "")
+    assert len(done.out.splitlines()) == 308
+    assert " ? " in done.out
 
 
 def test_a_reader_that_leaves_early_is_no_fault(home):
-    first = subprocess.run(
-        f"'{SCRIPT}' papers list | head -1", shell=True, capture_output=True, text=True, check=True, timeout=60  # noqa: S602
-    )
-    assert len(first.stdout.splitlines()) == 1
-    assert first.stderr == ""
+    """As with `footnote papers list | head -1`."""
+    with subprocess.Popen([SCRIPT, "papers", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
-def test_the_script_runs_from_any_folder_without_a_checkout_in_sight(home, tmp_path):
-    shutil.copytree(home, tmp_path / "copy")
-    done = subprocess.run(
-        [SCRIPT, "papers", "list"], cwd="/", env={**os.environ, "RAG_HOME": str(tmp_path / "copy")},
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    assert len(done.stdout.splitlines()) == 308
+def test_the_script_runs_from_any_folder_without_a_checkout_in_sight(home, monkeypatch):
+    monkeypatch.chdir("/")
+    assert len(footnote("papers", "list").out.splitlines()) == 308
