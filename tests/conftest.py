@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import subprocess
@@ -26,6 +27,14 @@ _attempts: list[str] = []
 _forbidding = True
 
 
+def _is_a_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _watch_sockets(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook: Python calls it before every use of a socket, by whatever library."""
     if not _forbidding or event not in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
@@ -39,6 +48,10 @@ def _watch_sockets(event: str, arguments: tuple[Any, ...]) -> None:
     name = host.decode() if isinstance(host, bytes) else host
     if name in (None, "", "localhost", "::1", "::", "0.0.0.0") or str(name).startswith("127."):  # noqa: S104
         return
+    if event == "socket.getaddrinfo" and _is_a_number(str(name)):
+        return  # nobody is asked for it
+    if str(name).endswith(".invalid"):
+        raise socket.gaierror(f"{name} exists nowhere (RFC 6761), so a test that asks for it means to fail")
     _attempts.append(f"{event} {name}")
     raise ConnectionRefusedError(f"tests have no network, and this one asked for {name}")
 

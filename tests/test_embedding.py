@@ -66,12 +66,6 @@ def test_langchain_and_we_see_the_same_vectors(model: EmbeddingModel) -> None:
     assert all(type(number) is float for number in model.embed_query("x"))
 
 
-def test_progress_is_told_after_every_batch(model: EmbeddingModel) -> None:
-    told: list[int] = []
-    model.embed(["short"] * 40, on_batch=told.append)
-    assert told == [16, 32, 40]
-
-
 def test_eight_threads_that_embed_and_count_get_what_one_gets(model: EmbeddingModel) -> None:
     """The tokenizer underneath is one for all, and raises "Already borrowed" where threads set it differently."""
     expected, lengths = model.embed(TEXTS), [model.count_tokens(text) for text in TEXTS]

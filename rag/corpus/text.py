@@ -35,17 +35,7 @@ def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
     """Reads the three shapes, mixed or not, in one pass and without keeping the file."""
     title: StrayTitle | None = None
     sentence: StrayTitle | None = None  # a line that is a short abstract, or a title with a full stop: the next tells
-    after_furniture = False
-    for number, raw in enumerate(lines, start=1):
-        line = raw.strip()
-        if not line:
-            continue
-        if is_boilerplate(line):
-            after_furniture = True
-            continue
-        if after_furniture:
-            line = line[glued.end() :] if (glued := _GLUED_BUTTON.match(line)) else line
-            after_furniture = False
+    for number, line in _without_furniture(lines):
         marked = _ABSTRACT_MARK.match(line)
         if marked and marked.end() == len(line):  # a heading over the abstract
             continue
@@ -67,6 +57,19 @@ def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
         yield _entry(title, sentence.text, sentence.line)
     elif title:
         yield title
+
+
+def _without_furniture(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The lines of the papers with their numbers: no blanks, no boilerplate, no button glued to what follows it."""
+    after_furniture = False
+    for number, raw in enumerate(lines, start=1):
+        line = raw.strip()
+        if is_boilerplate(line):
+            after_furniture = True
+        elif line:
+            glued = _GLUED_BUTTON.match(line) if after_furniture else None
+            yield number, line[glued.end() :] if glued else line
+            after_furniture = False
 
 
 def _entry(title: StrayTitle | None, abstract: str, line: int) -> Entry:
