@@ -103,11 +103,14 @@ class Assistant:
         from rag.sync import reembed, sync
 
         keep_quiet()
-        if rebuild:
-            report = reembed(self.settings, progress=progress)
-            if not paths:
-                return report
-        return sync(self.settings, paths, prune=prune, progress=progress)
+        try:
+            if rebuild:
+                report = reembed(self.settings, progress=progress)
+                if not paths:
+                    return report
+            return sync(self.settings, paths, prune=prune, progress=progress)
+        finally:
+            self._look_again()
 
     def prepare(self, progress: Progress | None = None) -> IngestReport | None:
         """Does all that would make the first question slow: an empty library is filled, the models are loaded.
@@ -127,6 +130,12 @@ class Assistant:
             if self._opened is not None:
                 self._opened.handle.forget()
                 self._opened = None
+
+    def _look_again(self) -> None:
+        """The next question sees the library as it is now, not as it was up to a second ago."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.handle.forget()
 
     def _library(self) -> Library | None:
         return self.chain.handle.current()

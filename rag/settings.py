@@ -82,6 +82,13 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else Path(os.path.abspath(os.path.expanduser(path)))
 
+    @field_validator("chroma_url", "openai_base_url")
+    @classmethod
+    def _without_credentials(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if url is not None and (url.username or url.password):
+            raise ValueError("the address holds a user or password, which would show in messages and is not sent")
+        return url
+
     @property
     def llm_configured(self) -> bool:
         """Whether answers are written by a language model."""
@@ -127,5 +134,5 @@ def _misspelt() -> list[str]:
 
 def _readable(location: tuple[int | str, ...], message: str) -> str:
     """Says which variable is wrong without repeating its value, which may be a key."""
-    name = str(location[0])
+    name, message = str(location[0]), message.removeprefix("Value error, ")
     return f"{name if name.isupper() else variable(name)}: {message[0].lower()}{message[1:]}; correct it or unset it."

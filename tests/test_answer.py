@@ -234,6 +234,7 @@ def test_questions_are_answered_while_the_library_grows(seed_settings, tmp_path,
         assert assistant.answer("What is TimeArena?").citations[0].paper.label.startswith("TimeArena")
         asked += 1
     ingest.join()
+    # At once: the view of a moment ago is not asked again.
     assert len(assistant.papers()) == 308 + len(abstracts)
     assert assistant.answer("Which papers tell of zebras?").citations
 

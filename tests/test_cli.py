@@ -217,7 +217,7 @@ def test_control_characters_of_papers_and_models_do_not_reach_the_terminal(tmp_p
     with ChatServer(server.says(*f"Kites {ESCAPES} fly [1]. {ESCAPES} [9]")) as chat:
         monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
         monkeypatch.setenv("RAG_LLM_MODEL", "tiny")
-        shown += [inside("ask", "How do kites fly?")("doctor")]
+        shown += [inside("ask", "How do kites fly?"), inside("doctor")]
     with ChatServer(server.fails(400, f"Bad {ESCAPES}")) as chat:
         monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
         shown += [inside("ask", "How do kites fly?")]

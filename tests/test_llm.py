@@ -396,7 +396,7 @@ def test_a_prompt_goes_to_no_other_host():
     assert elsewhere.requests == []
 
 
-def test_no_server_and_no_such_host_are_told_apart():
+def test_no_server_and_no_such_host_are_told_apart(network_attempts):
     with ChatServer() as gone:
         url = gone.base_url
     _, error = failure(url, llm_retries=1)
