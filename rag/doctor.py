@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,8 +11,6 @@ from importlib.metadata import version
 from rag.errors import RagError, SettingsError
 from rag.quiet import keep_quiet
 from rag.settings import BUNDLED_MODEL, Settings, load_settings, variable
-
-_PASSWORD = re.compile(r"//[^/@\s]*@")  # the name and password of an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def _chosen(settings: Settings) -> str:
     """The settings that differ from their defaults; a key is only said to be set."""
     fields = type(settings).model_fields
     shown = {
-        variable(name): "(set)" if name == "openai_api_key" else _PASSWORD.sub("//(set)@", str(getattr(settings, name)))
+        variable(name): "(set)" if name == "openai_api_key" else str(getattr(settings, name))
         for name, field in fields.items()
         if getattr(settings, name) != field.get_default(call_default_factory=True)
     }

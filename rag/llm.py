@@ -213,9 +213,7 @@ class ChatModel:
         async def only_ours(request: httpx2.Request) -> None:
             for name in [name for name in request.headers if name.lower() not in _HEADERS]:
                 del request.headers[name]
-            # An address such as http://name:password@host brings its own authorization.
-            if self._key or not request.headers.get("authorization", "").startswith("Basic "):
-                request.headers["authorization"] = f"Bearer {self._key or _NO_KEY}"
+            request.headers["authorization"] = f"Bearer {self._key or _NO_KEY}"
 
         # No proxy elsewhere can reach a server on this machine; time-outs are kept per token, in `_chunks`.
         use_proxies = not _is_loopback(self._base_url)

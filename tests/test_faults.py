@@ -200,13 +200,17 @@ def test_a_prompt_file_that_is_missing_or_has_an_unknown_placeholder(home, monke
         ("RAG_LLM_TEMPERATURE", "hot", "RAG_LLM_TEMPERATURE: .*number"),
         ("RAG_CHROMA_URL", "localhost:8000", "RAG_CHROMA_URL: "),
         ("RAG_AUTO_INGEST", "perhaps", "RAG_AUTO_INGEST: "),
+        ("OPENAI_BASE_URL", "http://me:hunter2@127.0.0.1/v1", "OPENAI_BASE_URL: .* user or password"),
+        ("RAG_CHROMA_URL", "http://me:hunter2@127.0.0.1:8000", "RAG_CHROMA_URL: .* user or password"),
         ("RAG_COLLECTION", "No Such Name", "RAG_COLLECTION: "),
     ],
 )
 def test_a_setting_that_is_misspelt_or_out_of_range(monkeypatch, name, value, said):
     monkeypatch.setenv(name, value)
     for command in (("ask", QUESTION), ("papers", "list"), ("ingest",)):
-        refused(inside(*command), said)
+        result = inside(*command)
+        refused(result, said)
+        assert "hunter2" not in result.err
     code, out, _ = inside("doctor")
     assert code == 2
     assert re.search(rf"^FAIL  settings .*{said}", out, re.MULTILINE)
