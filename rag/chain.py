@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from rag.chroma import place
 from rag.corpus.sources import SEEDS
 from rag.drafting import grounded, quoted, refused, unknown_terms
 from rag.embedding import EmbeddingModel, open_model
-from rag.errors import LibraryMissing, LLMError, QuestionError
+from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.followup import context_of
 from rag.grounding import MarkerReader
 from rag.index import Library, LibraryHandle
@@ -27,7 +27,7 @@ from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet
 from rag.retrieval import Query, retrieve
 from rag.settings import Settings, load_settings
-from rag.sync import Progress, sync
+from rag.sync import Progress, is_idle, sync
 from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Passage, Retrieved, Token, Turn, Usage
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ PASSAGES = 20  # how many an Answer carries
 EVIDENCE_GATE = 0.345
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
+_INTERRUPTED = "An ingest was interrupted; it is completed first."
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
 History = Sequence[Turn | Mapping[str, str]]
@@ -109,32 +110,44 @@ class AnswerChain(Runnable[ChainInput, Any]):
         """
         with self._filling:
             library = self.handle.current()
-            if library is not None and library.size:
+            empty = library is None or not library.size
+            if library is not None and not empty and not self._was_interrupted(library):
                 return library
             if not self.settings.auto_ingest:
                 raise LibraryMissing(
                     f"The library in {place(self.settings)} is empty; run `footnote ingest PATHS` with your files, or"
                     " `footnote ingest` for the bundled seeds (RAG_AUTO_INGEST=true does that by itself)."
                 )
-            if progress:
-                sync(self.settings, [SEEDS], progress=progress, wait_s=_LONGEST_INGEST_S)
-            else:
-                with progress_bar("Ingesting the bundled seeds") as bar:
-                    sync(self.settings, [SEEDS], progress=bar, wait_s=_LONGEST_INGEST_S)
+            with progress_bar("Ingesting") if progress is None else nullcontext(progress) as told:
+                try:
+                    sync(self.settings, [SEEDS] if empty else [], progress=told, wait_s=_LONGEST_INGEST_S)
+                except CorpusError:
+                    if empty:
+                        raise  # else what the interrupted ingest had written is there, and its files are not
             self.handle.forget()
             filled = self.handle.current()
         if filled is None:
             raise LibraryMissing("The bundled seeds could not be read; run `footnote ingest PATHS` with your files.")
         return filled
 
+    def _was_interrupted(self, library: Library) -> bool:
+        """Whether an ingest from here was killed and can be completed; on a server it may be another machine's."""
+        return (
+            library.stamp.syncing
+            and self.settings.auto_ingest
+            and self.settings.chroma_url is None
+            and is_idle(self.settings)
+        )
+
     def _answer(self, question: str, history: Sequence[Turn], where: Filter | None) -> Iterator[AnswerEvent]:
         clock = _Clock()
         library = self.handle.current()
         notices: tuple[str, ...] = ()
-        if library is None or not library.size:
+        empty = library is None or not library.size
+        if library is None or empty or self._was_interrupted(library):
             if self.settings.auto_ingest:
-                notices = (_EMPTY,)
-                yield Notice(_EMPTY)
+                notices = (_EMPTY if empty else _INTERRUPTED,)
+                yield Notice(notices[0])
             library = self.filled()
         clock.lap("open")
         query, usage = self.standalone(library, question, history)

@@ -108,13 +108,14 @@ def _check_server(settings: Settings) -> None:
     """Asks for a sign of life first: Chroma's own client waits for ever, and takes any server for Chroma's."""
     import httpx
 
+    reason = "the address is none"
     try:
         answer = httpx.get(f"{str(settings.chroma_url).rstrip('/')}/api/v2/heartbeat", timeout=_CONNECT_S)
+        reason = f"what answers there, with status {answer.status_code}, is not Chroma"
         alive = answer.is_success and "nanosecond heartbeat" in answer.json()
     except ValueError:
         alive = False
     if not alive:
-        reason = f"what answers there, with status {answer.status_code}, is not Chroma"
         raise LibraryUnreachable(_unreachable(place(settings), reason))
 
 
@@ -153,4 +154,5 @@ def _unshared(folder: Path) -> str:
     global _openings  # noqa: PLW0603 (Chroma's registry that this works around is global as well)
     with _openings_lock:
         _openings += 1
-        return f"{folder}/{'./' * (_openings % 64)}"
+        digits = f"{_openings:b}"
+    return str(folder) + "".join("/." if digit == "1" else "/" for digit in digits)  # a number, spelled in detours

@@ -74,9 +74,10 @@ def ask(
         elif isinstance(event, Done):
             answer = event.answer
     assert answer is not None  # noqa: S101 (every stream ends with Done)
-    typer.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=2) if as_json else _footnotes(answer))
+    typer.echo(_json(asdict(answer)) if as_json else _footnotes(answer))
     if answer.cut:
         typer.secho(f"The answer was cut: {plain(answer.notices[-1])}", fg=typer.colors.YELLOW, err=True)
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -98,7 +99,9 @@ def ingest(
 
     with progress_bar("Ingesting") as progress:
         report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress)
-    typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2) if as_json else _summary(report))
+    typer.echo(_json(asdict(report)) if as_json else _summary(report))
+    if paths and report.skipped and not (report.added or report.changed or report.unchanged or report.merged):
+        raise typer.Exit(2)
 
 
 @papers_app.command("list")
@@ -108,7 +111,7 @@ def list_papers(source: Source = None, as_json: AsJson = False) -> None:
 
     found = Assistant.open().papers(where=_filter(source))
     if as_json:
-        typer.echo(json.dumps([asdict(paper) for paper in found], ensure_ascii=False, indent=2))
+        typer.echo(_json([asdict(paper) for paper in found]))
         return
     for paper in found:
         typer.echo(plain(f"{paper.id}  {paper.source}:{paper.line}  {_label(paper)}"))
@@ -130,7 +133,7 @@ def show_paper(
         )
     paper = found[0]
     if as_json:
-        typer.echo(json.dumps(asdict(paper), ensure_ascii=False, indent=2))
+        typer.echo(_json(asdict(paper)))
         return
     places = "\n".join(f"  {name}:{line}" for name, line in paper.places)
     typer.echo(plain(f"{_label(paper)}\n\n{paper.abstract}\n\nid {paper.id}, seen in\n{places}"))
@@ -147,6 +150,11 @@ def doctor() -> None:
         typer.echo(f"{mark}  {finding.what:<16} {plain(finding.detail)}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(2)
+
+
+def _json(value: object) -> str:
+    """On a terminal in ASCII: characters beyond may be commands to it."""
+    return json.dumps(value, ensure_ascii=sys.stdout.isatty(), indent=2)
 
 
 def _filter(sources: list[str] | None) -> Filter | None:

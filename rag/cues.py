@@ -6,9 +6,9 @@ import re
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _SEVERAL = re.compile(
-    r"""\b(?:which|what|any|list|these|several|other|all|two|three|do\ the)\s+(?:\w+[\s-]){0,3}?
+    r"""\b(?:which|what|any|list|these|several|other|all|two|three)\s+(?:\w+[\s-]){0,3}?
         (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|ways)\b
-      | ^\W*compare\b | \bcompar(?:e|ed|ing|ison)\b.*\b(?:and|with|to|between|versus|vs)\b
+      | ^\W*compare\b | \bcompar(?:e|ed|ing)\b.*\b(?:and|with|to|between|versus|vs)\b
       | \b(?:each\ one|how\ (?:is|are|does|do)\ each)\b | \bwho\ (?:else|uses|studies|works\ on)\b
       | \bdifferent\ (?:papers|works|approaches)\b
       | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)""",

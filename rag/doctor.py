@@ -45,7 +45,7 @@ def examine() -> Iterator[Finding]:
 def _found(what: str, look: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(what, True, look(settings))
-    except RagError as error:
+    except (RagError, OSError) as error:
         return Finding(what, False, str(error))
 
 

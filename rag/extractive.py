@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag import cues
+from rag.grounding import MARKER
 from rag.records import Record
 from rag.retrieval import Ranking
 from rag.types import Citation, Claim, Passage, Verdict
@@ -23,6 +24,7 @@ _REPEATS = 0.82  # cosine above which a sentence says the same again
 
 _COSINE_WEIGHT, _WORDS_WEIGHT = 0.7, 0.6
 _NUMBER_BONUS, _NAME_BONUS, _FINDING_BONUS, _MOTIVATION_MALUS, _POINTER_MALUS = 0.20, 0.15, 0.15, 0.12, 0.25
+_MARKER_MALUS = 10.0  # a quote with a [3] of its own would cite what it does not
 _LATE_BONUS = 0.10  # abstracts open with what is known and end with what was found
 
 
@@ -94,6 +96,7 @@ def _scores(
         score += _LATE_BONUS * position / max(1, len(record.sentences) - 1)
         score += _FINDING_BONUS * cues.is_finding(sentence)
         score -= _MOTIVATION_MALUS * cues.is_motivation(sentence)
+        score -= _MARKER_MALUS * bool(MARKER.search(sentence))
         score -= _POINTER_MALUS * (not asks_pointer and cues.is_pointer(sentence))
         scores.append(score)
     return scores
@@ -110,7 +113,10 @@ def _best_sentences(record: Record, scores: Sequence[float], limit: int) -> tupl
         vector = record.sentence_vectors[index]
         if all(float(np.dot(vector, record.sentence_vectors[other])) < _REPEATS for other in taken):
             taken.append(index)
-    return tuple(record.sentences[index] for index in sorted({*taken, *_rest_of_lists(record, taken)}))
+    whole_lists = {*taken, *_rest_of_lists(record, taken)}
+    if len(whole_lists) > _MOST_IN_ALL or len(whole_lists) == len(scores) > limit:
+        whole_lists = set(taken)
+    return tuple(record.sentences[index] for index in sorted(whole_lists))
 
 
 def _rest_of_lists(record: Record, taken: Sequence[int]) -> Iterator[int]:

@@ -68,8 +68,9 @@ class Library:
             LibraryMismatch: It was made with another embedding model.
             LibraryError: It cannot be opened.
         """
-        if settings.chroma_url is None and not (settings.home / "chroma" / "chroma.sqlite3").exists():
-            return None
+        with chroma_errors(settings):
+            if settings.chroma_url is None and not (settings.home / "chroma" / "chroma.sqlite3").exists():
+                return None
         client = connect(settings)
         try:
             collection = _collection(settings, client)
@@ -193,9 +194,12 @@ class Library:
 
     def sweep(self) -> None:
         """Removes chunks that no paper has: a sync was killed after it replaced a paper by a shorter one."""
+        with chroma_errors(self._settings):
+            # These first: what another machine writes from now on is not among them.
+            there = self._collection.get(include=[])["ids"]
         owned = {chunk_id(record.paper.id, n) for record in self.records() for n in range(len(record.chunks))}
         with chroma_errors(self._settings):
-            orphans = [key for key in self._collection.get(include=[])["ids"] if key not in owned]
+            orphans = [key for key in there if key not in owned]
             for first in range(0, len(orphans), _PAGE):
                 self._collection.delete(ids=orphans[first : first + _PAGE])
 

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read.")
     prompts: Path | None = Field(None, description="Folder with your own prompt files instead of the shipped ones.")
     evidence_gate: float | None = Field(
-        None, ge=0, le=2,
+        None, ge=0, le=1,
         description="Least evidence for an answer to be written; without it, the value the benchmark chose.",
     )  # fmt: skip
     host: str = Field("127.0.0.1", min_length=1, description="Address the chat listens on.")

@@ -65,11 +65,21 @@ def sync(
         reading = read_sources(roots, names, known_roots)
         plan = _plan(reading, known, prune=prune)
         forgotten = reading.gone if prune else set()
-        roots = tuple(root for root in dict.fromkeys((*known_roots, *roots)) if root not in forgotten)
+        useless = {skip for skip in roots if skip not in known_roots and skip in reading.fruitless}
+        roots = tuple(root for root in dict.fromkeys((*known_roots, *roots)) if root not in forgotten | useless)
         nothing_to_do = not (plan.embed or plan.move or plan.remove)
         if nothing_to_do and (library is None or (roots == known_roots and not library.stamp.syncing)):
             return plan.report
         return _carry_out(settings, library, known, plan, roots=roots, progress=progress)
+
+
+def is_idle(settings: Settings) -> bool:
+    """Whether no sync is at work from this home."""
+    try:
+        with _one_at_a_time(settings, 0):
+            return True
+    except LibraryError:
+        return False
 
 
 def reembed(settings: Settings, *, progress: Progress | None = None) -> IngestReport:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rag import Assistant
 from rag.corpus import clean_text
 from rag.corpus.sources import SEEDS, read_sources
 from rag.settings import Settings
@@ -60,6 +61,20 @@ def test_a_killed_sync_keeps_all_it_reported_and_the_next_embeds_only_the_rest(
     assert not opened(settings).stamp.syncing
     assert_whole(settings)
     assert sync(settings).embedded == 0
+
+
+@pytest.mark.slow
+def test_a_question_completes_an_ingest_that_was_killed_and_says_so(
+    tmp_path: Path, tiny_model: Path, python: Python
+) -> None:
+    settings = Settings(_env_file=None, home=tmp_path / "home", embedding_model=str(tiny_model))  # type: ignore[call-arg]
+    killed_after(python, settings, reports=1, amid_s=0.0)
+    assert Assistant.open(settings.model_copy(update={"auto_ingest": False})).answer("What is TimeArena?").notices == ()
+    assistant = Assistant.open(settings)
+    answer = assistant.answer("What is TimeArena?")
+    assert answer.notices == ("An ingest was interrupted; it is completed first.",)
+    assert len(assistant.papers()) == 308
+    assert assistant.answer("What is TimeArena?").notices == ()
 
 
 def killed_after(python: Python, settings: Settings, *, reports: int, amid_s: float) -> int:

@@ -9,7 +9,7 @@ from itertools import groupby
 from rag import Paper
 from ui.markup import element, inert
 
-_MARKER = re.compile(r"\[(\d{1,4})\]")
+_MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")  # not arr[1]
 _BOLD = re.compile(r"\*\*(\S.*?)\*\*")
 _BULLET = re.compile(r"^[-*•] +")
 

@@ -24,12 +24,15 @@ def find_files(path: Path) -> list[Path]:
     """The file itself, or every text file below a folder, in the order of their names.
 
     Raises:
-        CorpusError: There is no such file or folder.
+        CorpusError: There is no such file or folder, or it cannot be looked into.
     """
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    if path.exists():
-        return [path]
+    try:
+        if path.is_dir():
+            return sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        if path.exists():
+            return [path]
+    except OSError as error:
+        raise CorpusError(f"{path}: it cannot be looked into ({error.strerror}); check its permissions.") from error
     raise CorpusError(f"{path}: there is no such file or folder; check the path.")
 
 

@@ -39,7 +39,8 @@ _SWITCHED = re.compile(r"\{\\(?:em|it|bf|tt|sc|sl|rm)\s+([^{}]*)\}")  # {\em x}
 _MATH = re.compile(r"\$([^$]{1,200})\$")
 _MATH_SIGNS = re.compile(r"[\\^_{}]")
 _MARKDOWN_STRONG = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
-_BARE_CODE_POINT = re.compile(r"(?<![\w&#])x(20[0-6][0-9a-fA-F])(?!\w)")  # "&#x2014;" after a scraper ate "&#"
+# "&#x2014;" after a scraper ate "&#": dashes, quotes, the ellipsis. Not all code points: "1024 x2048" is a size.
+_BARE_CODE_POINT = re.compile(r"(?<![\w&#])x(201[0-5]|201[89cdCD]|2026)(?!\w)")
 _TIE = re.compile(r"(?<=[\w.,)\]])~(?=[\w(\[])")  # "w.r.t.~the", but not "covering ~4x"
 _DASHES = re.compile(r"(?<=\w)-{2,4}(?=\w)|(?<=\s)-{2,4}(?=\s)")
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
@@ -53,7 +54,8 @@ def is_boilerplate(line: str) -> bool:
 
 def clean_text(text: str) -> str:
     """One line of readable text; idempotent, and a no-op on text that has no leftovers."""
-    text = html.unescape(text)
+    while (unescaped := html.unescape(text)) != text:
+        text = unescaped
     text = _BARE_CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text)
     if "\\" in text or "$" in text:
         text = _without_latex(text)

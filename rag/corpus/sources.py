@@ -49,6 +49,7 @@ class Reading:
     abstracts: dict[str, str] = field(default_factory=dict)
     paths: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    fruitless: set[str] = field(default_factory=set)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -92,7 +93,7 @@ def canonical(path: str | Path) -> str:
         return text
     given = Path(os.path.expanduser(path)).absolute()
     # A link to a file keeps its own name: stores of data sets name the file it leads to by its content.
-    resolved = given.resolve() if given.is_dir() else given.parent.resolve() / given.name
+    resolved = given.resolve() if os.path.isdir(given) else given.parent.resolve() / given.name
     seeds = bundled("seeds").resolve()
     if not resolved.is_relative_to(seeds):
         return str(resolved)
@@ -106,6 +107,7 @@ def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None
         if is_known:
             _report_gone(reading, path, name, str(error))
         else:
+            reading.fruitless.add(path)
             reading.skipped.append(Skipped(name.encode("utf-8", "backslashreplace").decode(), str(error)))
         return
     reading.paths.add(path)
