@@ -58,11 +58,12 @@ class Assistant:
 
     def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
         """The k papers that answer the question best, best first."""
-        from rag.chain import checked_question
+        from rag.chain import check_sources, checked_question
         from rag.retrieval import Query, retrieve
 
-        chain = self.chain
-        return list(retrieve(chain.filled(), chain.model, Query(checked_question(question)), k=k, where=where).passages)
+        query, library = Query(checked_question(question)), self.chain.filled()
+        check_sources(library, where)
+        return list(retrieve(library, self.chain.model, query, k=max(k, 0), where=where).passages)
 
     def papers(self, *, where: Filter | None = None) -> list[Paper]:
         """The papers of the library by source and line; empty while nothing was ingested."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import threading
 import time
@@ -87,6 +88,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
             LLMError: The language model failed before its first word; later its text is kept and marked as cut.
         """
         question = checked_question(input.get("question"))
+        if self.settings.llm_configured:
+            self._check_model()
         history = checked_turns(input.get("history") or ())
         return self._answer(question, history, input.get("where"))
 
@@ -118,7 +121,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
                     f"The library in {place(self.settings)} is empty; run `footnote ingest PATHS` with your files, or"
                     " `footnote ingest` for the bundled seeds (RAG_AUTO_INGEST=true does that by itself)."
                 )
-            with progress_bar("Ingesting") if progress is None else nullcontext(progress) as told:
+            title = "Ingesting the bundled seeds" if empty else "Completing the ingest"
+            with progress_bar(title) if progress is None else nullcontext(progress) as told:
                 try:
                     sync(self.settings, [SEEDS] if empty else [], progress=told, wait_s=_LONGEST_INGEST_S)
                 except CorpusError:
@@ -129,6 +133,11 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if filled is None:
             raise LibraryMissing("The bundled seeds could not be read; run `footnote ingest PATHS` with your files.")
         return filled
+
+    def _check_model(self) -> None:
+        """What is wrong with the model's settings or the prompts is said at once, not after half a minute of ingest."""
+        _ = self.llm
+        _ = self.prompts
 
     def _was_interrupted(self, library: Library) -> bool:
         """Whether an ingest from here was killed and can be completed; on a server it may be another machine's."""
@@ -149,6 +158,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
                 notices = (_EMPTY if empty else _INTERRUPTED,)
                 yield Notice(notices[0])
             library = self.filled()
+        check_sources(library, where)
         clock.lap("open")
         query, usage = self.standalone(library, question, history)
         clock.lap("condense")
@@ -246,6 +256,22 @@ def drain(events: Iterator[AnswerEvent]) -> Answer:
 def evidence(passages: Sequence[Passage]) -> float:
     """The greatest cosine between what was searched for and any chunk or sentence found; 0 where nothing was."""
     return max((max(passage.signals["chunk"], passage.signals["sentence"]) for passage in passages), default=0.0)
+
+
+def check_sources(library: Library, where: Filter | None) -> None:
+    """Makes sure that a misspelt source is not taken for one that knows nothing.
+
+    Raises:
+        QuestionError: The filter names a source that no paper is from.
+    """
+    if where is None or not where.sources:
+        return
+    known = {source for paper in library.catalogue().values() for source, _ in paper.places}
+    for source in where.sources:
+        if source not in known:
+            near = difflib.get_close_matches(source, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)[:10])}."
+            raise QuestionError(f"No paper of the library is from {source!r}; {hint}")
 
 
 def checked_question(question: object) -> str:

@@ -198,4 +198,6 @@ def _summary(report: IngestReport) -> str:
     )
     lines = [f"{report.total} papers in the library: {counts}; {report.embedded} texts embedded."]
     lines += [f"skipped {printable(skip.source)}: {skip.reason}" for skip in report.skipped]
+    if report.kept:
+        lines.append(f"{report.kept} papers of files that are gone or unreadable are kept; --prune removes them.")
     return plain("\n".join(lines))

@@ -9,19 +9,40 @@ from rag.chunking import sentence_spans
 from rag.types import Turn
 from rag.words import content_words
 
+_PRONOUN = r"(?:it|its|itself|they|them|their|theirs|he|him|his|she|her)"
+# "that" points back where it is not a conjunction: "does that", "about that", "that one", "like that?".
 _POINTS_BACK = re.compile(
-    r"""\b(it|its|itself|they|them|their|theirs|this|that|these|those|there|he|him|his|she|her|such|same|former|latter
-        |previous|above|aforementioned|another|others?|ones?|first|second|third|fourth|fifth|last|both|either|neither)\b""",
+    r"""\b(?:this|these|those|such|same|former|latter|previous|above|aforementioned|another|others?|ones?|both|either
+        |neither|first|second|third|fourth|fifth|last|there)\b
+      | \b(?:do|does|did|is|was|about|of|on|for|in|with|like|why|how)\ that\b
+      | \bthat\ (?:one|paper|method|work|model)\b
+      | \bthat\W*$ | \bthe\ (?:authors?|paper|method|approach|framework)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+_HAS_PRONOUN = re.compile(rf"\b{_PRONOUN}\b", re.IGNORECASE)
 # "Is it possible to ...", "are there ...", "agents such as ..." point at nothing.
 _POINTS_AT_NOTHING = re.compile(
     r"\b(?:is|was|isn't|be) it (?:possible|true|known|better|worth|hard|easy|safe|useful|necessary|feasible)\b"
     r"|\b(?:is|are|was|were) there\b|\bthere (?:is|are|was|were)\b|\bsuch as\b",
     re.IGNORECASE,
 )
+# "Can language models explain their own predictions?": whom the pronoun means is in the question.
+_OWN_SUBJECT = re.compile(
+    rf"(?:\b(?:do|does|did|can|could|will|would|should|has|have|may|might)|^\W*(?:is|are|was|were))"
+    rf"\s+(?!(?:{_PRONOUN}|this|that|these|those|the|we|you|i|one|both)\b)\w+",
+    re.IGNORECASE,
+)
+# "How many parameters?", "which datasets were used for evaluation?": of what, the conversation has said.
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|may|might|exist|papers?|works?)\b",
+    re.IGNORECASE,
+)
+_DONE_TO_SOMETHING = re.compile(
+    r"\b(?:was|were) (?:\w+ly )?(?:used|tested|evaluated|trained|compared|reported|found|collected|measured)\b",
+    re.IGNORECASE,
+)
 _CONTINUES = re.compile(
-    r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|why|how so|more|tell me more|go on)\b", re.IGNORECASE
+    r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|how so|more|tell me more|go on)\b", re.IGNORECASE
 )
 _ASKS = re.compile(r"\?|\b(?:what|which|who|whose|when|where|why|how|tell|more|go on|explain|else)\b", re.IGNORECASE)
 _ORDINALS = {"first": 0, "former": 0, "second": 1, "latter": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
@@ -29,7 +50,7 @@ _ORDINAL = re.compile(
     r"\b(?:the|number)?\s*(first|second|third|fourth|fifth|last|former|latter)(?:\s+(?:one|paper|method|study|work))?\b",
     re.IGNORECASE,
 )
-_ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\((\d)\)|(\d)[.)]|[-*•])\s+")
+_ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\(\d\)|\d[.)])\s+|^[-*•]\s+", re.MULTILINE)
 _EITHER_OR = re.compile(
     r"\b(?:the )?(?:one|first|former|other|another|second|latter) (?:is|are|uses|studies|proposes)\b", re.IGNORECASE
 )
@@ -66,9 +87,12 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
     if len(new) >= _OWN_WORDS and not _ORDINAL.search(question):
         return False
     named = [word for word in new if 0 < share_of_papers(word) <= _SPECIFIC_SHARE]
-    if _POINTS_BACK.search(_POINTS_AT_NOTHING.sub("", question)) or _CONTINUES.search(question):
-        return len(named) < 3  # a question that names three things of its own stands, whatever its "it" means
-    return not named and all(share_of_papers(word) for word in own)
+    asked = _POINTS_AT_NOTHING.sub("", question)
+    if _POINTS_BACK.search(asked) or _CONTINUES.search(asked):
+        return len(named) < 3  # a question that names three things of its own stands, whatever its "this" means
+    if _HAS_PRONOUN.search(asked):
+        return len(named) < 3 and not _OWN_SUBJECT.search(asked)
+    return not named and bool(_DONE_TO_SOMETHING.search(asked) or not _VERB.search(asked))
 
 
 def _item(question: str, said: str) -> str:
@@ -82,7 +106,10 @@ def _item(question: str, said: str) -> str:
 
 
 def _items(said: str) -> list[str]:
-    """What an answer lists: numbered or bulleted items, else "one is ..., the other is ...", else its sentences."""
+    """What an answer lists: paragraphs, numbered or bulleted items, "one is ..., the other is ...", or sentences."""
+    paragraphs = [paragraph.strip() for paragraph in said.split("\n\n") if paragraph.strip()]
+    if len(paragraphs) > 1:
+        return paragraphs
     for separator in (_ENUMERATED, _EITHER_OR):
         starts = [found.start() for found in separator.finditer(said)]
         if len(starts) > 1:

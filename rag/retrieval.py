@@ -78,7 +78,7 @@ def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, w
     weights = token_weights(asked.tokens, library.lexical.word_idf)
     passages = [
         _with_late_interaction(passage, max_similarity(asked.tokens, weights, records[passage.paper.id].token_vectors))
-        for passage in sorted(found, key=_best_first)[:_LATE_PAPERS]
+        for passage in sorted(found, key=_best_first)[: max(k, _LATE_PAPERS)]
     ]
     passages = sorted(passages, key=_best_first)[:k]
     kept = {passage.paper.id: records[passage.paper.id] for passage in passages}

@@ -151,6 +151,7 @@ def _plan(reading: Reading, known: dict[str, Record], *, prune: bool) -> _Plan:
         removed=len(plan.remove) - edited,
         merged=merged,
         skipped=tuple(reading.skipped),
+        kept=0 if prune else sum(all(at.path in reading.gone for at in record.places) for record in known.values()),
         total=len(known) + len(added) - len(plan.remove),
     )
     return plan

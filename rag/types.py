@@ -261,6 +261,7 @@ class IngestReport:
         changed: Papers whose text or title differs from what the same source held before.
         merged: Abstracts that were a further place of a paper already counted.
         skipped: Files or entries that could not be read; the rest was ingested all the same.
+        kept: Papers that are in the library only from files that are gone or unreadable now.
         embedded: Texts (chunks and sentences) that were embedded.
         total: Papers in the library afterwards.
     """
@@ -271,5 +272,6 @@ class IngestReport:
     removed: int = 0
     merged: int = 0
     skipped: tuple[Skipped, ...] = ()
+    kept: int = 0
     embedded: int = 0
     total: int = 0

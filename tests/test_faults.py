@@ -162,7 +162,7 @@ def test_a_stream_that_breaks_halfway_keeps_its_text_and_says_that_it_was_cut(ho
     with ChatServer(server.cuts("TimeArena has 30 real-world tasks [1]. It ", "also")) as chat:
         use_model(monkeypatch, chat.base_url)
         code, out, err = inside("ask", QUESTION)
-    assert code == 0
+    assert code == 2
     assert out.startswith("TimeArena has 30 real-world tasks [1]. It also\n")
     assert "[1] TimeArena" in out
     assert err == f"The answer was cut: {chat.host} broke off in the middle of the answer: ask again.\n"

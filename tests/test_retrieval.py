@@ -91,8 +91,14 @@ def test_an_empty_filter_is_no_filter(assistant):
     assert ids[0] == ids[1]
 
 
+def test_a_source_that_no_paper_is_from_is_an_error_that_names_the_nearest(assistant):
+    for ask in (assistant.search, assistant.answer):
+        with pytest.raises(QuestionError, match=r"did you mean 000_6502c803306ef48d\.txt\?"):
+            ask("What is grokking?", where=Filter(sources=("000_6502c803306ef48d.tx",)))
+
+
 @pytest.mark.parametrize(
-    "where", [Filter(sources=("no-such.txt",)), Filter(years=(1990, 1999)), Filter(venues=("NeurIPS",))]
+    "where", [Filter(paper_ids=("0" * 16,)), Filter(years=(1990, 1999)), Filter(venues=("NeurIPS",))]
 )
 def test_a_filter_that_admits_nothing_finds_nothing_and_says_so(assistant, where):
     assert assistant.search("What is grokking?", where=where) == []

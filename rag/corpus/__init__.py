@@ -60,7 +60,7 @@ def read_file(path: Path) -> Iterator[Entry | StrayTitle]:
         raise Unreadable(f"it cannot be opened ({error.strerror})") from error
     if not found:
         raise Unreadable(
-            "it holds no abstract; expected are lines `Abstract: ...`, or a title line and an abstract line"
+            "it holds no abstract; expected is each on one line, as `Abstract: ...` or under the line of its title"
         )
 
 

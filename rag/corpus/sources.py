@@ -126,7 +126,7 @@ def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None
 
 def _report_gone(reading: Reading, path: str, name: str, reason: str) -> None:
     reading.gone.add(path)
-    reading.skipped.append(Skipped(name, f"{reason}; its papers stay in the library unless you say --prune"))
+    reading.skipped.append(Skipped(name, reason))
 
 
 def _on_disk(path: str) -> Path:
