@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rag.lexical import LexicalIndex
 
 _SCHEMA = 1
-_PAGE = 1_000  # heads read at once: some 8 MB
+_PAGE = 1_000  # heads read at once: some 30 MB
 _CHECK_EVERY_S = 1.0  # how old the view of an open chat may be before it looks for a newer one
 
 

@@ -19,7 +19,7 @@ from rag.words import STOP_WORDS, fold
 
 Vectors = NDArray[np.float32]
 
-DIMENSIONS = 96  # with some 140 kept tokens, 13 kB an abstract; tests/bench/results/retrieval.json
+DIMENSIONS = 96  # with some 150 kept tokens, 15 kB an abstract, 20 kB as text; tests/bench/results/retrieval.json
 _WORD = re.compile(r"\w+")
 
 

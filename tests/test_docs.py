@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -94,3 +95,19 @@ def test_the_python_of_the_readme_runs(seed_settings, monkeypatch, capsys):
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_every_setting_is_described(field):
     assert (Settings.model_fields[field].description or "").endswith(".")
+
+
+def test_the_readmes_figures_are_those_of_the_committed_results():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    results = ROOT / "tests" / "bench" / "results"
+    answers = json.loads((results / "answers.json").read_text("utf-8"))["summary"]
+    speed = json.loads((results / "speed.json").read_text("utf-8"))["figures"]
+    told = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", readme, re.MULTILINE))
+    ranks = f"{answers['hit@1']:.2f} / {answers['hit@5']:.2f} / {answers['mrr']:.2f}"
+    assert told["first paper right / within the first five / mean reciprocal rank"] == ranks
+    assert told["recall@10 where several papers answer"] == f"{answers['recall@10']:.2f}"
+    facts = f"all facts in the answer, in {answers['sentences']:.1f} sentences on average"
+    assert told[facts] == f"{answers['facts']:.2f}"
+    assert told["citation precision / recall"] == f"{answers['precision']:.2f} / {answers['recall']:.2f}"
+    assert told["`answer()`, warm, 95th percentile"] == f"{speed['answer_p95_ms']:.0f} ms"
+    assert told["first ingest of the seeds"] == f"{speed['first_ingest_s']:.0f} s"

@@ -52,6 +52,9 @@ Rankings = list[tuple[list[Passage], Mapping[str, float]]]  # candidates of a qu
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--save", type=Path)
+    arguments.add_argument(
+        "--collections", nargs="*", default=["cranfield", "scifact"], help="BEIR folders of the test data"
+    )
     given = arguments.parse_args()
     results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as home:
@@ -61,7 +64,7 @@ def main() -> None:
         results["questions"] = {name: _first_gold(rankings, weights) for name, weights in WEIGHTS.items()}
         print(json.dumps(results["questions"], indent=1), flush=True)
         data = os.environ.get("FOOTNOTE_TEST_DATA")
-        for collection in ("cranfield", "scifact") if data else ():
+        for collection in given.collections if data else ():
             rankings = list(_beir_rankings(Path(data or "") / "data" / collection, Path(home) / collection))
             results[collection] = {name: {"ndcg@10": _ndcg(rankings, weights)} for name, weights in WEIGHTS.items()}
             print(collection, json.dumps(results[collection], indent=1), flush=True)
