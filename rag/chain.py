@@ -26,7 +26,7 @@ from rag.llm import ChatModel
 from rag.progress import progress_bar
 from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet
-from rag.retrieval import Query, retrieve
+from rag.retrieval import PaperRetriever, Query, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, is_idle, sync
 from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Passage, Retrieved, Token, Turn, Usage
@@ -43,7 +43,7 @@ _INTERRUPTED = "An ingest was interrupted; it is completed first."
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
 History = Sequence[Turn | Mapping[str, str]]
-ChainInput = Mapping[str, Any]
+ChainInput = Mapping[str, Any] | str  # {question, history, where}, or the question alone
 
 
 def build_chain(settings: Settings | None = None) -> AnswerChain:
@@ -75,6 +75,10 @@ class AnswerChain(Runnable[ChainInput, Any]):
         """The language model that the settings name."""
         return ChatModel.open(self.settings)
 
+    def retriever(self, *, k: int = 10, where: Filter | None = None) -> PaperRetriever:
+        """The search of this chain alone, as a LangChain retriever of the k best papers' best passages."""
+        return PaperRetriever(handle=self.handle, model=self.model, k=k, where=where)
+
     def invoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """The answer that `stream` ends with."""
         return drain(self.stream(input, config, **kwargs))
@@ -87,11 +91,18 @@ class AnswerChain(Runnable[ChainInput, Any]):
             LibraryError: The library is missing, damaged, of another model, or out of reach.
             LLMError: The language model failed before its first word; later its text is kept and marked as cut.
         """
+        if isinstance(input, str):
+            input = {"question": input}
         question = checked_question(input.get("question"))
+        where = input.get("where")
+        if not isinstance(where, Filter | None):
+            raise QuestionError(
+                f"The filter is a {type(where).__name__}; give a Filter, e.g. Filter(sources=('a.txt',))."
+            )
         if self.settings.llm_configured:
             self._check_model()
         history = checked_turns(input.get("history") or ())
-        return self._answer(question, history, input.get("where"))
+        return self._answer(question, history, where)
 
     async def astream(
         self, input: ChainInput, config: RunnableConfig | None = None, **_: Any

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.request import getproxies
 
 from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
 from rag.settings import Settings
@@ -104,10 +106,19 @@ def chroma_errors(settings: Settings) -> Iterator[None]:
         raise damaged(settings, str(error)) from error
 
 
+def _ask_directly(host: str | None) -> None:
+    """A server on this machine is not asked through a proxy elsewhere; Chroma's client goes by the environment."""
+    if (host or "").strip("[]") in _THIS_MACHINE and {"http", "https", "all"} & getproxies().keys():
+        for name in ("no_proxy", "NO_PROXY"):
+            given = [each for each in os.environ.get(name, "").split(",") if each]
+            os.environ[name] = ",".join(dict.fromkeys([*given, *_THIS_MACHINE]))
+
+
 def _check_server(settings: Settings) -> None:
     """Asks for a sign of life first: Chroma's own client waits for ever, and takes any server for Chroma's."""
     import httpx
 
+    _ask_directly(settings.chroma_url.host if settings.chroma_url else None)
     reason = "the address is none"
     try:
         answer = httpx.get(f"{str(settings.chroma_url).rstrip('/')}/api/v2/heartbeat", timeout=_CONNECT_S)
@@ -141,6 +152,7 @@ def _folder(settings: Settings) -> Path:
     return settings.home / "chroma"
 
 
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _openings = 0
 _openings_lock = threading.Lock()
 

@@ -58,7 +58,7 @@ def chunk_spans(text: str, count_tokens: Callable[[str], int], limit: int) -> li
     return spans
 
 
-def chunks(paper_id: str, text: str, spans: list[Span]) -> list[Chunk]:
+def chunks(paper_id: str, text: str, spans: Sequence[Span]) -> list[Chunk]:
     """The spans of an abstract as chunks that know their paper."""
     return [Chunk(paper_id, start, end, text[start:end]) for start, end in spans]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rag.chroma import chroma_errors, connect, damaged, disconnect, place
+from rag.chunking import chunks
 from rag.errors import LibraryDamaged, LibraryMismatch
 from rag.records import Metadata, Record, Vectors, chunk_id, chunk_metadata, head_metadata, read_record
 from rag.settings import Settings
@@ -170,9 +171,9 @@ class Library:
         documents: list[str] = []
         metadatas: list[Any] = []
         for record in records:
-            for number, (start, end) in enumerate(record.chunks):
+            for number, chunk in enumerate(chunks(record.paper.id, record.paper.abstract, record.chunks)):
                 ids.append(chunk_id(record.paper.id, number))
-                documents.append(record.paper.abstract[start:end])
+                documents.append(chunk.text)
                 metadatas.append(_metadata(record, number))
         with chroma_errors(self._settings):
             self._collection.upsert(ids=ids, embeddings=vectors, documents=documents, metadatas=metadatas)

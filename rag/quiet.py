@@ -17,12 +17,6 @@ _OFF = {
 }
 
 
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-
-
 def keep_quiet() -> None:
     """Switches reporting off for this process and those it starts, whatever the environment says."""
     os.environ.update(_OFF)
-    for name in ("no_proxy", "NO_PROXY"):  # a server on this machine is not asked through a proxy elsewhere
-        given = [host for host in os.environ.get(name, "").split(",") if host]
-        os.environ[name] = ",".join(dict.fromkeys([*given, *_THIS_MACHINE]))

@@ -353,3 +353,16 @@ def test_no_notice_comes_where_nothing_is_amiss(ask):
     with ChatServer(GOOD) as chat:
         assert ask(chat).notices == ()
     assert not any(isinstance(event, Notice) for event in ask.events)
+
+
+def test_a_question_alone_is_input_enough_and_a_filter_that_is_none_is_an_error(seed_settings):
+    chain = build_chain(seed_settings)
+    assert chain.invoke("What is TimeArena?").text == chain.invoke({"question": "What is TimeArena?"}).text
+    with pytest.raises(QuestionError, match="give a Filter"):
+        chain.invoke({"question": "What is TimeArena?", "where": {"sources": ["a.txt"]}})
+
+
+def test_the_chains_search_is_a_retriever(seed_settings):
+    found = build_chain(seed_settings).retriever(k=3).invoke("What is TimeArena?")
+    assert len(found) == 3
+    assert found[0].metadata["label"].startswith("TimeArena")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,9 +40,9 @@ def ui(
 
         assistant = Assistant.open(settings)
         try:
-            prepare(assistant)
-            serve(build_app(assistant), taken, on_ready=announce)
-        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):
+                prepare(assistant)
+                serve(build_app(assistant), taken, on_ready=announce)
             typer.echo("Footnote has ended.", err=True)
         finally:
             assistant.close()
