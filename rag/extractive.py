@@ -13,8 +13,8 @@ from rag.records import Record
 from rag.retrieval import Ranking
 from rag.types import Citation, Claim, Passage, Verdict
 
-# Figures with these values: tests/bench/results/answers.json. They lie on a plateau: with the right paper given,
-# neighbouring weights and margins put all facts into 0.82 to 0.88 of the answers.
+# Figures with these values: tests/bench/results/answers.json. Neighbouring ones were tried by hand with the right
+# paper given (all facts in 0.79 to 0.88 of the answers); that trial has no result file yet.
 _MOST_SENTENCES = 4  # of one paper; a list that is broken over sentences may add to them
 _MOST_IN_ALL = 6  # where several papers answer
 _MOST_PAPERS = 4

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import webbrowser
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-if TYPE_CHECKING:
-    from rag import Assistant, IngestReport
 
 
 def ui(
@@ -41,20 +36,8 @@ def ui(
         assistant = Assistant.open(settings)
         try:
             with suppress(KeyboardInterrupt):
-                prepare(assistant)
+                assistant.prepare()  # with a progress bar where the library is empty
                 serve(build_app(assistant), taken, on_ready=announce)
             typer.echo("Footnote has ended.", err=True)
         finally:
             assistant.close()
-
-
-def prepare(assistant: Assistant) -> IngestReport | None:
-    """Fills an empty library and loads the model, with a progress bar on stderr while papers are embedded."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Reading the seed abstracts", total=None, visible=False)
-
-        def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
-
-        return assistant.prepare(progress=progress)

@@ -67,9 +67,8 @@ class SeedAssistant:
     def open(cls, settings: Settings | None = None) -> SeedAssistant:
         return cls(_seed_papers(), settings)
 
-    def prepare(self, *, progress: Callable[[int, int], None]) -> None:
-        for done in range(3):
-            progress(done, 2)
+    def prepare(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """The papers are there already."""
 
     def papers(self, *, where: Filter | None = None) -> list[Paper]:
         return [paper for paper in self._papers if where is None or where.admits(paper)]
