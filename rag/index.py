@@ -8,7 +8,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag.chroma import chroma_errors, connect, damaged, disconnect, place
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rag.lexical import LexicalIndex
 
-_SCHEMA = 1
+_SCHEMA = 2  # how papers are written; 1 had other token vectors, and papers are embedded again from it
 _PAGE = 1_000  # heads read at once: some 30 MB
 _CHECK_EVERY_S = 1.0  # how old the view of an open chat may be before it looks for a newer one
 
@@ -41,6 +41,7 @@ class Stamp:
         roots: The files and folders that were ingested by path.
     """
 
+    schema: int
     model: str
     generation: str
     syncing: bool
@@ -79,6 +80,11 @@ class Library:
                 disconnect(client)
                 return None
             stamp = read_stamp(settings, collection)
+            if stamp.schema != _SCHEMA:
+                raise LibraryMismatch(
+                    f"The library in {place(settings)} was made by an earlier version of Footnote; run `footnote ingest"
+                    " --rebuild`, which embeds its papers again from what is stored there."
+                )
             if stamp.model != settings.embedding_model:
                 raise _mismatch(settings, stamp.model)
             return cls(settings, client, collection, stamp)
@@ -90,7 +96,7 @@ class Library:
     def create(cls, settings: Settings, dimension: int, *, collection: str | None = None) -> Library:
         """A new, empty library for the vectors of the model that the settings name."""
         client = connect(settings)
-        stamp = Stamp(settings.embedding_model, uuid.uuid4().hex, syncing=True, roots=())
+        stamp = Stamp(_SCHEMA, settings.embedding_model, uuid.uuid4().hex, syncing=True, roots=())
         with chroma_errors(settings):
             made = client.get_or_create_collection(
                 collection or settings.collection,
@@ -213,9 +219,8 @@ class Library:
 
     def restamp(self, *, syncing: bool, roots: Iterable[str] | None = None) -> None:
         """Tells every open view, also of other processes, that there is a newer generation."""
-        self.stamp = Stamp(
-            self.stamp.model, uuid.uuid4().hex, syncing, self.stamp.roots if roots is None else tuple(roots)
-        )
+        roots = self.stamp.roots if roots is None else tuple(roots)
+        self.stamp = replace(self.stamp, generation=uuid.uuid4().hex, syncing=syncing, roots=roots)
         with chroma_errors(self._settings):
             dimension = int((self._collection.metadata or {}).get("dimension", 0))
             self._collection.modify(metadata=_stamp_metadata(self.stamp, dimension))
@@ -305,13 +310,14 @@ def read_stamp(settings: Settings, collection: Collection) -> Stamp:
         LibraryDamaged: The collection is not one of ours, or of another version of Footnote.
     """
     metadata = collection.metadata or {}
-    if metadata.get("schema") != _SCHEMA:
+    if metadata.get("schema") not in range(1, _SCHEMA + 1):
         raise LibraryDamaged(
             f"The collection {collection.name!r} in {place(settings)} is not a library of this version of Footnote;"
             " choose another name with RAG_COLLECTION, or run `footnote ingest` with another RAG_HOME."
         )
     try:
         return Stamp(
+            int(metadata["schema"]),
             str(metadata["model"]),
             str(metadata["generation"]),
             bool(metadata["syncing"]),
@@ -373,7 +379,7 @@ def _metadata(record: Record, number: int) -> Metadata:
 
 
 def _stamp_metadata(stamp: Stamp, dimension: int) -> dict[str, str | int | bool]:
-    return {"schema": _SCHEMA, "model": stamp.model, "dimension": dimension, "generation": stamp.generation,
+    return {"schema": stamp.schema, "model": stamp.model, "dimension": dimension, "generation": stamp.generation,
             "syncing": stamp.syncing, "roots": json.dumps(stamp.roots)}  # fmt: skip
 
 

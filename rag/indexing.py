@@ -10,7 +10,8 @@ import numpy as np
 from rag.chunking import Span, chunk_spans, sentence_spans
 from rag.corpus.sources import Place
 from rag.embedding import EmbeddingModel, Vectors
-from rag.records import Record, make_paper, pack
+from rag.late import pack_signs
+from rag.records import Record, make_paper
 from rag.types import Paper
 
 
@@ -51,7 +52,7 @@ def embed_papers(model: EmbeddingModel, papers: Sequence[tuple[str, str, tuple[P
         of_chunks = slice(first_chunk, first_chunk := first_chunk + len(its_chunks))
         of_sentences = slice(first_sentence, first_sentence := first_sentence + len(its_sentences))
         vectors = np.concatenate([chunk_vectors[of_chunks], sentence_vectors[of_sentences]])
-        tokens = pack(np.concatenate([tokens.vectors for tokens in chunk_tokens[of_chunks]]))
+        tokens = pack_signs(np.concatenate([tokens.vectors for tokens in chunk_tokens[of_chunks]]))
         records.append(Record(paper, places, tuple(its_chunks), tuple(its_sentences), vectors, tokens))
     return Embedded(records, chunk_vectors, len(chunk_texts) + len(sentence_texts))
 

@@ -1,16 +1,18 @@
 """Late interaction: for each word of the question the best-matching word of an abstract, by the model's token vectors.
 
 This is ColBERT's MaxSim (Khattab and Zaharia 2020) with the vectors that the embedding model makes anyway on its way
-to a text's own vector, so it costs no second model and no second pass; only the words that carry meaning are kept, in
-few dimensions and bytes.
+to a text's own vector, so it costs no second model and no second pass. Of an abstract only the words that carry meaning
+are kept, and of their vectors only the sign of every part, a bit each: with the question's vectors in full the order
+of papers stays what it is with full vectors (tests/bench/results/retrieval.json).
 """
 
 from __future__ import annotations
 
+import base64
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,8 @@ from numpy.typing import NDArray
 from rag.words import STOP_WORDS, fold
 
 Vectors = NDArray[np.float32]
+Bits = NDArray[np.uint8]
 
-DIMENSIONS = 96  # with some 150 kept tokens, 15 kB an abstract, 20 kB as text; tests/bench/results/retrieval.json
 _WORD = re.compile(r"\w+")
 
 
@@ -29,7 +31,7 @@ class TokenVectors:
 
     Attributes:
         words: The word that each token is, or is a piece of.
-        vectors: Unit vectors: shape `(len(words), DIMENSIONS)`, float32.
+        vectors: As the model made them: shape `(len(words), d)`, float32.
     """
 
     words: tuple[str, ...]
@@ -37,7 +39,7 @@ class TokenVectors:
 
 
 def token_vectors(text: str, offsets: Sequence[tuple[int, int]], vectors: Vectors, *, start: int = 0) -> TokenVectors:
-    """Keeps the tokens of words that carry meaning, in fewer dimensions.
+    """Keeps the tokens of words that carry meaning.
 
     Args:
         offsets: Of every token in the text; empty spans are special tokens.
@@ -50,31 +52,52 @@ def token_vectors(text: str, offsets: Sequence[tuple[int, int]], vectors: Vector
         for row, (first, last) in enumerate(offsets)
         if last > first >= start and first in word_at and fold(word_at[first]) not in STOP_WORDS
     ]
-    chosen = vectors[[row for row, _ in kept]] @ _projection(vectors.shape[1])
-    return TokenVectors(tuple(word for _, word in kept), _unit(chosen))
+    return TokenVectors(tuple(word for _, word in kept), vectors[[row for row, _ in kept]])
 
 
-def max_similarity(question: TokenVectors, weights: NDArray[np.float32], abstract: Vectors) -> float:
-    """Weighted mean, over the question's tokens, of the cosine of the abstract's best-matching token."""
-    if not len(abstract) or not len(weights) or not weights.sum():
-        return 0.0
-    return float((question.vectors @ abstract.T).max(axis=1) @ weights / weights.sum())
-
-
-def token_weights(question: TokenVectors, idf: Callable[[str], float]) -> NDArray[np.float32]:
+def token_weights(question: TokenVectors, idf: Callable[[str], float]) -> Vectors:
     """How much each token of the question counts: the inverse document frequency of its word."""
     return np.array([idf(word) for word in question.words], dtype=np.float32)
 
 
-@cache
-def _projection(dimension: int) -> Vectors:
-    """Random orthonormal directions, the same everywhere: angles survive (Johnson, Lindenstrauss) without training."""
-    if dimension <= DIMENSIONS:
-        return np.eye(dimension, dtype=np.float32)
-    drawn = np.random.default_rng(0).normal(size=(dimension, DIMENSIONS))
-    return np.linalg.qr(drawn)[0].astype(np.float32)
+def weighted_mean(question: TokenVectors, weights: Vectors) -> Vectors:
+    """The direction of the question in which its rare words count most: shape `(d,)`, of length 1, or 0 without any.
+
+    A text's own vector is the plain mean of its tokens, in which "what", "are" and "there" count as much as the rest.
+    """
+    mean: Vectors = weights @ question.vectors
+    return mean / max(float(np.linalg.norm(mean)), 1e-9)
 
 
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return unit.astype(np.float32, copy=False)
+def max_similarities(question: TokenVectors, weights: Vectors, abstracts: Sequence[Bits]) -> Vectors:
+    """Weighted mean, over the question's tokens, of the cosine of each abstract's best-matching token.
+
+    Args:
+        abstracts: Of every abstract its tokens' signs, as `unpack_signs` gives them: shape `(tokens, d)`.
+
+    Returns:
+        Shape `(len(abstracts),)`; 0 for an abstract without tokens.
+    """
+    similarities = np.zeros(len(abstracts), dtype=np.float32)
+    filled = [number for number, bits in enumerate(abstracts) if len(bits)]
+    if not filled or not weights.any():
+        return similarities
+    lengths = [len(abstracts[number]) for number in filled]
+    asked = question.vectors / np.maximum(np.linalg.norm(question.vectors, axis=1, keepdims=True), 1e-9)
+    bits = np.concatenate([abstracts[number] for number in filled]).astype(np.float32)
+    # Signs are 2 x bit - 1, and a vector of d signs has length sqrt(d).
+    cosines = (2 * bits @ asked.T - asked.sum(axis=1)) / math.sqrt(asked.shape[1])
+    best = np.maximum.reduceat(cosines, np.cumsum([0, *lengths[:-1]]), axis=0)
+    similarities[filled] = best @ weights / weights.sum()
+    return similarities
+
+
+def pack_signs(vectors: Vectors) -> str:
+    """The signs of the vectors' parts as text, an eighth of a byte each."""
+    return base64.b64encode(np.packbits(vectors > 0, axis=1).tobytes()).decode("ascii")
+
+
+def unpack_signs(text: str, dimension: int) -> Bits:
+    """1 where a part was positive, else 0: shape `(tokens, dimension)`."""
+    packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
+    return np.unpackbits(packed.reshape(-1, -(-dimension // 8)), axis=1, count=dimension)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rag.chunking import Span
 from rag.corpus import made_label
 from rag.corpus.sources import Place
-from rag.late import DIMENSIONS
+from rag.late import Bits, unpack_signs
 from rag.types import Paper
 
 Vectors = NDArray[np.float32]
@@ -27,7 +27,7 @@ class Record:
 
     Attributes:
         vectors: Unit vectors of the chunks, then of the sentences: shape `(len(chunks) + len(sentences), d)`.
-        packed_tokens: Unit vectors of the words that carry meaning, packed; see `token_vectors`.
+        packed_tokens: Signs of the vectors of the words that carry meaning; see `token_signs`.
     """
 
     paper: Paper
@@ -38,9 +38,9 @@ class Record:
     packed_tokens: str
 
     @property
-    def token_vectors(self) -> Vectors:
-        """Shape `(tokens, at most DIMENSIONS)`; unpacked at every call, for only the best candidates need it."""
-        return unpack(self.packed_tokens, min(DIMENSIONS, self.vectors.shape[1]))
+    def token_signs(self) -> Bits:
+        """Shape `(tokens, d)`; unpacked at every call, for only the best candidates need it."""
+        return unpack_signs(self.packed_tokens, self.vectors.shape[1])
 
     @property
     def chunk_vectors(self) -> Vectors:

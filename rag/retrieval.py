@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,16 +14,22 @@ from pydantic import ConfigDict
 from rag.embedding import EmbeddingModel
 from rag.errors import LibraryMissing
 from rag.index import Library, LibraryHandle
-from rag.late import TokenVectors, max_similarity, token_weights
+from rag.late import TokenVectors, max_similarities, token_weights, weighted_mean
 from rag.records import Record, Vectors
 from rag.types import Filter, Passage
 
-# Weights and pool sizes: tests/bench/results/retrieval.json.
-_CHUNK_WEIGHT = 0.5
-_SENTENCES_WEIGHT = 0.5
-_LEXICAL_WEIGHT = 0.012  # of raw BM25, which weighs itself: high when rare words match, low when all is paraphrase
-_LATE_WEIGHT = 1.0
-_LATE_PAPERS = 100  # the best of the other signals, which late interaction then ranks along
+# Signals of a passage and their weights in its score, and the sizes below: tests/bench/results/retrieval.json.
+WEIGHTS: Mapping[str, float] = {
+    "chunk": 0.6,
+    "opening": 0.3,  # the first chunk: what the whole is about
+    "sentence": 0.2,
+    "sentences": 0.3,
+    "bm25": 0.010,  # raw, which weighs itself: high when rare words match, low when all is paraphrase
+    "late": 1.6,
+    "neighbours": 0.45,
+}
+_LATE_PAPERS = 200  # the best by the signals that cost little, which the others then rank along
+_NEIGHBOURS = 10
 _BEST_SENTENCES = 3
 _DENSE_CHUNKS = 150
 _LEXICAL_PAPERS = 100
@@ -65,7 +71,7 @@ class Ranking:
 
 def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, where: Filter | None = None) -> Ranking:
     """The k papers that answer the query best."""
-    asked = _embedded(model, query)
+    asked = _embedded(model, query, library.lexical.word_idf)
     hits = library.lexical.search(
         query.question,
         library.size if where else _LEXICAL_PAPERS,
@@ -74,15 +80,23 @@ def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, w
     bm25 = {hit.paper_id: hit.bm25 for hit in hits}
     candidates = _candidates(library, asked.vector, list(bm25), where)
     records = {record.paper.id: record for record in library.fetch(candidates)}
-    found = (_passage(record, asked.vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items())
-    weights = token_weights(asked.tokens, library.lexical.word_idf)
-    passages = [
-        _with_late_interaction(passage, max_similarity(asked.tokens, weights, records[passage.paper.id].token_vectors))
-        for passage in sorted(found, key=_best_first)[: max(k, _LATE_PAPERS)]
-    ]
+    passages = [_passage(record, asked.vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items()]
+    passages = sorted(passages, key=_best_first)[: max(k, _LATE_PAPERS)]
+    best = [records[passage.paper.id] for passage in passages]
+    passages = _with_signal(
+        passages,
+        "late",
+        max_similarities(asked.tokens, np.sqrt(asked.weights), [record.token_signs for record in best]),
+    )
+    passages = _with_signal(passages, "neighbours", _of_neighbours(best, [passage.score for passage in passages]))
     passages = sorted(passages, key=_best_first)[:k]
     kept = {passage.paper.id: records[passage.paper.id] for passage in passages}
     return Ranking(tuple(passages), kept, asked.question_vector)
+
+
+def fused(signals: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
+    """The score of a passage: the weighted sum of the signals that it has."""
+    return sum(weight * signals[name] for name, weight in weights.items() if name in signals)
 
 
 def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
@@ -122,28 +136,66 @@ class PaperRetriever(BaseRetriever):
 
 @dataclass(frozen=True, slots=True)
 class _Embedded:
-    """A query for the signals that go by meaning: the question's own vector, what is searched with, and its tokens."""
+    """A query for the signals that go by meaning.
+
+    Attributes:
+        question_vector: Of the question without its context.
+        vector: What is searched with.
+        tokens: Of the question, or of question and context, each with its weight.
+    """
 
     question_vector: Vectors
     vector: Vectors
     tokens: TokenVectors
+    weights: Vectors
 
 
-def _embedded(model: EmbeddingModel, query: Query) -> _Embedded:
+def _embedded(model: EmbeddingModel, query: Query, idf: Callable[[str], float]) -> _Embedded:
+    """Embeds the query; its vector is half its text's own, half the mean of its words by how rare they are."""
     texts = [query.question, f"{query.context} {query.question}"] if query.context else [query.question]
-    vectors, tokens = model.embed_with_tokens(texts, [0] * len(texts))
-    if not query.context:
-        return _Embedded(vectors[0], vectors[0], tokens[0])
-    mixed = (1 - _CONTEXT_WEIGHT) * vectors[0] + _CONTEXT_WEIGHT * vectors[1]
-    return _Embedded(vectors[0], mixed / np.linalg.norm(mixed), tokens[1])
+    plain, tokens = model.embed_with_tokens(texts, [0] * len(texts))
+    weights = [token_weights(of_text, idf) for of_text in tokens]
+    vectors = [
+        _unit(vector + weighted_mean(of_text, weight))
+        for vector, of_text, weight in zip(plain, tokens, weights, strict=True)
+    ]
+    mixed = (1 - _CONTEXT_WEIGHT) * vectors[0] + _CONTEXT_WEIGHT * vectors[-1]
+    return _Embedded(vectors[0], _unit(mixed), tokens[-1], weights[-1])
+
+
+def _unit(vector: Vectors) -> Vectors:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
 
 def _best_first(passage: Passage) -> tuple[float, str]:
     return -passage.score, passage.paper.id
 
 
-def _with_late_interaction(passage: Passage, late: float) -> Passage:
-    return replace(passage, score=passage.score + _LATE_WEIGHT * late, signals={**passage.signals, "late": late})
+def _with_signal(passages: Sequence[Passage], name: str, values: Iterable[float]) -> list[Passage]:
+    """The passages with one more signal, scored anew."""
+    added = [{**passage.signals, name: float(value)} for passage, value in zip(passages, values, strict=True)]
+    return [
+        replace(passage, score=fused(signals), signals=signals)
+        for passage, signals in zip(passages, added, strict=True)
+    ]
+
+
+def _of_neighbours(records: Sequence[Record], scores: Sequence[float]) -> Vectors:
+    """For each paper the mean score of those most like it: papers alike answer the same questions (Diaz 2005).
+
+    Returns:
+        Shape `(len(records),)`; 0 for a paper that is alone.
+    """
+    if len(records) < 2:
+        return np.zeros(len(records), dtype=np.float32)
+    vectors = np.stack([_unit(record.chunk_vectors.mean(axis=0)) for record in records])
+    alike = vectors @ vectors.T
+    np.fill_diagonal(alike, -1.0)
+    nearest = np.argsort(-alike, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    nearest = nearest[:, : len(records) - 1]
+    weights = np.maximum(np.take_along_axis(alike, nearest, axis=1), 1e-6)
+    mean: Vectors = (np.asarray(scores)[nearest] * weights).sum(axis=1) / weights.sum(axis=1)
+    return mean
 
 
 def _candidates(library: Library, vector: Vectors, lexical: Sequence[str], where: Filter | None) -> list[str]:
@@ -166,15 +218,13 @@ def _passage(record: Record, vector: Vectors, bm25: float) -> Passage:
     best = int(by_chunk.argmax())
     signals = {
         "chunk": float(by_chunk[best]),
+        "opening": float(by_chunk[0]),
         "sentences": float(by_sentence[:_BEST_SENTENCES].mean()),
         "sentence": float(by_sentence[0]),
         "bm25": bm25,
     }
-    score = (
-        _CHUNK_WEIGHT * signals["chunk"] + _SENTENCES_WEIGHT * signals["sentences"] + _LEXICAL_WEIGHT * signals["bm25"]
-    )
     start, end = record.chunks[best]
-    return Passage(record.paper, score, start, end, signals)
+    return Passage(record.paper, fused(signals), start, end, signals)
 
 
 def _document(passage: Passage) -> Document:
