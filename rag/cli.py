@@ -93,7 +93,7 @@ def ingest(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the library in step with text files of abstracts."""
+    """Bring the library in step with files of abstracts: text, or JSON lines."""
     from rag import Assistant
     from rag.progress import progress_bar
 
