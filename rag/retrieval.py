@@ -19,10 +19,12 @@ from rag.records import Record, Vectors
 from rag.types import Filter, Passage
 
 # Weights and pool sizes: tests/bench/results/retrieval.json.
-_CHUNK_WEIGHT = 0.5
-_SENTENCES_WEIGHT = 0.5
-_LEXICAL_WEIGHT = 0.012  # of raw BM25, which weighs itself: high when rare words match, low when all is paraphrase
-_LATE_WEIGHT = 1.0
+WEIGHTS: Mapping[str, float] = {
+    "chunk": 0.5,
+    "sentences": 0.5,
+    "bm25": 0.012,  # raw BM25 weighs itself: high when rare words match, low when all is paraphrase
+    "late": 1.0,
+}
 _LATE_PAPERS = 100  # the best of the other signals, which late interaction then ranks along
 _BEST_SENTENCES = 3
 _DENSE_CHUNKS = 150
@@ -97,6 +99,11 @@ def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
     return sorted(passages, key=_best_first)[:k]
 
 
+def fused(signals: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
+    """The score of a passage: its signals' weighted sum; a signal that it lacks counts nothing."""
+    return sum(weight * signals.get(name, 0.0) for name, weight in weights.items())
+
+
 class PaperRetriever(BaseRetriever):
     """LangChain's view of the search: the best passage of each of the k best papers, as documents."""
 
@@ -143,7 +150,8 @@ def _best_first(passage: Passage) -> tuple[float, str]:
 
 
 def _with_late_interaction(passage: Passage, late: float) -> Passage:
-    return replace(passage, score=passage.score + _LATE_WEIGHT * late, signals={**passage.signals, "late": late})
+    signals = {**passage.signals, "late": late}
+    return replace(passage, score=fused(signals), signals=signals)
 
 
 def _candidates(library: Library, vector: Vectors, lexical: Sequence[str], where: Filter | None) -> list[str]:
@@ -170,11 +178,8 @@ def _passage(record: Record, vector: Vectors, bm25: float) -> Passage:
         "sentence": float(by_sentence[0]),
         "bm25": bm25,
     }
-    score = (
-        _CHUNK_WEIGHT * signals["chunk"] + _SENTENCES_WEIGHT * signals["sentences"] + _LEXICAL_WEIGHT * signals["bm25"]
-    )
     start, end = record.chunks[best]
-    return Passage(record.paper, score, start, end, signals)
+    return Passage(record.paper, fused(signals), start, end, signals)
 
 
 def _document(passage: Passage) -> Document:
