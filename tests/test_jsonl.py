@@ -67,7 +67,7 @@ def test_queries_beside_a_corpus_are_not_taken_for_papers(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".xz"])
-@pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda packed: b"no archive at all"])
+@pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda _: b"no archive at all"])
 def test_a_damaged_archive_is_reported_and_gives_no_half_of_its_papers(tmp_path, suffix, damage):
     pack = {".gz": gzip.compress, ".xz": lzma.compress}[suffix]
     path = tmp_path / f"corpus.jsonl{suffix}"
