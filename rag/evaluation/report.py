@@ -107,7 +107,7 @@ def _comparison(comparison: Comparison, before: str, after: str) -> Iterator[Ren
         table.add_row(
             *map(_text, (
                 each.metric, str(change.n), f"{change.before:.3f}", f"{change.after:.3f}", f"{change.difference:+.3f}",
-                f"{change.low:+.3f} to {change.high:+.3f}", f"{change.p:.3f}",
+                f"{change.low:+.3f} to {change.high:+.3f}", f"{change.p:.3f}" if change.p >= 0.001 else "< 0.001",
             )),
             _text(each.verdict, _STYLES[each.verdict]),
         )  # fmt: skip

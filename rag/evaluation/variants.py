@@ -15,10 +15,14 @@ _FIRST_SENTENCES = 3
 
 
 def ablations(weights: Weights = WEIGHTS) -> dict[str, Weights]:
-    """Each signal alone, left out, and at half and twice its weight: is it needed, and is its weight on a plateau?"""
+    """Each signal alone, left out, and at half and twice its weight: is it needed, and is its weight on a plateau?
+
+    Those that a baseline is alone already are not repeated.
+    """
     found: dict[str, Weights] = {}
     for name, weight in weights.items():
-        found[f"{name} alone"] = {name: 1.0}
+        if {name: 1.0} not in BASELINES.values():
+            found[f"{name} alone"] = {name: 1.0}
         found[f"without {name}"] = {other: value for other, value in weights.items() if other != name}
         found[f"{name} x 0.5"] = {**weights, name: weight / 2}
         found[f"{name} x 2"] = {**weights, name: weight * 2}
