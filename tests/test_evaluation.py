@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import AnyHttpUrl
 
-from rag import Answer, Assistant, Citation, EvaluationError, Outcome, Paper, Passage
+from rag import Answer, Assistant, Citation, EvaluationError, Outcome, Paper, Passage, Settings
 from rag.evaluation import beir, questions, results, variants
 from rag.evaluation.compare import compare
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Row
-from rag.evaluation.runner import own_library, run_collection
+from rag.evaluation.runner import own_library, run_collection, run_questions
 from rag.retrieval import WEIGHTS, fused
 from tests.command import inside
 from tests.conftest import ROOT
+from tests.llm_server import ChatServer
 
 
 def jsonl(path: Path, rows: list[Any]) -> Path:
@@ -162,6 +164,22 @@ def test_a_question_file_is_measured_saved_and_shown(seed_settings, bench, tmp_p
     assert (doubled.before, doubled.n) == (baseline["mrr"].before, len(mrr))
     for word in ("Finding the paper", "The answer", "Refusing", "plain BM25", "without bm25", "semantic"):
         assert word in said.out
+
+
+def test_with_a_language_model_each_question_is_asked_once_and_no_key_is_written(seed_settings, bench, tmp_path):
+    asked = [row for row in bench.values() if row["type"] in ("fact", "followup")]
+    path, key = jsonl(tmp_path / "asked.jsonl", asked), "sk-never-written"
+    with ChatServer("TimeArena has 30 real-world tasks [1].") as chat:
+        chosen = {"llm_model": "tiny", "openai_api_key": key, "openai_base_url": chat.base_url}
+        settings = Settings(_env_file=None, home=seed_settings.home, **chosen)
+        result = run_questions(settings, path)
+        follow_ups = sum(bool(row["history"]) for row in asked)
+        assert len(chat.requests) == len(asked) + follow_ups, "a follow-up is spelled out first, once"
+    assert result.settings["llm_model"] == "tiny"
+    assert key not in results.as_json(result)
+    with_query = settings.model_copy(update={"openai_base_url": AnyHttpUrl(f"http://localhost/v1?api-key={key}")})
+    assert results.stamp(with_query)["settings"]["openai_base_url"] == "http://localhost/v1"
+    assert next(row for row in result.rows if row.id == "A001").figures["citation_precision"] == 1
 
 
 def test_a_file_about_another_library_is_refused_and_missing_places_are_told(

@@ -15,14 +15,13 @@ from rag.evaluation.results import ALL, Result
 from rag.terminal import plain, printable
 
 _TABLES: Mapping[str, Sequence[str]] = {
-    "Finding the paper": (
-        "ndcg@10", "hit@1", "hit@5", "mrr", "mrr@10", "recall@5", "recall@10", "recall@100",
-    ),
+    "Finding the paper": ("hit@1", "hit@5", "mrr", "mrr@10", "ndcg@10", "recall@5", "recall@10", "recall@100"),
     "The answer": ("citation_precision", "citation_recall", "facts", "correct", "sentences", "sentences_median"),
     "Refusing": ("false_refusal", "partial", "refused", "not_answered"),
     "Waiting": ("latency_p50_ms", "latency_p95_ms"),
 }  # fmt: skip
 _WIDTH = 110  # where there is no terminal to ask
+_NAME_CHARS, _FIGURE_CHARS = 20, 12  # widths of the columns; a table too wide goes on in another
 _MOST_LISTED = 12  # changed questions a metric and direction; the JSON has all
 _LEGEND = (
     "Below a figure: its 95 % bootstrap interval; of a baseline or ablation, that of the difference to all. Both rank"
@@ -33,31 +32,31 @@ _STYLES = {"better": "green", "worse": "red", "more": "yellow", "fewer": "yellow
 
 def show(result: Result) -> None:
     """Prints a result's tables to standard output."""
-    _print(*_result(result))
+    console = _console()
+    console.print(Group(*_result(result, console.width)))
 
 
 def show_comparison(comparison: Comparison, before: str, after: str) -> None:
     """Prints what got better and worse."""
-    _print(*_comparison(comparison, before, after))
+    _console().print(Group(*_comparison(comparison, before, after)))
 
 
-def _print(*parts: RenderableType) -> None:
+def _console() -> Console:
     console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(markup=False, highlight=False, emoji=False, width=_WIDTH)
-    console.print(Group(*parts))
+    return console if console.is_terminal else Console(markup=False, highlight=False, emoji=False, width=_WIDTH)
 
 
-def _result(result: Result) -> Iterator[RenderableType]:
+def _result(result: Result, width: int) -> Iterator[RenderableType]:
     split = f", split {result.split}" if result.split else ""
     yield _text(f"{result.questions.count} questions of {result.questions.name}{split}; {result.corpus.count} papers;"
                 f" {result.model}; {result.settings.get('llm_model') or 'no language model'}")  # fmt: skip
     yield from (_text(note, "yellow") for note in result.notes)
     for title, names in _TABLES.items():
         shown = [name for name in names if any(name in figures for figures in result.summary.values())]
-        if shown:
+        most = max(1, (width - _NAME_CHARS) // _FIGURE_CHARS)
+        for first in range(0, len(shown), most):
             yield Text()
-            yield _table(title, shown, result)
+            yield _table(title, shown[first : first + most], result)
     yield _text(_LEGEND, "dim")
 
 
