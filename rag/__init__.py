@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rag.errors import (
         CorpusError,
         EmbeddingError,
+        EvaluationError,
         LibraryDamaged,
         LibraryError,
         LibraryMismatch,
@@ -55,6 +56,7 @@ __all__ = [
     "CorpusError",
     "Done",
     "EmbeddingError",
+    "EvaluationError",
     "Filter",
     "IngestReport",
     "LLMError",

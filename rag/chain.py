@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 MOST_QUESTION_CHARS = 8_000
 PASSAGES = 20  # how many an Answer carries
-# Least cosine of the best chunk or sentence for an answer to be written; tests/bench/results/answers.json.
+# Least cosine of the best chunk or sentence for an answer to be written; tests/bench/results/gate.json.
 EVIDENCE_GATE = 0.345
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."

@@ -1,8 +1,7 @@
-"""The command line: footnote ingest | ask | papers | doctor, and `ui` from the package of that name."""
+"""The command line: footnote ingest | ask | papers | eval | doctor, and `ui` from the package of that name."""
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.errors import RagError
-from rag.terminal import plain, printable
+from rag.evaluation.command import evaluate
+from rag.terminal import json_text, plain, printable
 
 if TYPE_CHECKING:
     from rag.types import Answer, Filter, IngestReport, Paper
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 papers_app = typer.Typer(help="Look at the papers in the library.", no_args_is_help=True)
 app.add_typer(papers_app, name="papers")
+app.command("eval")(evaluate)
 for _entry in entry_points(group="footnote.commands"):
     app.command(_entry.name)(_entry.load())
 
@@ -74,7 +75,7 @@ def ask(
         elif isinstance(event, Done):
             answer = event.answer
     assert answer is not None  # noqa: S101 (every stream ends with Done)
-    typer.echo(_json(asdict(answer)) if as_json else _footnotes(answer))
+    typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
     if answer.cut:
         typer.secho(f"The answer was cut: {plain(answer.notices[-1])}", fg=typer.colors.YELLOW, err=True)
         raise typer.Exit(2)
@@ -93,13 +94,13 @@ def ingest(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the library in step with text files of abstracts."""
+    """Bring the library in step with files of abstracts: text, or JSON lines."""
     from rag import Assistant
     from rag.progress import progress_bar
 
     with progress_bar("Ingesting") as progress:
         report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress)
-    typer.echo(_json(asdict(report)) if as_json else _summary(report))
+    typer.echo(json_text(asdict(report)) if as_json else _summary(report))
     if paths and report.skipped and not (report.added or report.changed or report.unchanged or report.merged):
         raise typer.Exit(2)
 
@@ -111,7 +112,7 @@ def list_papers(source: Source = None, as_json: AsJson = False) -> None:
 
     found = Assistant.open().papers(where=_filter(source))
     if as_json:
-        typer.echo(_json([asdict(paper) for paper in found]))
+        typer.echo(json_text([asdict(paper) for paper in found]))
         return
     for paper in found:
         typer.echo(plain(f"{paper.id}  {paper.source}:{paper.line}  {_label(paper)}"))
@@ -133,7 +134,7 @@ def show_paper(
         )
     paper = found[0]
     if as_json:
-        typer.echo(_json(asdict(paper)))
+        typer.echo(json_text(asdict(paper)))
         return
     places = "\n".join(f"  {name}:{line}" for name, line in paper.places)
     typer.echo(plain(f"{_label(paper)}\n\n{paper.abstract}\n\nid {paper.id}, seen in\n{places}"))
@@ -150,11 +151,6 @@ def doctor() -> None:
         typer.echo(f"{mark}  {finding.what:<16} {plain(finding.detail)}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(2)
-
-
-def _json(value: object) -> str:
-    """On a terminal in ASCII: characters beyond may be commands to it."""
-    return json.dumps(value, ensure_ascii=sys.stdout.isatty(), indent=2)
 
 
 def _filter(sources: list[str] | None) -> Filter | None:

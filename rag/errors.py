@@ -12,6 +12,7 @@ RagError
 │   └── LibraryUnreachable  the Chroma server does not answer
 ├── PromptError           a prompt file is missing or has an unknown placeholder
 ├── LLMError              the language model's server refused, failed or broke off
+├── EvaluationError       a question file, a BEIR folder or a result file cannot be used
 └── ServeError            the chat cannot be served (port taken, ...)
 """
 
@@ -70,6 +71,10 @@ class LLMError(RagError):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
+
+
+class EvaluationError(RagError):
+    """A question file, a BEIR folder or a result file cannot be used."""
 
 
 class ServeError(RagError):

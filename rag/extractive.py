@@ -13,7 +13,7 @@ from rag.records import Record
 from rag.retrieval import Ranking
 from rag.types import Citation, Claim, Passage, Verdict
 
-# Figures with these values: tests/bench/results/answers.json. Neighbouring ones were tried by hand with the right
+# Figures with these values: tests/bench/results/questions.json. Neighbouring ones were tried by hand with the right
 # paper given (all facts in 0.79 to 0.88 of the answers); that trial has no result file yet.
 _MOST_SENTENCES = 4  # of one paper; a list that is broken over sentences may add to them
 _MOST_IN_ALL = 6  # where several papers answer

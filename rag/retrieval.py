@@ -18,7 +18,8 @@ from rag.late import TokenVectors, max_similarities, token_weights, weighted_mea
 from rag.records import Record, Vectors
 from rag.types import Filter, Passage
 
-# Signals of a passage and their weights in its score, and the sizes below: tests/bench/results/retrieval.json.
+# Signals of a passage and their weights in its score, with the sizes below: the ablations in
+# tests/bench/results/{questions,scifact,cranfield}.json.
 WEIGHTS: Mapping[str, float] = {
     "chunk": 0.6,
     "opening": 0.3,  # the first chunk: what the whole is about

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.corpus import SUFFIXES, StrayTitle, Unreadable, find_files, fingerprint, read_file
+from rag.corpus import SUFFIXES, Entry, Unreadable, find_files, fingerprint, read_file
 from rag.errors import CorpusError
 from rag.resources import bundled
 from rag.types import Skipped
@@ -112,8 +112,8 @@ def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None
         return
     reading.paths.add(path)
     for entry in entries:
-        if isinstance(entry, StrayTitle):
-            reading.skipped.append(Skipped(f"{name}:{entry.line}", f"no abstract follows {entry.text[:60]!r}"))
+        if not isinstance(entry, Entry):
+            reading.skipped.append(Skipped(f"{name}:{entry.line}", entry.reason))
             continue
         letters = fingerprint(entry.abstract)
         if not letters:

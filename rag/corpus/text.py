@@ -30,6 +30,11 @@ class StrayTitle:
     text: str
     line: int
 
+    @property
+    def reason(self) -> str:
+        """What is wrong with it, in words."""
+        return f"no abstract follows {self.text[:60]!r}"
+
 
 def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
     """Reads the three shapes, mixed or not, in one pass and without keeping the file."""

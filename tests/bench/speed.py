@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evaluate import read_questions
+
+from rag.evaluation.questions import read_questions
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(sys.executable).parent / "footnote"
@@ -54,9 +55,9 @@ def _answers(home: Path) -> dict[str, float]:
     assistant.answer(QUESTION)
     until_warm_s = time.perf_counter() - started
     spent_ms = []
-    for question in read_questions():
+    for question in read_questions(ROOT / "tests" / "bench" / "questions.jsonl"):
         started = time.perf_counter()
-        assistant.answer(question["question"], history=question["history"])
+        assistant.answer(question.question, history=[turn.model_dump() for turn in question.history])
         spent_ms.append((time.perf_counter() - started) * 1000)
     p50, p95 = np.percentile(spent_ms, [50, 95])
     return {

@@ -1,0 +1,59 @@
+"""JSON lines: an object a line, with `abstract`, or with `title` and `text` as BEIR's corpora have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rag.corpus.clean import clean_text
+from rag.corpus.text import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class StrayLine:
+    """A line that holds no abstract, and why."""
+
+    line: int
+    reason: str
+
+
+def read_jsonl(lines: Iterable[str]) -> Iterator[Entry | StrayLine]:
+    """The abstract of every line that has one; blank lines are nothing."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield StrayLine(number, f"it is not JSON ({_short(error)})")
+            continue
+        yield _entry(row, number)
+
+
+def _entry(row: object, number: int) -> Entry | StrayLine:
+    if not isinstance(row, Mapping):
+        return StrayLine(number, "it is not a JSON object")
+    # `text` alone may be anything: BEIR's queries lie beside its corpus.
+    name = "abstract" if "abstract" in row else "text" if "title" in row else ""
+    if not isinstance(row.get(name), str):
+        return StrayLine(number, 'it has no "abstract", nor a "title" with a "text"')
+    abstract = clean_text(_encodable(row[name]))
+    if not abstract:
+        return StrayLine(number, "its abstract is empty")
+    return Entry(_title(row), abstract, number)
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    title = row.get("title")
+    return clean_text(_encodable(title)) if isinstance(title, str) else ""
+
+
+def _encodable(text: str) -> str:
+    r"""Half of a pair as in "\ud83d", which JSON can spell and UTF-8 cannot, as "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _short(error: Exception) -> str:
+    return "too deeply nested" if isinstance(error, RecursionError) else str(error)[:60]

@@ -1,0 +1,161 @@
+"""A folder in BEIR's format: which of its files is what, its queries, and how relevant each document is to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.corpus.lines import PACKINGS, Unreadable, read_lines
+from rag.errors import EvaluationError
+
+_TEST = "test"
+_COLUMNS = 3  # query-id, corpus-id, score
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The files of one split.
+
+    Attributes:
+        split: "" where the folder names none.
+    """
+
+    corpus: Path
+    queries: Path
+    qrels: Path
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A query with the gain of every document that was judged for it, by document id; at least one is above 0."""
+
+    id: str
+    text: str
+    gains: Mapping[str, float]
+
+
+def find_collection(folder: Path, split: str | None = None) -> Collection:
+    """The files of a split; without a name, the only one there is, or the one called test.
+
+    Raises:
+        EvaluationError: A file is missing, or there is no such split; those that there are are named.
+    """
+    try:
+        there = sorted(file for file in (*folder.iterdir(), *folder.glob("qrels/*.tsv")) if file.is_file())
+    except OSError as error:
+        raise EvaluationError(f"{folder}: it cannot be looked into ({error.strerror}).") from error
+    by_name = {file.relative_to(folder).as_posix(): file for file in there}
+    # The split is looked up among the files that there are: no path is made of what a user typed.
+    splits = {_split_of(name): file for name, file in by_name.items() if name.startswith("qrels")
+              and name.endswith(".tsv")}  # fmt: skip
+    chosen = split if split is not None else next((name for name in ("", _TEST, *splits) if name in splits), "")
+    if split == _TEST and _TEST not in splits:
+        chosen = ""  # a folder without splits has the test split in `qrels.tsv`
+    if chosen not in splits:
+        known = ", ".join(name or _TEST for name in splits) or "none; put qrels.tsv or qrels/test.tsv there"
+        raise EvaluationError(f"{folder}: there are no judgements for {split or _TEST!r}; splits: {known}.")
+    queries = by_name.get(f"queries_{chosen}.jsonl") or by_name.get("queries.jsonl")
+    corpus = next((by_name[name] for end in PACKINGS if (name := f"corpus.jsonl{end}") in by_name), None)
+    if queries is None or corpus is None:
+        missing = "queries.jsonl" if queries is None else "corpus.jsonl (or .gz, .xz)"
+        raise EvaluationError(f"{folder}: there is no {missing}; a BEIR folder has one.")
+    return Collection(corpus, queries, splits[chosen], chosen)
+
+
+def read_judged(collection: Collection) -> list[Judged]:
+    """The queries of the split for which any document is relevant, in the order of the file.
+
+    Raises:
+        EvaluationError: A file cannot be read, or a line is not as it should be; file and line are named.
+    """
+    gains = _read_qrels(collection.qrels)
+    texts = dict(_queries(collection.queries))
+    unknown = [query for query in gains if query not in texts]
+    if unknown:
+        raise EvaluationError(
+            f"{collection.qrels}: {len(unknown)} judged queries, e.g. {unknown[0]!r}, are not in"
+            f" {collection.queries.name}; add them, or remove their judgements."
+        )
+    found = [Judged(key, text, gains[key]) for key, text in texts.items() if max(gains.get(key, {0: 0}).values()) > 0]
+    if not found:
+        raise EvaluationError(f"{collection.qrels}: no document is relevant to any query; check the scores.")
+    return found
+
+
+def document_lines(corpus: Path) -> dict[str, int]:
+    """The line of every document in the corpus; lines that are no documents are left to the ingest to report."""
+    found: dict[str, int] = {}
+    for number, row in _rows(corpus, strict=False):
+        found.setdefault(str(row.get("_id")), number)
+    return found
+
+
+def digest(*files: Path) -> str:
+    """16 hex digits of the files' bytes."""
+    made = hashlib.sha256()
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                made.update(hashlib.file_digest(opened, "sha256").digest())
+        except OSError as error:
+            raise EvaluationError(f"{file}: it cannot be opened ({error.strerror}).") from error
+    return made.hexdigest()[:16]
+
+
+def _split_of(name: str) -> str:
+    return name.removeprefix("qrels").removesuffix(".tsv").strip("_/")
+
+
+def _read_qrels(path: Path) -> dict[str, dict[str, float]]:
+    gains: dict[str, dict[str, float]] = {}
+    for number, line in _lines(path):
+        cells = line.rstrip("\r\n").split("\t")
+        if number == 1 and not _is_number(cells[-1]):
+            continue  # the heading
+        if len(cells) != _COLUMNS or not _is_number(cells[-1]):
+            raise EvaluationError(
+                f"{path}:{number}: expected are query id, document id and score with tabs between; correct the line."
+            )
+        query, document, gain = cells
+        gains.setdefault(query, {})[document] = float(gain)
+    return gains
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().lstrip("-").isdecimal()
+
+
+def _queries(path: Path) -> Iterator[tuple[str, str]]:
+    for number, row in _rows(path, strict=True):
+        key, text = row.get("_id"), row.get("text")
+        if not isinstance(key, str | int) or not isinstance(text, str) or not text.strip():
+            raise EvaluationError(f'{path}:{number}: a query has an "_id" and a "text"; correct the line.')
+        yield str(key), text.strip()
+
+
+def _rows(path: Path, *, strict: bool) -> Iterator[tuple[int, dict[str, object]]]:
+    for number, line in _lines(path):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            if strict:
+                raise EvaluationError(f"{path}:{number}: it is not JSON; correct the line.") from error
+            continue
+        if isinstance(row, dict):
+            yield number, row
+        elif strict:
+            raise EvaluationError(f"{path}:{number}: it is not a JSON object; correct the line.")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    try:
+        for number, line in enumerate(read_lines(path), start=1):
+            if line.strip():
+                yield number, line
+    except Unreadable as error:
+        raise EvaluationError(f"{path}: {error}.") from error

@@ -1,0 +1,65 @@
+"""`footnote eval`: measures a library by a question file or a BEIR folder, and compares two measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.errors import EvaluationError
+from rag.terminal import json_text
+
+
+def evaluate(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="A question file, or a folder with corpus.jsonl, queries.jsonl and qrels.tsv."),
+    ] = None,
+    *,
+    save: Annotated[Path | None, typer.Option("--save", help="Write the result here, as JSON.")] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option("--compare", help="Two saved results: what got better and worse.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Which judgements of a folder, e.g. test or train.")
+    ] = None,
+    ablation: Annotated[
+        bool,
+        typer.Option("--ablation", help="Also rank with each signal alone, left out, at half and twice its weight."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure how good ranking and answers are, with confidence intervals and trivial baselines."""
+    if (path is None) == (compare is None):
+        raise EvaluationError("Name a question file or a BEIR folder to run, or two results after --compare.")
+    if compare is not None:
+        _compare(*compare, as_json=as_json)
+        return
+    from rag.evaluation import report, results
+    from rag.evaluation.runner import run
+    from rag.settings import load_settings
+
+    assert path is not None  # noqa: S101 (checked above)
+    if save is not None:
+        results.check_writable(save)
+    result = run(load_settings(), path, split=split, ablation=ablation)
+    if save is not None:
+        results.save(result, save)
+    if as_json:
+        typer.echo(json_text(result.model_dump()))
+    else:
+        report.show(result)
+
+
+def _compare(before: Path, after: Path, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from rag.evaluation import report, results
+    from rag.evaluation.compare import compare
+
+    found = compare(results.load(before), results.load(after))
+    if as_json:
+        typer.echo(json_text(asdict(found)))
+    else:
+        report.show_comparison(found, str(before), str(after))
