@@ -84,6 +84,7 @@ def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, w
     passages = [_passage(record, asked.vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items()]
     passages = sorted(passages, key=_best_first)[: max(k, _LATE_PAPERS)]
     best = [records[passage.paper.id] for passage in passages]
+    passages = _with_signal(passages, "cosine", [(record.chunk_vectors @ asked.plain).max() for record in best])
     passages = _with_signal(
         passages,
         "late",
@@ -142,11 +143,13 @@ class _Embedded:
     Attributes:
         question_vector: Of the question without its context.
         vector: What is searched with.
+        plain: As the model gives it, the words not weighed: what others search with.
         tokens: Of the question, or of question and context, each with its weight.
     """
 
     question_vector: Vectors
     vector: Vectors
+    plain: Vectors
     tokens: TokenVectors
     weights: Vectors
 
@@ -160,8 +163,12 @@ def _embedded(model: EmbeddingModel, query: Query, idf: Callable[[str], float]) 
         _unit(vector + weighted_mean(of_text, weight))
         for vector, of_text, weight in zip(plain, tokens, weights, strict=True)
     ]
-    mixed = (1 - _CONTEXT_WEIGHT) * vectors[0] + _CONTEXT_WEIGHT * vectors[-1]
-    return _Embedded(vectors[0], _unit(mixed), tokens[-1], weights[-1])
+    return _Embedded(vectors[0], _mixed(vectors), _mixed(plain), tokens[-1], weights[-1])
+
+
+def _mixed(vectors: Sequence[Vectors]) -> Vectors:
+    """Of the question, and of the question with its context where there is one."""
+    return _unit((1 - _CONTEXT_WEIGHT) * vectors[0] + _CONTEXT_WEIGHT * vectors[-1])
 
 
 def _unit(vector: Vectors) -> Vectors:

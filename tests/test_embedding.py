@@ -55,8 +55,7 @@ def test_the_vectors_of_tokens_come_with_the_words_that_carry_meaning(model: Emb
     assert set(whole.words) == {"Birds", "penguins", "Tübingen", "huddle"}
     assert set(after.words) == {"penguins", "Tübingen", "huddle"}
     for each in (whole, after):
-        assert len(each.vectors) == len(each.words)
-        assert np.allclose(np.linalg.norm(each.vectors, axis=1), 1, atol=1e-5)
+        assert each.vectors.shape == (len(each.words), model.dimension)
     assert np.allclose(whole.vectors[-len(after.words) :], after.vectors, atol=1e-5)
 
 

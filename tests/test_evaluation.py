@@ -159,7 +159,7 @@ def test_a_question_file_is_measured_saved_and_shown(seed_settings, bench, tmp_p
         assert baseline["sentences"].after <= 3
         assert baseline["mrr"].before == pytest.approx(whole.value, abs=1e-3)
     assert set(result.ablation) == set(variants.ablations())
-    assert "chunk alone" not in result.ablation, "plain cosine is that"
+    assert "bm25 alone" not in result.ablation, "plain BM25 is that"
     doubled = result.ablation["chunk x 2"]["mrr"]
     assert (doubled.before, doubled.n) == (baseline["mrr"].before, len(mrr))
     for word in ("Finding the paper", "The answer", "Refusing", "plain BM25", "without bm25", "semantic"):

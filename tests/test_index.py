@@ -262,6 +262,18 @@ def test_a_collection_that_is_no_library_of_ours_is_an_error(settings: Settings,
         Library.open(settings)
 
 
+def test_a_library_of_an_earlier_version_says_how_to_make_it_anew_and_loses_nothing(filled: Settings) -> None:
+    before = [record.paper for record in opened(filled).records()]
+    with sqlite3.connect(database(filled)) as connection:
+        connection.execute("update collection_metadata set int_value = 1 where key = 'schema'")
+    connection.close()
+    for use in (used, sync):
+        with pytest.raises(LibraryMismatch, match="earlier version of Footnote; run `footnote ingest --rebuild`"):
+            use(filled)
+    assert reembed(filled).changed == len(before)
+    assert [record.paper for record in opened(filled).records()] == before
+
+
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """So many vectors that Chroma keeps them in files beside its database."""

@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 
 from rag import Assistant, Filter, LibraryMissing, Outcome, QuestionError
-from rag.retrieval import PaperRetriever, Query, retrieve
+from rag.retrieval import WEIGHTS, PaperRetriever, Query, _of_neighbours, fused, retrieve
 
 FIRST, SECOND, THIRD = "000_6502c803306ef48d.txt", "001_c99d86dff1c05efa.txt", "002_171020d50a5c37d9.txt"
 # No word of it stands in the abstract of TimeArena, which it describes.
@@ -63,7 +63,8 @@ def test_a_passage_is_a_run_of_the_abstract_and_says_what_each_signal_gave(assis
     for passage in assistant.search("What is grokking?", k=20):
         assert passage.text == passage.paper.abstract[passage.start : passage.end]
         assert passage.text
-        assert passage.signals.keys() == {"chunk", "sentences", "sentence", "bm25", "late"}
+        assert passage.signals.keys() == {*WEIGHTS, "cosine"}
+        assert passage.score == pytest.approx(fused(passage.signals))
         assert passage.signals["sentences"] <= passage.signals["sentence"]
         assert passage.signals["bm25"] >= 0
 
@@ -186,3 +187,19 @@ def test_what_a_follow_up_refers_to_weighs_less_than_what_it_asks(chain):
     assert "rok" in leaning.passages[0].paper.abstract
     assert alone.passages[0].paper.id in {passage.paper.id for passage in leaning.passages}
     assert Query("Why?", "TimeArena").standalone == "Why? (TimeArena)"
+
+
+def test_a_score_is_the_weighted_sum_of_the_signals_that_there_are():
+    assert fused({"a": 2.0, "b": 1.0, "other": 9.0}, {"a": 0.5, "b": 3.0, "missing": 7.0}) == 4.0
+
+
+def test_a_paper_among_good_ones_of_its_kind_gains_and_one_alone_has_no_neighbours(assistant):
+    library = assistant.chain.filled()
+    records = list(library.records())[:12]
+    assert _of_neighbours(records[:1], [0.7]).tolist() == [0.0]
+    assert _of_neighbours(records[:2], [0.7, 0.2]) == pytest.approx([0.2, 0.7])
+    even = _of_neighbours(records, [0.5] * 12)
+    assert even == pytest.approx([0.5] * 12)
+    raised = _of_neighbours(records, [0.5] * 11 + [1.5])
+    assert (raised >= even - 1e-6).all()
+    assert raised[11] == pytest.approx(0.5), "its own score is not its neighbours'"

@@ -10,7 +10,7 @@ from rag.types import Answer, Citation, Outcome, Passage
 
 Weights = Mapping[str, float]
 
-BASELINES: Mapping[str, Weights] = {"plain cosine": {"chunk": 1.0}, "plain BM25": {"bm25": 1.0}}
+BASELINES: Mapping[str, Weights] = {"plain cosine": {"cosine": 1.0}, "plain BM25": {"bm25": 1.0}}
 _FIRST_SENTENCES = 3
 
 
