@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 
 MOST_QUESTION_CHARS = 8_000
 PASSAGES = 20  # how many an Answer carries
-# Least cosine of the best chunk or sentence for an answer to be written; tests/bench/results/gate.json.
-EVIDENCE_GATE = 0.345
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
 _INTERRUPTED = "An ingest was interrupted; it is completed first."
@@ -186,8 +184,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             notices=notices,
             usage=usage,
         )
-        gate = EVIDENCE_GATE if self.settings.evidence_gate is None else self.settings.evidence_gate
-        if not ranking.passages or evidence(ranking.passages) < gate:
+        if not ranking.passages or evidence(ranking.passages) < self.settings.evidence_gate:
             answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
             answer = yield from self._generated(draft, query)

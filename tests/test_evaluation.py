@@ -136,7 +136,7 @@ def test_a_question_file_is_measured_saved_and_shown(seed_settings, bench, tmp_p
     result = results.load(saved)
     assert (result.corpus.count, result.questions.count, result.questions.name) == (308, len(bench), "asked.jsonl")
     assert [row.id for row in result.rows] == list(bench)
-    assert result.settings["evidence_gate"] is None
+    assert result.settings["evidence_gate"] == seed_settings.evidence_gate
 
     of = {row.id: row for row in result.rows}
     assistant = Assistant.open(seed_settings)
