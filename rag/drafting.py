@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from rag.extractive import extract
 from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
+from rag.requirements import unstated
 from rag.retrieval import Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
@@ -23,15 +25,26 @@ def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Tok
 
 
 def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
-    """The sentences of the papers that answer the question."""
+    """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
     lexical = library.lexical
     found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf)
+    papers = list({citation.number: citation.paper for citation in found.citations}.values())
+    lacks = unstated(draft.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
+    if lacks.phrases:
+        found = found.opened_by(lacks.sentence(len(papers)))
     for start, end in zip(
         (0, *(claim.end for claim in found.claims[:-1])), (claim.end for claim in found.claims), strict=True
     ):
         yield Token(found.text[start:end])
     yield Token(found.text[found.claims[-1].end :])
-    return replace(draft, text=found.text, citations=found.citations, claims=found.claims)
+    return replace(
+        draft,
+        text=found.text,
+        outcome=Outcome.PARTIAL if lacks.phrases else Outcome.ANSWERED,
+        missing=lacks.phrases,
+        citations=found.citations,
+        claims=found.claims,
+    )
 
 
 def grounded(draft: Answer, cited: Sequence[Passage]) -> Answer:
@@ -73,3 +86,9 @@ def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
         word for word in content_words(question)
         if (terms := lexical.terms_of(word)) and not any(lexical.frequency(term) for term in terms)
     )  # fmt: skip
+
+
+def share_of_papers(library: Library, word: str) -> float:
+    """The share of the papers that have the word, or the rarest part of it; 0 where none has."""
+    lexical = library.lexical
+    return min((lexical.frequency(term) for term in lexical.terms_of(word)), default=0) / library.size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ _REPEATS = 0.82  # cosine above which a sentence says the same again
 
 _COSINE_WEIGHT, _WORDS_WEIGHT = 0.7, 0.6
 _NUMBER_BONUS, _NAME_BONUS, _FINDING_BONUS, _MOTIVATION_MALUS, _POINTER_MALUS = 0.20, 0.15, 0.15, 0.12, 0.25
+_NEAREST = "This comes nearest:"
 _MARKER_MALUS = 10.0  # a quote with a [3] of its own would cite what it does not
 _LATE_BONUS = 0.10  # abstracts open with what is known and end with what was found
 
@@ -35,6 +36,15 @@ class Extract:
     text: str
     citations: tuple[Citation, ...]
     claims: tuple[Claim, ...]
+
+    def opened_by(self, sentence: str) -> Extract:
+        """The same behind a sentence of our own, which claims nothing of any paper."""
+        opening = f"{sentence} {_NEAREST}\n\n"
+        shifted = (
+            replace(claim, start=claim.start + len(opening), end=claim.end + len(opening)) for claim in self.claims
+        )
+        own = Claim(0, len(opening.rstrip()), (), Verdict.NO_CLAIM)
+        return Extract(opening + self.text, self.citations, (own, *shifted))
 
 
 @dataclass(frozen=True, slots=True)
