@@ -192,7 +192,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
         elif self.settings.llm_configured:
             answer = yield from self._generated(draft, query)
         else:
-            answer = yield from quoted(draft, ranking, library)
+            answer = yield from quoted(draft, query, ranking, library)
         clock.lap("answer")
         answer = replace(answer, timings_ms=clock.total())
         log.info("answered a question: %s, %d citations, %.0f ms",

@@ -11,7 +11,7 @@ from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
 from rag.requirements import unstated
-from rag.retrieval import Ranking
+from rag.retrieval import Query, Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
 
@@ -24,10 +24,10 @@ def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Tok
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)
 
 
-def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
+def quoted(draft: Answer, query: Query, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
     """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
     lexical = library.lexical
-    found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf)
+    found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
     papers = list({citation.number: citation.paper for citation in found.citations}.values())
     lacks = unstated(draft.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
     if lacks.phrases:

@@ -127,3 +127,13 @@ def states_measure(sentence: str, measure: str, terms: Terms) -> bool:
     """Whether the sentence has a number and the words of the measure, or a number alone where its unit tells."""
     told = measure.lower() in _TOLD_BY_UNITS or set(terms(measure)) <= set(terms(sentence))
     return told and bool(_DIGITS.search(sentence))
+
+
+def states(question: str, sentence: str, terms: Terms) -> bool:
+    """Whether the sentence states a quantity that the question asks for."""
+    things, measure = counted(question), measured(question)
+    return (
+        bool(things and has_count(sentence, things, terms))
+        or bool(measure and states_measure(sentence, measure, terms))
+        or any(each.asked.search(question) and each.stated.search(sentence) for each in QUANTITIES)
+    )
