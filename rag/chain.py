@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
 
 from rag.chroma import place
 from rag.corpus.sources import SEEDS
-from rag.drafting import grounded, quoted, refused, share_of_papers, unknown_terms
+from rag.drafting import grounded, quoted, refused, share_of_papers, strays, unknown_terms
 from rag.embedding import EmbeddingModel, open_model
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.followup import context_of
@@ -187,7 +187,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
             usage=usage,
         )
         gate = EVIDENCE_GATE if self.settings.evidence_gate is None else self.settings.evidence_gate
-        if not ranking.passages or evidence(ranking.passages) < gate:
+        found = bool(ranking.passages) and evidence(ranking.passages) >= gate
+        if not found or strays(query, ranking, draft.unknown_terms, gate):
             answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
             answer = yield from self._generated(draft, query)

@@ -7,14 +7,13 @@ import re
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _SEVERAL = re.compile(
     r"""\b(?:which|what|any|list|these|several|other|all|two|three)\s+(?:\w+[\s-]){0,3}?
-        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|ways)\b
+        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|surveys|ways)\b
       | \b(?:what|which)\ (?:other\ )?(?:work|research|literature)\b
-      | ^\W*compare\b | \bhow\ (?:do|does)\ (?!it|that|this|these|they)\w.*\bcompare\b
+      | ^\W*(?:compare|list)\b | \bhow\ (?:do|does)\ (?!it|that|this|these|they)\w.*\bcompare\b
       | \bcomparing\b.*\b(?:and|with|to|versus|vs)\b | \bcomparison\ (?:of|between)\b
       | \b(?:each\ one|how\ (?:is|are|does|do)\ each)\b | \bwho\ (?:else|uses|studies|works\ on)\b
       | \bdifferent\ (?:papers|works|approaches)\b
-      | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)
-      | \b(?:both|conflicting|contradictory|opposite)\ (?:claims|views|results|findings|answers|opinions)\b""",
+      | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)""",
     _FLAGS,
 )
 _PARTS = re.compile(
@@ -44,7 +43,7 @@ _ASKS_NAME = re.compile(
 _NAME = re.compile(r"(?<=[\w,(] )[\"'(]?[A-Z][\w-]*")  # a capital within a sentence
 _ASKS_REASON = re.compile(r"\b(?:why|how\ come|reasons?|what\ (?:causes?|triggers?|explains?|makes?))\b", _FLAGS)
 _REASON = re.compile(
-    r"""\b(?:because|due\ to|stems?|owing\ to|since|reasons?|caus(?:e|es|ed|ing)|causal\ link|leads?\ to|explains?|attribut\w+
+    r"""\b(?:because|due\ to|stems?|owing\ to|since|reasons?|caus(?:e|es|ed|ing)|leads?\ to|explains?|attribut\w+
           |imped\w+|results?\ (?:from|in)|driven\ by|arises?|limitations?|therefore|thus)\b""",
     _FLAGS,
 )
@@ -55,15 +54,17 @@ _FINDING = re.compile(
     _FLAGS,
 )
 _IDEA = re.compile(
-    r"""\b(?:we|this\ (?:paper|work|study)|i)\b.{0,40}\b(?:propos|introduc|present|develop|design|build|built|creat|appl(?:y|ied)
-          |modif|train|releas|point\ out|formulat|adapt|leverag|employ|explor|investigat|conclude|argue|show)""",
+    r"""\b(?:we|this\ (?:paper|work|study)|i)\b.{0,40}\b(?:propos|introduc|present|develop|design|build|built|creat
+          |appl(?:y|ied)|modif|train|releas|point\ out|formulat|adapt|leverag|employ|explor|investigat|conclude
+          |argue|show)""",
     _FLAGS,
 )
 _MOTIVATION = re.compile(
     r"""^(?:however|despite|although|while|recent(?:ly)?|existing|traditional|previous|prior|conventional|many|most
           |in\ recent\ years|unfortunately|yet)\b
       | \b(?:remains?\ (?:unclear|a|an|challenging|elusive)|have\ been\ (?:widely|extensively)|has\ gained
-          |existing\ (?:methods|approaches|work)|little\ is\ known|(?:key|major|central|main|common|open)\ (?:challenge|problem|issue|question))\b""",
+          |existing\ (?:methods|approaches|work)|little\ is\ known
+          |(?:key|major|central|main|common|open)\ (?:challenge|problem|issue|question))\b""",
     _FLAGS,
 )
 _POINTER = re.compile(
@@ -77,12 +78,13 @@ _ASKS_POINTER = re.compile(
 )
 # "It beats ..." is of the paper's own work; "These include ..." is of the sentence before.
 _OF_THE_PAPER = re.compile(
-    r"""^(?:it|its|they|we\ then|(?:this|the|our|these|the\ proposed|our\ proposed)\ (?:\w+\ )?(?:method|approach|framework|model|models
-          |system|algorithm|dataset|benchmark|work|paper|study|technique|architecture|agent|agents|survey|tool))\b""",
+    r"""^(?:it|its|they|we\ then|(?:this|the|our|these|the\ proposed|our\ proposed)\ (?:\w+\ )?
+          (?:method|approach|framework|model|models|system|algorithm|dataset|benchmark|work|paper|study|technique|architecture|agent|agents|survey|tool))\b""",
     _FLAGS,
 )
 _OF_THE_SENTENCE_BEFORE = re.compile(
-    r"^(?:this|these|those|such|that|both|all\ (?:two|three|four)|the\ (?:former|latter)|he|she|for\ (?:example|instance)|in\ doing\ so)\b",
+    r"""^(?:this|these|those|such|that|both|all\ (?:two|three|four)|the\ (?:former|latter)|he|she
+          |for\ (?:example|instance)|in\ doing\ so)\b""",
     _FLAGS,
 )
 _LIST_ITEM = re.compile(r"\(?(?:\d|i{1,3}|iv|v)\)\s", re.IGNORECASE)

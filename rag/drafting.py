@@ -10,10 +10,12 @@ from rag.extractive import extract
 from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
-from rag.requirements import unstated
+from rag.requirements import is_misspelt, unstated
 from rag.retrieval import Query, Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
+
+_WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
 
 
 def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Token, None, Answer]:
@@ -22,6 +24,23 @@ def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Tok
     text = f"{where} answers this question."
     yield Token(text)
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)
+
+
+def strays(query: Query, ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
+    """Whether a follow-up has left the library: only what went before is found in it, not what is asked now.
+
+    Args:
+        unknown: Words of the question that no paper has.
+        gate: Least cosine of a sentence with the question alone.
+    """
+    if not query.context or not unknown:
+        return False
+    papers = [passage.paper for passage in ranking.passages[:_WHERE_SPELT]]
+    text = " ".join(f"{paper.title} {paper.abstract}" for paper in papers)
+    if all(is_misspelt(word, text) for word in unknown):
+        return False
+    vectors = (record.sentence_vectors for record in ranking.records.values())
+    return max(float((each @ ranking.question_vector).max()) for each in vectors) < gate
 
 
 def quoted(draft: Answer, query: Query, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:

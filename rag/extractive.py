@@ -14,8 +14,8 @@ from rag.records import Record
 from rag.retrieval import Ranking
 from rag.types import Citation, Claim, Passage, Verdict
 
-# Figures with these values: tests/bench/results/answers.json. Neighbouring ones were tried by hand with the right
-# paper given (all facts in 0.79 to 0.88 of the answers); that trial has no result file yet.
+# Figures with these values: tests/bench/results/answers.json; with neighbouring ones of those that a list of papers, a
+# question of several parts or a follow-up needs: honesty.json. The others were tried by hand, without a result file.
 _MOST_SENTENCES = 4  # of one paper; a list that is broken over sentences may add to them
 _MOST_IN_ALL = 6  # where several papers answer
 _MOST_PAPERS = 4
@@ -24,14 +24,14 @@ _SENTENCE_MARGIN = 0.60  # of the best sentence's score, for a further sentence
 _REPEATS = 0.82  # cosine above which a sentence says the same again
 
 _COSINE_WEIGHT, _WORDS_WEIGHT = 0.7, 0.6
+_CONTEXT_WEIGHT = 0.3  # of the words of what a follow-up refers to, beside its own, which weigh 1
 _NUMBER_BONUS, _NAME_BONUS, _FINDING_BONUS, _MOTIVATION_MALUS, _POINTER_MALUS = 0.20, 0.15, 0.15, 0.12, 0.25
-_NEAREST = "This comes nearest:"
+_STATED_BONUS = 0.15  # beside the number's: it is the quantity that is asked for
 _REASON_BONUS = 0.15
-_STATED_BONUS = 0.15
 _IDEA_BONUS = 0.2  # a list of papers says what each is about
-_CONTEXT_WEIGHT = 0.3
 _MARKER_MALUS = 10.0  # a quote with a [3] of its own would cite what it does not
 _LATE_BONUS = 0.10  # abstracts open with what is known and end with what was found
+_NEAREST = "This comes nearest:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def extract(
 def _papers(ranking: Ranking, *, several: bool) -> Sequence[Passage]:
     """The best paper; where the question asks for several, those before the greatest drop of the score."""
     passages = ranking.passages[: _MOST_PAPERS + 1]
-    if not several or len(passages) < 2:  # noqa: PLR2004
+    if not several or len(passages) < 2:
         return passages[:1]
     scores = [*(passage.score for passage in passages), 0.0]
     drops = {count: scores[count - 1] - scores[count] for count in range(2, min(_MOST_PAPERS, len(passages)) + 1)}
@@ -176,7 +176,12 @@ def _referred_to(record: Record, taken: Sequence[int], limit: int) -> Iterator[i
     room = limit - len(taken)
     for index in taken:
         start, end = record.sentences[index]
-        if room > 0 and index and index - 1 not in taken and cues.is_of_the_sentence_before(record.paper.abstract[start:end]):
+        if (
+            room > 0
+            and index
+            and index - 1 not in taken
+            and cues.is_of_the_sentence_before(record.paper.abstract[start:end])
+        ):
             room -= 1
             yield index - 1
 
@@ -206,7 +211,7 @@ def _needs_name(passage: Passage, spans: Sequence[tuple[int, int]]) -> bool:
 
 
 def _written(chosen: Sequence[_Chosen]) -> Extract:
-    """A paragraph a paper; under its name where there are several, or where the sentences do not say of what they are."""
+    """A paragraph a paper; under its name where there are several, or the sentences do not say of what they speak."""
     text = ""
     citations, claims = [], []
     for number, (passage, spans) in enumerate(((each.passage, each.spans) for each in chosen), start=1):

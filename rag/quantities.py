@@ -31,15 +31,17 @@ _MEASURES = (
 )
 # Stated by a number and its unit, "82Hz", "28M": a sentence need not name them.
 _TOLD_BY_UNITS = frozenset(
-    "rate rates accuracy accuracies score scores size sizes ratio length lengths frequency frequencies error errors latency"
-    " resolution age ages distance height speed duration dimension dimensions".split()
+    "rate rates accuracy accuracies score scores size sizes ratio length lengths frequency frequencies error errors"
+    " latency resolution age ages distance height speed duration dimension dimensions".split()
 )
 _MEASURED = re.compile(
     rf"\b(?:what|which|what[’']?s)\s+(?:(?:is|was|are|were)\s+)?(?:the\s+)?((?:[\w-]+\s+){{0,3}}?{_MEASURES})(?![\w-])",
     re.IGNORECASE,
 )
 # Words that say which of the values is asked, which a sentence that states it need not repeat.
-_WHICH_VALUE = frozenset("overall average mean median total best top final main exact highest lowest maximum new".split())
+_WHICH_VALUE = frozenset(
+    "overall average mean median total best top final main exact highest lowest maximum new".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,13 @@ QUANTITIES = (
     _quantity(
         "how much",
         r"\bhow\ (?:much|big|large|fast|accurate|cheap)\b",
-        rf"(?<![\w-])[~$]?\d | \b(?:order.of.magnitude|\w+fold)\b | \b(?!(?:an?|one|single|few|several)\b){_NUMBER_WORD}\b",
+        rf"""(?<![\w-])[~$]?\d | \b(?:order.of.magnitude|\w+fold)\b
+          | \b(?!(?:an?|one|single|few|several)\b){_NUMBER_WORD}\b""",
     ),
     _quantity(
         "who made or paid for it",
-        r"\bwho\ (?:wrote|funded|authored|invented|paid|sponsored|published)\b | \bwho\ (?:is|are|were)\ the\ authors?\b",
+        r"""\bwho\ (?:wrote|funded|authored|invented|paid|sponsored|published)\b
+          | \bwho\ (?:is|are|were)\ the\ authors?\b""",
         r"\b(?:written|funded|authored|invented|paid|sponsored|supported|published)\ by\b",
     ),
 )
@@ -103,7 +107,7 @@ def counted(question: str) -> str:
 
 def has_count(sentence: str, things: str, terms: Terms) -> bool:
     """Whether the sentence has a number with the last word of what is counted."""
-    head = set(terms(things.split()[-1]))
+    head = set(terms(things.rsplit(maxsplit=1)[-1]))
     tokens = _TOKEN.findall(sentence)
     numbers = [
         place for place, token in enumerate(tokens) if _NUMBER.fullmatch(token) and not _NOT_COUNTED.fullmatch(token)

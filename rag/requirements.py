@@ -22,7 +22,13 @@ SAME_SPELLING = 0.8  # difflib's ratio, from which a word is taken for another o
 NAMED_SHARE = 0.1  # of a question's content words; less than that is said by the way
 
 _SHORTEST_JOINED = 5  # letters of "Dobb-E", to be looked for as "dobbe" in a text without spaces
+_FEW = 3  # content words, from which on all capitals are a title; letters, beyond which words have misspellings
 _ACRONYM = re.compile(r"[A-Z]{2,6}s?")
+# Words in which papers are asked for, of no subject themselves.
+_ASKING = frozenset(
+    """compare compares list deal deals tackle tackles address addresses differ differs agree disagree mention mentions
+    discuss discusses cover covers talk talks concern concerns exist exists name idea ideas main published""".split()
+)
 _BEFORE_A_SENTENCE = re.compile(r"(?:^|[.?!:])[\s\"'“‘(\[]*$")
 
 
@@ -65,9 +71,7 @@ def unstated(question: str, papers: Sequence[Paper], *, terms: Terms, share: Sha
     """
     text = "\n".join(f"{paper.title}\n{paper.abstract}" for paper in papers)
     found = _Text(text, frozenset(terms(text)))
-    sentences = [
-        line[start:end] for line in text.split("\n") for start, end in sentence_spans(line)
-    ]
+    sentences = [line[start:end] for line in text.split("\n") for start, end in sentence_spans(line)]
     details = tuple(_details(question, sentences, terms))
     asked = {word for detail in details for word in words(detail)}
     lacking = [
@@ -75,30 +79,46 @@ def unstated(question: str, papers: Sequence[Paper], *, terms: Terms, share: Sha
         if name not in asked and not _occurs(name, found, terms, share)
     ]  # fmt: skip
     unknown = [name for name in lacking if not share(name)]
+    absent = tuple(name for name in lacking if share(name))
     if len(unknown) < NAMED_SHARE * len(content_words(question)):
-        unknown, lacking = [], [name for name in lacking if share(name)]
+        unknown = []
     if cues.asks_several(question):
-        unknown += [
-            word for word in content_words(question)
-            if word not in unknown and not share(word) and not _occurs(word, found, terms, share)
-        ]  # fmt: skip
-    return Unstated(tuple(unknown), tuple(name for name in lacking if name not in unknown), details)
+        unknown += _unknown_subjects(question, unknown, found, terms, share)
+    kept = (detail for detail in details if not set(words(detail)) - {"the"} <= set(unknown))
+    return Unstated(tuple(unknown), absent, tuple(kept))
+
+
+def is_misspelt(word: str, text: str) -> bool:
+    """Whether the text has a word that is spelt nearly so, which is then what is meant."""
+    spellings = {fold(other) for other in words(text)}
+    return len(word) > _FEW and bool(difflib.get_close_matches(fold(word), spellings, n=1, cutoff=SAME_SPELLING))
 
 
 def names(question: str) -> Iterator[str]:
     """The words of a question that are written as names: `Cybench`, `GPT-4`, `NSzED`."""
     written = words(question)
-    in_capitals = len(written) > 3 and sum(word[0].isupper() for word in written) > len(written) / 2
+    meant = content_words(question)
+    in_capitals = question.isupper() or (len(meant) >= _FEW and all(word[0].isupper() for word in meant))
     position = 0
     for word in written:
         start = question.index(word, position)
         position = start + len(word)
         if word[0].isdigit() or fold(word) in STOP_WORDS:
             continue
-        plain = word.capitalize() == word and not any(char.isdigit() for char in word)
+        plain = (word.capitalize() == word or question.isupper()) and not any(char.isdigit() for char in word)
         opens = bool(_BEFORE_A_SENTENCE.search(question[:start]))
         if (word != word.lower() or any(char.isdigit() for char in word)) and not (plain and (opens or in_capitals)):
             yield re.sub(r"['’]s$", "", word)
+
+
+def _unknown_subjects(
+    question: str, known_missing: Sequence[str], found: _Text, terms: Terms, share: Share
+) -> Iterator[str]:
+    """What papers are asked for on a subject that no paper has."""
+    for word in content_words(question):
+        is_subject = word not in known_missing and fold(word) not in _ASKING
+        if is_subject and not share(word) and not _occurs(word, found, terms, share):
+            yield word
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +134,10 @@ def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
         return True
     if _ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or _is_written_out(name, found.text)):
         return True
-    folded, joined = fold(name), _joined(name)
+    joined = _joined(name)
     if len(joined) >= _SHORTEST_JOINED and joined in _joined(found.text):
         return True
-    spellings = {fold(word) for word in words(found.text)}
-    return len(joined) > 3 and bool(difflib.get_close_matches(folded, spellings, n=1, cutoff=SAME_SPELLING))
+    return is_misspelt(name, found.text)
 
 
 def _joined(text: str) -> str:
