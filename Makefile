@@ -25,6 +25,7 @@ lint: $(VENV)/.installed-dev  ## style, types, import contract
 bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes
 	$(BIN)/python tests/bench/retrieval.py --save tests/bench/results/retrieval.json
 	$(BIN)/python tests/bench/evaluate.py --save tests/bench/results/answers.json
+	$(BIN)/python tests/bench/honesty.py --save tests/bench/results/honesty.json
 	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
 
 $(VENV)/bin/python:
