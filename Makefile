@@ -26,6 +26,8 @@ bench: export RAG_HOME := $(or $(RAG_HOME),$(abspath $(VENV)/bench-home))
 bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes, with the test collections half an hour
 	$(BIN)/footnote eval tests/bench/questions.jsonl --ablation --save tests/bench/results/questions.json
 	$(BIN)/python tests/bench/gate.py --save tests/bench/results/gate.json
+	$(BIN)/python tests/bench/honesty.py --save tests/bench/results/honesty.json
+	$(BIN)/python tests/bench/cross_validation.py --save tests/bench/results/cross_validation.json
 	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
 ifdef FOOTNOTE_TEST_DATA
 	$(BIN)/footnote eval $(FOOTNOTE_TEST_DATA)/data/cranfield --ablation --save tests/bench/results/cranfield.json

@@ -9,14 +9,14 @@ import time
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
 
 from rag.chroma import place
 from rag.corpus.sources import SEEDS
-from rag.drafting import grounded, quoted, refused, unknown_terms
+from rag.drafting import grounded, quoted, refused, share_of_papers, strays, unknown_terms
 from rag.embedding import EmbeddingModel, open_model
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.followup import context_of
@@ -184,12 +184,13 @@ class AnswerChain(Runnable[ChainInput, Any]):
             notices=notices,
             usage=usage,
         )
-        if not ranking.passages or evidence(ranking.passages) < self.settings.evidence_gate:
+        found = bool(ranking.passages) and evidence(ranking.passages) >= self.settings.evidence_gate
+        if not found or strays(query, ranking, draft.unknown_terms, self.settings.evidence_gate):
             answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
             answer = yield from self._generated(draft, query)
         else:
-            answer = yield from quoted(draft, ranking, library)
+            answer = yield from quoted(draft, query, ranking, library)
         clock.lap("answer")
         answer = replace(answer, timings_ms=clock.total())
         log.info("answered a question: %s, %d citations, %.0f ms",
@@ -203,11 +204,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
                 text, usage = self.llm.complete(self.prompts.condense(question, history))
                 return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
 
-        def share_of_papers(word: str) -> float:
-            frequencies = [library.lexical.frequency(term) for term in library.lexical.terms_of(word)]
-            return min(frequencies, default=0) / library.size
-
-        return Query(question, context_of(question, history, share_of_papers)), Usage()
+        return Query(question, context_of(question, history, partial(share_of_papers, library))), Usage()
 
     def _generated(self, draft: Answer, query: Query) -> Generator[Token, None, Answer]:
         """The model's answer: streamed, its markers mapped to citations, every sentence checked against them."""

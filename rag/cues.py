@@ -7,12 +7,23 @@ import re
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _SEVERAL = re.compile(
     r"""\b(?:which|what|any|list|these|several|other|all|two|three)\s+(?:\w+[\s-]){0,3}?
-        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|ways)\b
-      | ^\W*compare\b | \bcompar(?:e|ed|ing)\b.*\b(?:and|with|to|between|versus|vs)\b
+        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|surveys|ways)\b
+      | \b(?:what|which)\ (?:other\ )?(?:work|research|literature)\b
+      | ^\W*(?:compare|list)\b | \bhow\ (?:do|does)\ (?!it|that|this|these|they)\w.*\bcompare\b
+      | \bcomparing\b.*\b(?:and|with|to|versus|vs)\b | \bcomparison\ (?:of|between)\b
       | \b(?:each\ one|how\ (?:is|are|does|do)\ each)\b | \bwho\ (?:else|uses|studies|works\ on)\b
       | \bdifferent\ (?:papers|works|approaches)\b
       | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)""",
     _FLAGS,
+)
+_PARTS = re.compile(
+    r"""[?;]\s+ | (?:,\s*|\s+)(?:and|or|but)\s+(?=(?:(?:on|in|at|by|for|from|to|with|of)\s+)?
+        (?:what|which|how|who|where|when|why|whether|is|are|does|do|did|can)\b)
+      | ,\s+(?=(?:(?:on|in|at|by|for|from|to|with|of)\s+)?(?:what|which|how|who|where|when|why)\b)""",
+    _FLAGS,
+)
+_EXTENT = re.compile(
+    r"\bhow\ (?:many|much|often|long|big|large|far|fast|cheap|old|high|accurate|small|good|well)\b", _FLAGS
 )
 _ASKS_NUMBER = re.compile(
     r"""\bhow\ (?:many|much|often|long|big|large|far|fast|cheap|old|high|accurate)\b
@@ -30,17 +41,30 @@ _ASKS_NAME = re.compile(
     _FLAGS,
 )
 _NAME = re.compile(r"(?<=[\w,(] )[\"'(]?[A-Z][\w-]*")  # a capital within a sentence
+_ASKS_REASON = re.compile(r"\b(?:why|how\ come|reasons?|what\ (?:causes?|triggers?|explains?|makes?))\b", _FLAGS)
+_REASON = re.compile(
+    r"""\b(?:because|due\ to|stems?|owing\ to|since|reasons?|caus(?:e|es|ed|ing)|leads?\ to|explains?|attribut\w+
+          |imped\w+|results?\ (?:from|in)|driven\ by|arises?|limitations?|therefore|thus)\b""",
+    _FLAGS,
+)
 _FINDING = re.compile(
     r"""\b(?:we|our|this\ (?:paper|work|study)|results?|experiments?)\b.{0,60}
         \b(?:show|find|found|propose|introduce|present|demonstrate|achieve|outperform|reveal|observe|report|develop
           |identify|conclude|improve|reach)""",
     _FLAGS,
 )
+_IDEA = re.compile(
+    r"""\b(?:we|this\ (?:paper|work|study)|i)\b.{0,40}\b(?:propos|introduc|present|develop|design|build|built|creat
+          |appl(?:y|ied)|modif|train|releas|point\ out|formulat|adapt|leverag|employ|explor|investigat|conclude
+          |argue|show)""",
+    _FLAGS,
+)
 _MOTIVATION = re.compile(
     r"""^(?:however|despite|although|while|recent(?:ly)?|existing|traditional|previous|prior|conventional|many|most
           |in\ recent\ years|unfortunately|yet)\b
       | \b(?:remains?\ (?:unclear|a|an|challenging|elusive)|have\ been\ (?:widely|extensively)|has\ gained
-          |existing\ (?:methods|approaches|work)|little\ is\ known)\b""",
+          |existing\ (?:methods|approaches|work)|little\ is\ known
+          |(?:key|major|central|main|common|open)\ (?:challenge|problem|issue|question))\b""",
     _FLAGS,
 )
 _POINTER = re.compile(
@@ -52,12 +76,33 @@ _POINTER = re.compile(
 _ASKS_POINTER = re.compile(
     r"\b(?:where|code|website|url|link|download|available|released?|open[-\ ]?source[ds]?|public(?:ly)?)\b", _FLAGS
 )
+# "It beats ..." is of the paper's own work; "These include ..." is of the sentence before.
+_OF_THE_PAPER = re.compile(
+    r"""^(?:it|its|they|we\ then|(?:this|the|our|these|the\ proposed|our\ proposed)\ (?:\w+\ )?
+          (?:method|approach|framework|model|models|system|algorithm|dataset|benchmark|work|paper|study|technique|architecture|agent|agents|survey|tool))\b""",
+    _FLAGS,
+)
+_OF_THE_SENTENCE_BEFORE = re.compile(
+    r"""^(?:this|these|those|such|that|both|all\ (?:two|three|four)|the\ (?:former|latter)|he|she
+          |for\ (?:example|instance)|in\ doing\ so)\b""",
+    _FLAGS,
+)
 _LIST_ITEM = re.compile(r"\(?(?:\d|i{1,3}|iv|v)\)\s", re.IGNORECASE)
 
 
 def asks_several(question: str) -> bool:
     """Whether more than one paper is asked for: lists and comparisons."""
     return bool(_SEVERAL.search(question))
+
+
+def parts(question: str) -> list[str]:
+    """The questions within a question: "how big is it, and on what was it trained?" has two."""
+    return [part for part in map(str.strip, _PARTS.split(question)) if part]
+
+
+def without_extent(question: str) -> str:
+    """The question without its "how large", whose words are not what it is about."""
+    return _EXTENT.sub("", question)
 
 
 def asks_number(question: str) -> bool:
@@ -75,6 +120,16 @@ def asks_pointer(question: str) -> bool:
     return bool(_ASKS_POINTER.search(question))
 
 
+def asks_reason(question: str) -> bool:
+    """Whether it is asked why."""
+    return bool(_ASKS_REASON.search(question))
+
+
+def is_reason(sentence: str) -> bool:
+    """Whether a cause is given."""
+    return bool(_REASON.search(sentence))
+
+
 def has_number(sentence: str) -> bool:
     """Whether a quantity is stated, in digits or words."""
     return bool(_HAS_NUMBER.search(sentence))
@@ -90,6 +145,11 @@ def is_finding(sentence: str) -> bool:
     return bool(_FINDING.search(sentence))
 
 
+def is_idea(sentence: str) -> bool:
+    """Whether the authors say what their work is."""
+    return bool(_IDEA.search(sentence))
+
+
 def is_motivation(sentence: str) -> bool:
     """Whether it is said what was known or lacking before: what a paper argues from, or against."""
     return bool(_MOTIVATION.search(sentence))
@@ -98,6 +158,16 @@ def is_motivation(sentence: str) -> bool:
 def is_pointer(sentence: str) -> bool:
     """Whether it only says where code, data or videos are."""
     return bool(_POINTER.search(sentence))
+
+
+def is_of_the_paper(sentence: str) -> bool:
+    """Whether the sentence opens with words for the paper's own work, which it does not name: "It", "Our method"."""
+    return bool(_OF_THE_PAPER.search(sentence))
+
+
+def is_of_the_sentence_before(sentence: str) -> bool:
+    """Whether the sentence opens by pointing at the one before it: "These include ..."."""
+    return bool(_OF_THE_SENTENCE_BEFORE.search(sentence)) and not is_of_the_paper(sentence)
 
 
 def is_list_item(sentence: str) -> bool:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from rag.extractive import extract
 from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
-from rag.retrieval import Ranking
+from rag.requirements import is_misspelt, unstated
+from rag.retrieval import Query, Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
+
+_WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
 
 
 def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Token, None, Answer]:
@@ -22,16 +26,44 @@ def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Tok
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)
 
 
-def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
-    """The sentences of the papers that answer the question."""
+def strays(query: Query, ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
+    """Whether a follow-up has left the library: only what went before is found in it, not what is asked now.
+
+    Args:
+        unknown: Words of the question that no paper has.
+        gate: Least cosine of a sentence with the question alone.
+    """
+    if not query.context or not unknown:
+        return False
+    papers = [passage.paper for passage in ranking.passages[:_WHERE_SPELT]]
+    text = " ".join(f"{paper.title} {paper.abstract}" for paper in papers)
+    if all(is_misspelt(word, text) for word in unknown):
+        return False
+    vectors = (record.sentence_vectors for record in ranking.records.values())
+    return max(float((each @ ranking.question_vector).max()) for each in vectors) < gate
+
+
+def quoted(draft: Answer, query: Query, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
+    """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
     lexical = library.lexical
-    found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf)
+    found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
+    papers = list({citation.number: citation.paper for citation in found.citations}.values())
+    lacks = unstated(draft.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
+    if lacks.phrases:
+        found = found.opened_by(lacks.sentence(len(papers)))
     for start, end in zip(
         (0, *(claim.end for claim in found.claims[:-1])), (claim.end for claim in found.claims), strict=True
     ):
         yield Token(found.text[start:end])
     yield Token(found.text[found.claims[-1].end :])
-    return replace(draft, text=found.text, citations=found.citations, claims=found.claims)
+    return replace(
+        draft,
+        text=found.text,
+        outcome=Outcome.PARTIAL if lacks.phrases else Outcome.ANSWERED,
+        missing=lacks.phrases,
+        citations=found.citations,
+        claims=found.claims,
+    )
 
 
 def grounded(draft: Answer, cited: Sequence[Passage]) -> Answer:
@@ -73,3 +105,9 @@ def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
         word for word in content_words(question)
         if (terms := lexical.terms_of(word)) and not any(lexical.frequency(term) for term in terms)
     )  # fmt: skip
+
+
+def share_of_papers(library: Library, word: str) -> float:
+    """The share of the papers that have the word, or the rarest part of it; 0 where none has."""
+    lexical = library.lexical
+    return min((lexical.frequency(term) for term in lexical.terms_of(word)), default=0) / library.size

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from rag.chunking import sentence_spans
+from rag.requirements import names
 from rag.types import Turn
 from rag.words import content_words
 
@@ -16,7 +17,9 @@ _POINTS_BACK = re.compile(
         |neither|first|second|third|fourth|fifth|last|there)\b
       | \b(?:do|does|did|is|was|about|of|on|for|in|with|like|why|how)\ that\b
       | \bthat\ (?:one|paper|method|work|model)\b
-      | \bthat\W*$ | \bthe\ (?:authors?|paper|method|approach|framework)\b""",
+      | \bthat\W*$ | \bthe\ (?:authors?|paper|method|approach|framework)\b
+      | \b(?:on|with|to|of|for|from|by|about|in|than)\ (?:it|them)\W*$
+      | (?:\bnumber|\bno\.|\bpaper|\#)\ ?(?:one|two|three|four|five|[1-9])\b | \[\d\]""",
     re.IGNORECASE | re.VERBOSE,
 )
 _HAS_PRONOUN = re.compile(rf"\b{_PRONOUN}\b", re.IGNORECASE)
@@ -45,10 +48,12 @@ _CONTINUES = re.compile(
     r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|how so|more|tell me more|go on)\b", re.IGNORECASE
 )
 _ASKS = re.compile(r"\?|\b(?:what|which|who|whose|when|where|why|how|tell|more|go on|explain|else)\b", re.IGNORECASE)
-_ORDINALS = {"first": 0, "former": 0, "second": 1, "latter": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
+_ORDINALS = {"first": 0, "former": 0, "one": 0, "second": 1, "latter": 1, "two": 1, "third": 2, "three": 2,
+             "fourth": 3, "four": 3, "fifth": 4, "five": 4, "last": -1}  # fmt: skip
 _ORDINAL = re.compile(
-    r"\b(?:the|number)?\s*(first|second|third|fourth|fifth|last|former|latter)(?:\s+(?:one|paper|method|study|work))?\b",
-    re.IGNORECASE,
+    r"""\b(?P<ordinal>first|second|third|fourth|fifth|last|former|latter)\b
+      | (?:\bnumber|\bno\.|\bpaper|\#)\ ?(?P<cardinal>one|two|three|four|five|[1-9])\b | \[(?P<marker>\d)\]""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\(\d\)|\d[.)])\s+|^[-*•]\s+", re.MULTILINE)
 _EITHER_OR = re.compile(
@@ -60,6 +65,8 @@ _SPECIFIC_SHARE = 0.01  # a word in fewer papers than this names something
 # questions asked after a conversation about something else, 0.71 are then hits (0.57 without this, 0.72 asked alone):
 # tried once, before the rules below were narrowed; there is no result file yet.
 _OWN_WORDS = 6
+_MOST_NAMED = 3  # a question that names as many things of its own stands, whatever its "this" means
+_FEW_OWN_WORDS = 4  # "how many abstracts were used for the joint embedding of X?" is cut short in nothing
 
 
 def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> str:
@@ -78,22 +85,24 @@ def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable
 
 def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:
     """Whether the question points back, continues, or names nothing of its own."""
-    own = [word for word in content_words(question) if not _POINTS_BACK.fullmatch(word)]
-    if own and not any(share_of_papers(word) for word in own):
-        return False  # words that no paper has: whatever it points at, no paper says it
-    if not own and not _ASKS.search(question):
-        return False  # "thanks, that was great"
+    own = [word for word in content_words(_ORDINAL.sub("", question)) if not _POINTS_BACK.fullmatch(word)]
+    # Words that no paper has: whatever it points at, no paper says it. No words: "thanks, that was great".
+    if not any(share_of_papers(word) for word in own) if own else not _ASKS.search(question):
+        return False
     said_before = {word.lower() for turn in history for word in content_words(turn.content)}
     new = [word for word in own if word.lower() not in said_before]
     if len(new) >= _OWN_WORDS and not _ORDINAL.search(question):
         return False
     named = [word for word in new if 0 < share_of_papers(word) <= _SPECIFIC_SHARE]
     asked = _POINTS_AT_NOTHING.sub("", question)
-    if _POINTS_BACK.search(asked) or _CONTINUES.search(asked):
-        return len(named) < 3  # a question that names three things of its own stands, whatever its "this" means
+    if _POINTS_BACK.search(asked):
+        return len(named) < _MOST_NAMED
     if _HAS_PRONOUN.search(asked):
-        return len(named) < 3 and not _OWN_SUBJECT.search(asked)
-    return not named and bool(_DONE_TO_SOMETHING.search(asked) or not _VERB.search(asked))
+        return len(named) < _MOST_NAMED and not _OWN_SUBJECT.search(asked)
+    whole = bool(_VERB.search(asked))
+    if _CONTINUES.search(asked):
+        return len(named) < _MOST_NAMED and not (whole and any(word in named for word in names(question)))
+    return not named and len(new) < _FEW_OWN_WORDS and bool(_DONE_TO_SOMETHING.search(asked) or not whole)
 
 
 def _item(question: str, said: str) -> str:
@@ -102,7 +111,8 @@ def _item(question: str, said: str) -> str:
     if not ordinal:
         return ""
     items = _items(said)
-    position = _ORDINALS[ordinal[1].lower()]
+    meant = ordinal[ordinal.lastgroup or 0].lower()
+    position = int(meant) - 1 if meant.isdigit() else _ORDINALS[meant]
     return items[position] if len(items) > 1 and position < len(items) else ""
 
 

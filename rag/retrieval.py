@@ -163,7 +163,7 @@ def _embedded(model: EmbeddingModel, query: Query, idf: Callable[[str], float]) 
         _unit(vector + weighted_mean(of_text, weight))
         for vector, of_text, weight in zip(plain, tokens, weights, strict=True)
     ]
-    return _Embedded(vectors[0], _mixed(vectors), _mixed(plain), tokens[-1], weights[-1])
+    return _Embedded(vectors[0], _mixed(vectors), _mixed(list(plain)), tokens[-1], weights[-1])
 
 
 def _mixed(vectors: Sequence[Vectors]) -> Vectors:

@@ -29,7 +29,7 @@ from tests.bench.evaluate import read_questions, score, summarise
 from tests.conftest import ROOT
 
 # What an answer must reach on the benchmark with no language model: the floor, not the aim.
-FLOOR = {"hit@1": 0.70, "hit@5": 0.83, "mrr": 0.77, "recall@10": 0.93, "facts": 0.45, "precision": 0.68, "recall": 0.72}
+FLOOR = {"hit@1": 0.70, "hit@5": 0.83, "mrr": 0.77, "recall@10": 0.93, "facts": 0.66, "precision": 0.75, "recall": 0.76}
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,8 @@ def test_the_benchmark_is_not_below_its_floor(figures):
     assert all(row.get("verbatim", True) for row in figures.values())
     answerable = [row for row in figures.values() if "facts" in row]
     assert len(answerable) == 100
+    assert sum(row["partial"] for row in answerable) <= 8
+    assert sum(row["not_answered"] for row in by_type["unanswerable"]) >= 8
 
 
 def test_what_is_not_in_the_library_gets_one_sentence_and_the_nearest_papers(assistant):

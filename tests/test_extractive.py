@@ -27,6 +27,16 @@ PAPERS = [
         " patterns. Bees learn slowly when it is cold. Most bees like sugar. The hive was painted blue.",
     ),
     (
+        "Of what it speaks",
+        "Sundials tell the time by shade. A new dial was cast in bronze by us. It beats wooden clocks at noon. Clocks are"
+        " loud. These include cuckoo clocks and grandfather clocks. A tower is where it stands. Nobody winds it.",
+    ),
+    (
+        "Two parts",
+        "We grew 12 kinds of moss on roofs. Some moss dries in summer. The moss was collected in Finland. Roofs"
+        " with moss stay 4 degrees cooler, because moss holds water. Birds like it. Slates were borrowed from a church.",
+    ),
+    (
         "Again and again",
         "Snails move slowly over glass. Snails move slowly over glass! We measured that snails move slowly over glass."
         " Their slime is mostly water. Shells protect them from birds. They sleep in winter. They eat lettuce.",
@@ -65,8 +75,8 @@ def check(answer: Answer) -> Answer:
         written += f"{sentence} [{number}]"
     labels = {citation.number: citation.paper.label for citation in answer.citations}
     rest = answer.text
-    for number, label in labels.items() if len(labels) > 1 else ():
-        assert f"{label}: " in rest
+    for number, label in labels.items():
+        assert f"{label}: " in rest or len(labels) == 1
         rest = rest.replace(f"{label}: ", "", 1)
         assert f"[{number}]" in rest
     assert re.sub(r"\s+", "", rest) == re.sub(r"\s+", "", written)  # nothing but claims, markers and labels
@@ -152,3 +162,77 @@ def test_a_library_of_one_paper_answers_and_refuses(settings, tmp_path):
     answer = check(assistant.answer("Which papers show that bees count?"))
     assert len(answer.passages) == 1
     assert assistant.answer("Who won the election in Chile?").outcome == Outcome.NOT_IN_CORPUS
+
+
+def test_every_part_of_a_question_gets_its_sentence(small):
+    answer = check(small.answer("How many kinds of moss were grown on roofs, and where was the moss collected?"))
+    assert "12 kinds" in answer.text
+    assert "Finland" in answer.text
+
+
+def test_a_question_why_is_answered_with_a_reason(small):
+    assert "because moss holds water" in check(small.answer("Why do roofs with moss stay cooler?")).text
+
+
+def test_a_sentence_that_does_not_say_of_what_it_speaks_stands_under_the_papers_name():
+    from rag.cues import is_of_the_paper, is_of_the_sentence_before
+
+    assert is_of_the_paper("It beats wooden clocks at noon.")
+    assert is_of_the_paper("This new method is fast.")
+    assert not is_of_the_paper("Bronze dials beat wooden clocks.")
+    assert is_of_the_sentence_before("These include cuckoo clocks.")
+    assert not is_of_the_sentence_before("This method is fast.")
+
+
+def test_it_is_quoted_under_the_name_of_its_paper(small):
+    answer = small.answer("What beats wooden clocks at noon?")
+    quotes = [citation.quote for citation in answer.citations]
+    assert "It beats wooden clocks at noon." in quotes
+    assert answer.text.startswith("Of what it speaks: ") == (quotes[0].startswith("It "))
+
+
+def test_these_are_quoted_with_the_sentence_they_point_at(small):
+    quotes = [
+        citation.quote for citation in small.answer("Which include cuckoo clocks and grandfather clocks?").citations
+    ]
+    assert quotes.index("Clocks are loud.") + 1 == next(
+        n for n, quote in enumerate(quotes) if quote.startswith("These")
+    )
+
+
+def partly(answer: Answer, *missing: str) -> Answer:
+    """What holds for every answer that says what its papers do not state."""
+    assert (answer.outcome, answer.missing) == (Outcome.PARTIAL, missing)
+    opening, quotes = answer.text.split("\n\n", 1)
+    own, *claims = answer.claims
+    assert (answer.text[: own.end], own.citations, own.verdict) == (opening, (), Verdict.NO_CLAIM)
+    assert all(item in opening for item in missing)
+    assert [answer.text[claim.start : claim.end] for claim in claims] == [each.quote for each in answer.citations]
+    assert quotes.endswith("]")
+    return answer
+
+
+def test_a_count_that_the_paper_does_not_give_is_said_to_be_missing(small):
+    answer = partly(
+        small.answer("How many flowers did the bees visit that were trained to choose patterns?"), "how many flowers"
+    )
+    assert answer.text.startswith("The abstract found does not state how many flowers. This comes nearest:\n\n")
+    assert any("bees" in citation.quote for citation in answer.citations)
+
+
+def test_a_name_that_no_paper_has_is_said_to_be_missing(seeds):
+    answer = partly(seeds.answer("What is the ZorbArena environment for language agents?"), "ZorbArena")
+    assert answer.text.startswith("No abstract of the library mentions ZorbArena")
+
+
+def test_the_tokens_of_a_partial_answer_are_its_text(seeds):
+    *events, done = list(seeds.stream("What learning rate is TimeArena trained with?"))
+    assert (
+        "".join(event.text for event in events if isinstance(event, Token))
+        == partly(done.answer, "the learning rate").text
+    )
+
+
+def test_what_is_stated_is_not_said_to_be_missing(seeds):
+    for question in ("How many real-world tasks does TimeArena have?", "what is the success rate of dobb-e in homes"):
+        check(seeds.answer(question))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rag import Assistant, QuestionError, Turn
+from rag import Assistant, Outcome, QuestionError, Turn
 from rag.followup import context_of
+from tests.bench.evaluate import score
+from tests.bench.honesty import read_sets
 
 LISTED = "Two papers fit. (1) Kites fly on long tails [1]. (2) Bees count up to four [2]. (3) Snails move slowly [3]."
 RARE = {"kites": 0.004, "snails": 0.004, "lettuce": 0.004, "slime": 0.005, "bees": 0.003}
@@ -48,6 +50,9 @@ def test_a_question_that_points_back_is_searched_with_what_was_said(question):
         ("Explain the second one", "(2) Bees count up to four."),
         ("and the third?", "(3) Snails move slowly."),
         ("How good is the last one?", "(3) Snails move slowly."),
+        ("what about number two?", "(2) Bees count up to four."),
+        ("Is the training data of #3 good?", "(3) Snails move slowly."),
+        ("And the results of [1]?", "(1) Kites fly on long tails."),
     ],
 )  # fmt: skip
 def test_a_counted_item_is_that_item_alone(question, item):
@@ -137,3 +142,42 @@ def test_a_very_long_history_does_no_harm(assistant):
     answer = assistant.answer("What is TimeArena?", history=history)
     assert answer.passages[0].paper.label.startswith("TimeArena")
     assert assistant.answer("And why is that?", history=history).passages
+
+
+def test_a_question_that_only_begins_with_and_but_names_its_subject_stands_alone():
+    said = [("user", "What is rain?"), ("assistant", "Water that falls [1].")]
+    assert context_of("And how do Kites rise?", [Turn(*turn) for turn in said], share) == ""
+    assert "Water" in context("And how does it compare with Kites?", *said)
+
+
+def test_it_at_the_end_of_a_question_points_back_whatever_the_subject():
+    said = ("assistant", "Kites fly on tails [1].")
+    assert "Kites" in context("How well do models do on it?", ("user", "Do kites fly?"), said)
+    assert context("Can models explain what they know of snails, and is it good?", ("user", "Do kites?"), said) == ""
+
+
+def test_a_whole_question_of_several_words_of_its_own_is_not_cut_short():
+    said = [("user", "Do kites fly?"), ("assistant", "They do [1].")]
+    assert context("How many results were used for training models on data to explain?", *said) == ""
+    assert context("How many results were used?", *said) != ""
+
+
+def test_dialogs_find_what_they_speak_of(assistant):
+    """The bench of forty dialogs: pronouns, counted items, questions cut short, and changes of subject."""
+    dialogs = [each for each in read_sets()["followups"] if each["gold"]]
+    assert len(dialogs) == 38
+    first = [score(each, assistant.answer(each["question"], history=each["history"]))["hit@1"] for each in dialogs]
+    assert sum(first) >= 0.9 * len(dialogs)
+
+
+@pytest.mark.parametrize(
+    "question", ["and what should i cook tonight?", "ok and who won the game yesterday?", "and how do I fix my bike?"]
+)
+def test_a_follow_up_that_leaves_the_library_is_refused(assistant, question):
+    assert assistant.answer(question, history=TIME_ARENA).outcome == Outcome.NOT_IN_CORPUS
+
+
+def test_a_misspelt_follow_up_does_not_leave_it(assistant):
+    answer = assistant.answer("which modles lag behind in it?", history=TIME_ARENA)
+    assert answer.unknown_terms == ("modles",)
+    assert answer.citations[0].paper.label.startswith("TimeArena")

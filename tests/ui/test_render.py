@@ -250,3 +250,11 @@ def test_history_is_plain_text_of_the_answered_questions(world: Paper) -> None:
     conversation.clear()
     assert not conversation.holds(running)
     assert conversation.stop.is_set()
+
+
+def test_what_a_quoted_answer_says_is_missing_is_not_said_again(world: Paper) -> None:
+    text = "The abstract found does not state its cost. This comes nearest:\n\nWorlds are hard. [1]"
+    answer = replace(answer_about(world, text=text, outcome=Outcome.PARTIAL), missing=("its cost",))
+    page = Page(render.message(done(answer), 0)).text
+    assert page.count("its cost") == 1
+    assert "Partly answered" in page

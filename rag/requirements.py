@@ -1,0 +1,167 @@
+"""What a question's wording demands, names and quantities, and which of it the papers of an answer do not state."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rag import cues
+from rag.chunking import sentence_spans
+from rag.quantities import QUANTITIES, counted, has_count, measured, states_measure
+from rag.types import Paper
+from rag.words import STOP_WORDS, content_words, fold, words
+
+Terms = Callable[[str], Sequence[str]]
+Share = Callable[[str], float]
+
+# Neighbouring values of the three: tests/bench/results/honesty.json.
+GENERIC_SHARE = 0.02  # of the papers; an acronym that more of them have is a term of the field and may be written out
+SAME_SPELLING = 0.8  # difflib's ratio, from which a word is taken for another one misspelt
+NAMED_SHARE = 0.1  # of a question's content words; less than that is said by the way
+
+_SHORTEST_JOINED = 5  # letters of "Dobb-E", to be looked for as "dobbe" in a text without spaces
+_FEW = 3  # content words, from which on all capitals are a title; letters, beyond which words have misspellings
+_ACRONYM = re.compile(r"[A-Z]{2,6}s?")
+# Words in which papers are asked for, of no subject themselves.
+_ASKING = frozenset(
+    """compare compares list deal deals tackle tackles address addresses differ differs agree disagree mention mentions
+    discuss discusses cover covers talk talks concern concerns exist exists name idea ideas main published""".split()
+)
+_BEFORE_A_SENTENCE = re.compile(r"(?:^|[.?!:])[\s\"'“‘(\[]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Unstated:
+    """What a question asks and no paper of its answer states.
+
+    Attributes:
+        unknown: Names that occur nowhere in the library.
+        absent: Names that occur in the library, but not in these papers.
+        details: Quantities and other details, as phrases: "how many GPU hours".
+    """
+
+    unknown: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """All of it, for `Answer.missing`."""
+        return (*self.unknown, *self.absent, *self.details)
+
+    def sentence(self, papers: int) -> str:
+        """All of it in a sentence for the reader of an answer from so many papers."""
+        abstracts, do = ("abstract found", "does") if papers == 1 else ("abstracts found", "do")
+        clauses = [("mention", self.absent), ("state", self.details)]
+        lacks = " or ".join(f"{verb} {_listed(items)}" for verb, items in clauses if items)
+        of_these = f"the {abstracts} {do} not {lacks}" if lacks else ""
+        of_all = f"no abstract of the library mentions {_listed(self.unknown)}" if self.unknown else ""
+        text = ", and ".join(filter(None, (of_all, of_these)))
+        return f"{text[:1].upper()}{text[1:]}."
+
+
+def unstated(question: str, papers: Sequence[Paper], *, terms: Terms, share: Share) -> Unstated:
+    """What the question asks and these papers do not state, as far as its wording tells.
+
+    Args:
+        terms: The index terms of a text.
+        share: For a word, the share of the library's papers that have it; 0 where none has.
+    """
+    text = "\n".join(f"{paper.title}\n{paper.abstract}" for paper in papers)
+    found = _Text(text, frozenset(terms(text)))
+    sentences = [line[start:end] for line in text.split("\n") for start, end in sentence_spans(line)]
+    details = tuple(_details(question, sentences, terms))
+    asked = {word for detail in details for word in words(detail)}
+    lacking = [
+        name for name in dict.fromkeys(names(question))
+        if name not in asked and not _occurs(name, found, terms, share)
+    ]  # fmt: skip
+    unknown = [name for name in lacking if not share(name)]
+    absent = tuple(name for name in lacking if share(name))
+    if len(unknown) < NAMED_SHARE * len(content_words(question)):
+        unknown = []
+    if cues.asks_several(question):
+        unknown += _unknown_subjects(question, unknown, found, terms, share)
+    kept = (detail for detail in details if not set(words(detail)) - {"the"} <= set(unknown))
+    return Unstated(tuple(unknown), absent, tuple(kept))
+
+
+def is_misspelt(word: str, text: str) -> bool:
+    """Whether the text has a word that is spelt nearly so, which is then what is meant."""
+    spellings = {fold(other) for other in words(text)}
+    return len(word) > _FEW and bool(difflib.get_close_matches(fold(word), spellings, n=1, cutoff=SAME_SPELLING))
+
+
+def names(question: str) -> Iterator[str]:
+    """The words of a question that are written as names: `Cybench`, `GPT-4`, `NSzED`."""
+    written = words(question)
+    meant = content_words(question)
+    in_capitals = question.isupper() or (len(meant) >= _FEW and all(word[0].isupper() for word in meant))
+    position = 0
+    for word in written:
+        start = question.index(word, position)
+        position = start + len(word)
+        if word[0].isdigit() or fold(word) in STOP_WORDS:
+            continue
+        plain = (word.capitalize() == word or question.isupper()) and not any(char.isdigit() for char in word)
+        opens = bool(_BEFORE_A_SENTENCE.search(question[:start]))
+        if (word != word.lower() or any(char.isdigit() for char in word)) and not (plain and (opens or in_capitals)):
+            yield re.sub(r"['’]s$", "", word)
+
+
+def _unknown_subjects(
+    question: str, known_missing: Sequence[str], found: _Text, terms: Terms, share: Share
+) -> Iterator[str]:
+    """What papers are asked for on a subject that no paper has."""
+    for word in content_words(question):
+        is_subject = word not in known_missing and fold(word) not in _ASKING
+        if is_subject and not share(word) and not _occurs(word, found, terms, share):
+            yield word
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    text: str
+    terms: frozenset[str]
+
+
+def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
+    """Whether a name is in the text: as it is, written together, written out, or spelt a little differently."""
+    parts = terms(name)
+    if all(part in found.terms for part in parts):
+        return True
+    if _ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or _is_written_out(name, found.text)):
+        return True
+    joined = _joined(name)
+    if len(joined) >= _SHORTEST_JOINED and joined in _joined(found.text):
+        return True
+    return is_misspelt(name, found.text)
+
+
+def _joined(text: str) -> str:
+    return re.sub(r"[\W_]", "", fold(text))
+
+
+def _is_written_out(acronym: str, text: str) -> bool:
+    """Whether words that begin with its letters follow one another."""
+    initials = "".join(word[0] for word in re.findall(r"[^\W\d_]+", fold(text)))
+    return fold(acronym.rstrip("s")) in initials
+
+
+def _details(question: str, sentences: Sequence[str], terms: Terms) -> Iterator[str]:
+    """The quantities that are asked for and that no sentence states."""
+    things = counted(question)
+    if things and not any(has_count(sentence, things, terms) for sentence in sentences):
+        yield f"how many {things}"
+    measure = measured(question)
+    if measure and not any(states_measure(sentence, measure, terms) for sentence in sentences):
+        yield f"the {measure}"
+    for quantity in QUANTITIES:
+        if quantity.asked.search(question) and not any(quantity.stated.search(sentence) for sentence in sentences):
+            yield quantity.phrase
+
+
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"
