@@ -10,7 +10,7 @@ _SEVERAL = re.compile(
         (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|surveys|ways)\b
       | \b(?:what|which)\ (?:other\ )?(?:work|research|literature)\b
       | ^\W*(?:compare|list)\b | \bhow\ (?:do|does)\ (?!it|that|this|these|they)\w.*\bcompare\b
-      | \bcomparing\b.*\b(?:and|with|to|versus|vs)\b | \bcomparison\ (?:of|between)\b
+      | \bcomparing\b.*\b(?:and|with|to|versus|vs)\b | \b(?:comparison\ of|(?:comparison|differences?)\ between)\b
       | \b(?:each\ one|how\ (?:is|are|does|do)\ each)\b | \bwho\ (?:else|uses|studies|works\ on)\b
       | \bdifferent\ (?:papers|works|approaches)\b
       | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)""",

@@ -10,18 +10,21 @@ from rag.extractive import extract
 from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
-from rag.requirements import is_misspelt, unstated
+from rag.requirements import is_misspelt, listed, unstated
 from rag.retrieval import Query, Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
 
+_NEAREST_SENTENCES = 2
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
 
 
 def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Token, None, Answer]:
-    """One honest sentence; the passages of the draft are the near misses."""
+    """What is not there, in plain words; the passages of the draft are the near misses."""
     where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
     text = f"{where} answers this question."
+    if draft.unknown_terms:
+        text += f" No abstract of the library mentions {listed(draft.unknown_terms)}."
     yield Token(text)
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)
 
@@ -46,9 +49,12 @@ def strays(query: Query, ranking: Ranking, unknown: Sequence[str], gate: float) 
 def quoted(draft: Answer, query: Query, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
     """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
     lexical = library.lexical
-    found = extract(draft.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
+    read = partial(extract, draft.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
+    found = read()
     papers = list({citation.number: citation.paper for citation in found.citations}.values())
     lacks = unstated(draft.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
+    if lacks.unknown:  # then the papers are about something else, and less of them says as much
+        found = read(most=_NEAREST_SENTENCES)
     if lacks.phrases:
         found = found.opened_by(lacks.sentence(len(papers)))
     for start, end in zip(

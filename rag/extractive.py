@@ -14,8 +14,8 @@ from rag.records import Record
 from rag.retrieval import Ranking
 from rag.types import Citation, Claim, Passage, Verdict
 
-# Figures with these values: tests/bench/results/questions.json; with neighbouring ones of those that a list of papers, a
-# question of several parts or a follow-up needs: honesty.json. The others were tried by hand, without a result file.
+# Figures with these values: tests/bench/results/questions.json; with neighbouring ones of those that a list of papers,
+# a question of several parts or a follow-up needs: honesty.json. The others were tried by hand, without a result file.
 _MOST_SENTENCES = 4  # of one paper; a list that is broken over sentences may add to them
 _MOST_IN_ALL = 6  # where several papers answer
 _MOST_PAPERS = 4
@@ -65,6 +65,7 @@ def extract(
     terms: Callable[[str], Sequence[str]],
     idf: Callable[[str], float],
     context: str = "",
+    most: int = _MOST_SENTENCES,
 ) -> Extract:
     """The sentences of the best papers that answer the question, in the papers' own order.
 
@@ -73,11 +74,12 @@ def extract(
         terms: The index terms of a text.
         idf: Inverse document frequency of an index term.
         context: What the question refers to in the conversation.
+        most: Sentences of the one paper of an answer.
     """
     several = cues.asks_several(question)
     reader = _Reader(ranking, terms, idf, context, several)
     papers = _papers(ranking, several=several)
-    limit = _MOST_SENTENCES if len(papers) == 1 else _MOST_IN_ALL // len(papers)
+    limit = most if len(papers) == 1 else _MOST_IN_ALL // len(papers)
     chosen = []
     for passage in papers:
         record = ranking.records[passage.paper.id]

@@ -55,9 +55,9 @@ class Unstated:
         """All of it in a sentence for the reader of an answer from so many papers."""
         abstracts, do = ("abstract found", "does") if papers == 1 else ("abstracts found", "do")
         clauses = [("mention", self.absent), ("state", self.details)]
-        lacks = " or ".join(f"{verb} {_listed(items)}" for verb, items in clauses if items)
+        lacks = " or ".join(f"{verb} {listed(items)}" for verb, items in clauses if items)
         of_these = f"the {abstracts} {do} not {lacks}" if lacks else ""
-        of_all = f"no abstract of the library mentions {_listed(self.unknown)}" if self.unknown else ""
+        of_all = f"no abstract of the library mentions {listed(self.unknown)}" if self.unknown else ""
         text = ", and ".join(filter(None, (of_all, of_these)))
         return f"{text[:1].upper()}{text[1:]}."
 
@@ -79,7 +79,7 @@ def unstated(question: str, papers: Sequence[Paper], *, terms: Terms, share: Sha
         if name not in asked and not _occurs(name, found, terms, share)
     ]  # fmt: skip
     unknown = [name for name in lacking if not share(name)]
-    absent = tuple(name for name in lacking if share(name))
+    absent = _joined_as_asked([name for name in lacking if share(name)], question)
     if len(unknown) < NAMED_SHARE * len(content_words(question)):
         unknown = []
     if cues.asks_several(question):
@@ -111,6 +111,17 @@ def names(question: str) -> Iterator[str]:
             yield re.sub(r"['’]s$", "", word)
 
 
+def _joined_as_asked(found: Sequence[str], question: str) -> tuple[str, ...]:
+    """Names that follow one another in the question are one: "Open" and "X-Embodiment"."""
+    joined: list[str] = []
+    for name in found:
+        if joined and f"{joined[-1]} {name}" in question:
+            joined[-1] += f" {name}"
+        else:
+            joined.append(name)
+    return tuple(joined)
+
+
 def _unknown_subjects(
     question: str, known_missing: Sequence[str], found: _Text, terms: Terms, share: Share
 ) -> Iterator[str]:
@@ -130,7 +141,7 @@ class _Text:
 def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
     """Whether a name is in the text: as it is, written together, written out, or spelt a little differently."""
     parts = terms(name)
-    if all(part in found.terms for part in parts):
+    if (len(parts) == 1 and parts[0] in found.terms) or _follow_one_another(name, found.text):
         return True
     if _ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or _is_written_out(name, found.text)):
         return True
@@ -138,6 +149,12 @@ def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
     if len(joined) >= _SHORTEST_JOINED and joined in _joined(found.text):
         return True
     return is_misspelt(name, found.text)
+
+
+def _follow_one_another(name: str, text: str) -> bool:
+    """Whether the parts of "RT-2" stand together in the text, as "RT2" or "RT 2", not "RT" here and "2" there."""
+    parts = re.findall(r"[^\W\d_]+|\d+", fold(name))
+    return bool(re.search(r"\b" + r"[\W_]*".join(parts), fold(text)))
 
 
 def _joined(text: str) -> str:
@@ -163,5 +180,6 @@ def _details(question: str, sentences: Sequence[str], terms: Terms) -> Iterator[
             yield quantity.phrase
 
 
-def _listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str]) -> str:
+    """The items in words: "x, y or z"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"

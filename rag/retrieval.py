@@ -62,7 +62,7 @@ class Ranking:
 
     Attributes:
         records: The stored paper of every passage, by paper id.
-        question_vector: Unit vector of the question without its context: shape `(d,)`.
+        question_vector: Unit vector of the question without its context, as the model gives it: shape `(d,)`.
     """
 
     passages: tuple[Passage, ...]
@@ -141,9 +141,9 @@ class _Embedded:
     """A query for the signals that go by meaning.
 
     Attributes:
-        question_vector: Of the question without its context.
-        vector: What is searched with.
-        plain: As the model gives it, the words not weighed: what others search with.
+        question_vector: Of the question without its context, as the model gives it.
+        vector: What is searched with: rare words weigh more.
+        plain: The same with all words alike: what others search with.
         tokens: Of the question, or of question and context, each with its weight.
     """
 
@@ -163,7 +163,7 @@ def _embedded(model: EmbeddingModel, query: Query, idf: Callable[[str], float]) 
         _unit(vector + weighted_mean(of_text, weight))
         for vector, of_text, weight in zip(plain, tokens, weights, strict=True)
     ]
-    return _Embedded(vectors[0], _mixed(vectors), _mixed(list(plain)), tokens[-1], weights[-1])
+    return _Embedded(plain[0], _mixed(vectors), _mixed(list(plain)), tokens[-1], weights[-1])
 
 
 def _mixed(vectors: Sequence[Vectors]) -> Vectors:

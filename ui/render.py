@@ -86,7 +86,9 @@ def _answer(answer: Answer, turn: int) -> str:
     notes = [element("p", "The answer broke off here; this is what had arrived.", "fn-note")] if answer.cut else []
     notes += [
         _listed("Not stated in the library", answer.missing if answer.model else ()),  # else the text says so itself
-        _listed("Found nowhere in the library", answer.unknown_terms),
+        _listed(
+            "Found nowhere in the library", () if answer.outcome is Outcome.NOT_IN_CORPUS else answer.unknown_terms
+        ),
         _listed("Removed markers that name no passage", answer.removed_markers),
         *(element("p", inert(notice), "fn-note") for notice in answer.notices),
     ]
