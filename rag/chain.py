@@ -173,24 +173,27 @@ class AnswerChain(Runnable[ChainInput, Any]):
         clock.lap("condense")
         ranking = retrieve(library, self.model, query, k=PASSAGES, where=where)
         clock.lap("retrieve")
-        yield Retrieved(query.standalone, ranking.passages)
+        for typed, meant in ranking.slips.items():
+            notices += (f"“{typed}” was read as “{meant}”.",)
+            yield Notice(notices[-1])
+        yield Retrieved(ranking.query.standalone, ranking.passages)
         draft = Answer(
             question=question,
-            standalone_question=query.standalone,
+            standalone_question=ranking.query.standalone,
             text="",
             outcome=Outcome.ANSWERED,
             passages=ranking.passages,
-            unknown_terms=unknown_terms(library, question),
+            unknown_terms=unknown_terms(library, ranking.query.question),
             notices=notices,
             usage=usage,
         )
         found = bool(ranking.passages) and evidence(ranking.passages) >= self.settings.evidence_gate
-        if not found or strays(query, ranking, draft.unknown_terms, self.settings.evidence_gate):
+        if not found or strays(ranking, draft.unknown_terms, self.settings.evidence_gate):
             answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
-            answer = yield from self._generated(draft, query)
+            answer = yield from self._generated(draft, ranking.query)
         else:
-            answer = yield from quoted(draft, query, ranking, library)
+            answer = yield from quoted(draft, ranking, library)
         clock.lap("answer")
         answer = replace(answer, timings_ms=clock.total())
         log.info("answered a question: %s, %d citations, %.0f ms",

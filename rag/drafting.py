@@ -11,7 +11,7 @@ from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
 from rag.requirements import is_misspelt, listed, unstated
-from rag.retrieval import Query, Ranking
+from rag.retrieval import Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
 from rag.words import content_words
 
@@ -29,14 +29,14 @@ def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Tok
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)
 
 
-def strays(query: Query, ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
+def strays(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
     """Whether a follow-up has left the library: only what went before is found in it, not what is asked now.
 
     Args:
         unknown: Words of the question that no paper has.
         gate: Least cosine of a sentence with the question alone.
     """
-    if not query.context or not unknown:
+    if not ranking.query.context or not unknown:
         return False
     papers = [passage.paper for passage in ranking.passages[:_WHERE_SPELT]]
     text = " ".join(f"{paper.title} {paper.abstract}" for paper in papers)
@@ -46,13 +46,13 @@ def strays(query: Query, ranking: Ranking, unknown: Sequence[str], gate: float) 
     return max(float((each @ ranking.question_vector).max()) for each in vectors) < gate
 
 
-def quoted(draft: Answer, query: Query, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
+def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
     """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
-    lexical = library.lexical
-    read = partial(extract, draft.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
+    lexical, query = library.lexical, ranking.query
+    read = partial(extract, query.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
     found = read()
     papers = list({citation.number: citation.paper for citation in found.citations}.values())
-    lacks = unstated(draft.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
+    lacks = unstated(query.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
     if lacks.unknown:  # then the papers are about something else, and less of them says as much
         found = read(most=_NEAREST_SENTENCES)
     if lacks.phrases:

@@ -81,6 +81,17 @@ class LexicalIndex:
         found = self._searcher.search(tantivy.Query.boolean_query(clauses), min(limit, self.size), count=False)
         return [LexicalHit(self._searcher.doc(address)["paper_id"][0], float(score)) for score, address in found.hits]
 
+    def spelt_nearly(self, word: str, limit: int) -> list[str]:
+        """Ids of papers that have a word of one letter's difference, or of two neighbours swapped."""
+        clauses = [
+            (tantivy.Occur.Should, tantivy.Query.fuzzy_term_query(self._index.schema, "text", term, distance=1))
+            for term in self.terms_of(word)
+        ]
+        if not clauses or not self.size:
+            return []
+        found = self._searcher.search(tantivy.Query.boolean_query(clauses), min(limit, self.size), count=False)
+        return [str(self._searcher.doc(address)["paper_id"][0]) for _, address in found.hits]
+
     def terms(self, text: str) -> list[str]:
         """The index terms (lower case, no accents, stemmed) of the content words of a text, each once."""
         return list(dict.fromkeys(term for word in content_words(text) for term in self.terms_of(word)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from rag.errors import LibraryMissing
 from rag.index import Library, LibraryHandle
 from rag.late import TokenVectors, max_similarities, token_weights, weighted_mean
 from rag.records import Record, Vectors
+from rag.spelling import mended, slips
 from rag.types import Filter, Passage
 
 # Signals of a passage and their weights in its score, with the sizes below: the ablations in
@@ -35,6 +36,7 @@ _BEST_SENTENCES = 3
 _DENSE_CHUNKS = 150
 _LEXICAL_PAPERS = 100
 _CONTEXT_WEIGHT = 0.6  # of what a follow-up refers to, beside the follow-up itself
+_SPELLING_PAPERS = 5  # in which the word is looked for that a misspelt one stands for
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
 
 
@@ -63,15 +65,21 @@ class Ranking:
     Attributes:
         records: The stored paper of every passage, by paper id.
         question_vector: Unit vector of the question without its context, as the model gives it: shape `(d,)`.
+        query: As it was searched, misspelt words mended.
+        slips: These words, each with the one that was searched instead.
     """
 
     passages: tuple[Passage, ...]
     records: Mapping[str, Record]
     question_vector: Vectors
+    query: Query
+    slips: Mapping[str, str]
 
 
 def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, where: Filter | None = None) -> Ranking:
     """The k papers that answer the query best."""
+    meant = _meant(library, model, query.question)
+    query = replace(query, question=mended(query.question, meant))
     asked = _embedded(model, query, library.lexical.word_idf)
     hits = library.lexical.search(
         query.question,
@@ -93,7 +101,7 @@ def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, w
     passages = _with_signal(passages, "neighbours", _of_neighbours(best, [passage.score for passage in passages]))
     passages = sorted(passages, key=_best_first)[:k]
     kept = {passage.paper.id: records[passage.paper.id] for passage in passages}
-    return Ranking(tuple(passages), kept, asked.question_vector)
+    return Ranking(tuple(passages), kept, asked.question_vector, query, meant)
 
 
 def fused(signals: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
@@ -173,6 +181,21 @@ def _mixed(vectors: Sequence[Vectors]) -> Vectors:
 
 def _unit(vector: Vectors) -> Vectors:
     return vector / max(float(np.linalg.norm(vector)), 1e-9)
+
+
+def _meant(library: Library, model: EmbeddingModel, question: str) -> Mapping[str, str]:
+    """The misspelt words of a question, each with the library's word for it."""
+    lexical = library.lexical
+
+    def is_known(word: str) -> bool:
+        # One that the model reads in one piece is a word of the language, if none of these papers.
+        return any(map(lexical.frequency, lexical.terms_of(word))) or model.count_tokens(word) == 1
+
+    def similar_texts(word: str) -> Iterator[str]:
+        found = (record.paper for record in library.fetch(lexical.spelt_nearly(word, _SPELLING_PAPERS)))
+        return (f"{paper.title} {paper.abstract}" for paper in found)
+
+    return slips(question, is_known, similar_texts)
 
 
 def _best_first(passage: Passage) -> tuple[float, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rag import Assistant, Outcome, QuestionError, Turn
+from rag.evaluation.questions import read_questions, score
 from rag.followup import context_of
-from tests.bench.evaluate import score
-from tests.bench.honesty import read_sets
+from tests.conftest import ROOT
 
 LISTED = "Two papers fit. (1) Kites fly on long tails [1]. (2) Bees count up to four [2]. (3) Snails move slowly [3]."
 RARE = {"kites": 0.004, "snails": 0.004, "lettuce": 0.004, "slime": 0.005, "bees": 0.003}
@@ -164,9 +164,11 @@ def test_a_whole_question_of_several_words_of_its_own_is_not_cut_short():
 
 def test_dialogs_find_what_they_speak_of(assistant):
     """The bench of forty dialogs: pronouns, counted items, questions cut short, and changes of subject."""
-    dialogs = [each for each in read_sets()["followups"] if each["gold"]]
+    dialogs = [each for each in read_questions(ROOT / "tests" / "bench" / "followups.jsonl") if each.answerable]
     assert len(dialogs) == 38
-    first = [score(each, assistant.answer(each["question"], history=each["history"]))["hit@1"] for each in dialogs]
+    answers = [assistant.answer(each.question, history=[t.model_dump() for t in each.history]) for each in dialogs]
+    pairs = zip(dialogs, answers, strict=True)
+    first = [score(dialog, answer, answer.passages).figures["hit@1"] for dialog, answer in pairs]
     assert sum(first) >= 0.9 * len(dialogs)
 
 
@@ -179,5 +181,5 @@ def test_a_follow_up_that_leaves_the_library_is_refused(assistant, question):
 
 def test_a_misspelt_follow_up_does_not_leave_it(assistant):
     answer = assistant.answer("which modles lag behind in it?", history=TIME_ARENA)
-    assert answer.unknown_terms == ("modles",)
+    assert answer.notices == ("“modles” was read as “models”.",)
     assert answer.citations[0].paper.label.startswith("TimeArena")
