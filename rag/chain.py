@@ -29,7 +29,8 @@ from rag.quiet import keep_quiet
 from rag.retrieval import PaperRetriever, Query, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, is_idle, sync
-from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Passage, Retrieved, Token, Turn, Usage
+from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Token, Turn, Usage
+from rag.words import encodable
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             notices=notices,
             usage=usage,
         )
-        found = bool(ranking.passages) and evidence(ranking.passages) >= self.settings.evidence_gate
+        found = bool(ranking.passages) and ranking.evidence >= self.settings.evidence_gate
         if not found or strays(ranking, draft.unknown_terms, self.settings.evidence_gate):
             answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
@@ -261,11 +262,6 @@ def drain(events: Iterator[AnswerEvent]) -> Answer:
     raise RuntimeError("a stream of events ended without Done")
 
 
-def evidence(passages: Sequence[Passage]) -> float:
-    """The greatest cosine between what was searched for and any chunk or sentence found; 0 where nothing was."""
-    return max((max(passage.signals["chunk"], passage.signals["sentence"]) for passage in passages), default=0.0)
-
-
 def check_sources(library: Library, where: Filter | None) -> None:
     """Makes sure that a misspelt source is not taken for one that knows nothing.
 
@@ -294,7 +290,7 @@ def checked_question(question: object) -> str:
         raise QuestionError(
             f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
         )
-    return _encodable(question).strip()
+    return encodable(question).strip()
 
 
 def checked_turns(history: History) -> tuple[Turn, ...]:
@@ -309,13 +305,8 @@ def checked_turns(history: History) -> tuple[Turn, ...]:
                 ' "role" ("user" or "assistant") and "content" (text).'
             )
         if role != "system" and content.strip():
-            turns.append(Turn(role, _encodable(content)))
+            turns.append(Turn(role, encodable(content)))
     return tuple(turns)
-
-
-def _encodable(text: str) -> str:
-    """Bytes that are no text, which Python keeps as lone surrogates and no tokenizer or server takes, as "?"."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

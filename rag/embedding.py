@@ -59,6 +59,8 @@ class EmbeddingModel(Embeddings):
     def embed_with_tokens(self, texts: Sequence[str], starts: Sequence[int]) -> tuple[Vectors, list[TokenVectors]]:
         """As `embed`, with the vectors of the tokens that carry meaning, from the same pass.
 
+        There are none where the tokenizer does not say where its tokens stand, or tokens have another dimension.
+
         Args:
             starts: For every text the offset from which on its tokens are wanted.
         """
@@ -71,6 +73,8 @@ class EmbeddingModel(Embeddings):
                 vectors[i] = of_text["sentence_embedding"].cpu().numpy()
                 vectors[i] /= max(float(np.linalg.norm(vectors[i])), 1e-9)  # asked for, but not done for raw output
                 per_token = of_text["token_embeddings"].cpu().numpy()[: len(spans)] if spans else vectors[:0]
+                if per_token.shape[1] != self.dimension:  # a layer follows that only the text's own vector goes through
+                    per_token = vectors[:0]
                 tokens[i] = token_vectors(texts[i], spans[: len(per_token)], per_token, start=starts[i])
         return vectors, [tokens[i] for i in range(len(texts))]
 

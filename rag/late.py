@@ -3,7 +3,7 @@
 This is ColBERT's MaxSim (Khattab and Zaharia 2020) with the vectors that the embedding model makes anyway on its way
 to a text's own vector, so it costs no second model and no second pass. Of an abstract only the words that carry meaning
 are kept, and of their vectors only the sign of every part, a bit each: with the question's vectors in full the order
-of papers stays what it is with full vectors (tests/bench/results/retrieval.json).
+of papers is nearly that of full vectors; bytes a paper: tests/bench/results/speed.json.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def token_vectors(text: str, offsets: Sequence[tuple[int, int]], vectors: Vector
 
 
 def token_weights(question: TokenVectors, idf: Callable[[str], float]) -> Vectors:
-    """How much each token of the question counts: the inverse document frequency of its word."""
+    """How rare the word of each token of the question is: its inverse document frequency."""
     return np.array([idf(word) for word in question.words], dtype=np.float32)
 
 

@@ -67,6 +67,7 @@ class Ranking:
         question_vector: Unit vector of the question without its context, as the model gives it: shape `(d,)`.
         query: As it was searched, misspelt words mended.
         slips: These words, each with the one that was searched instead.
+        evidence: Greatest cosine of any chunk or sentence with what was asked; 0 where nothing was found.
     """
 
     passages: tuple[Passage, ...]
@@ -74,6 +75,7 @@ class Ranking:
     question_vector: Vectors
     query: Query
     slips: Mapping[str, str]
+    evidence: float
 
 
 def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, where: Filter | None = None) -> Ranking:
@@ -93,15 +95,13 @@ def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, w
     passages = sorted(passages, key=_best_first)[: max(k, _LATE_PAPERS)]
     best = [records[passage.paper.id] for passage in passages]
     passages = _with_signal(passages, "cosine", [(record.chunk_vectors @ asked.plain).max() for record in best])
-    passages = _with_signal(
-        passages,
-        "late",
-        max_similarities(asked.tokens, np.sqrt(asked.weights), [record.token_signs for record in best]),
-    )
+    late = max_similarities(asked.tokens, np.sqrt(asked.weights), [record.token_signs for record in best])
+    passages = _with_signal(passages, "late", late)
     passages = _with_signal(passages, "neighbours", _of_neighbours(best, [passage.score for passage in passages]))
     passages = sorted(passages, key=_best_first)[:k]
     kept = {passage.paper.id: records[passage.paper.id] for passage in passages}
-    return Ranking(tuple(passages), kept, asked.question_vector, query, meant)
+    evidence = max((float((record.vectors @ asked.plain).max()) for record in best), default=0.0)
+    return Ranking(tuple(passages), kept, asked.question_vector, query, meant, evidence)
 
 
 def fused(signals: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
@@ -152,7 +152,8 @@ class _Embedded:
         question_vector: Of the question without its context, as the model gives it.
         vector: What is searched with: rare words weigh more.
         plain: The same with all words alike: what others search with.
-        tokens: Of the question, or of question and context, each with its weight.
+        tokens: Of the question, or of question and context, each with its weight, which is the inverse document
+            frequency of its word; late interaction takes the root of it, between that and all alike.
     """
 
     question_vector: Vectors

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read.")
     prompts: Path | None = Field(None, description="Folder with your own prompt files instead of the shipped ones.")
     evidence_gate: float = Field(
-        0.345, ge=0, le=1,  # tests/bench/results/gate.json
+        0.35, ge=0, le=1,  # tests/bench/results/gate.json
         description="Least cosine of the best chunk or sentence for an answer to be written.",
     )  # fmt: skip
     host: str = Field("127.0.0.1", min_length=1, description="Address the chat listens on.")

@@ -43,3 +43,8 @@ def content_words(text: str) -> list[str]:
     """The words that carry meaning, as written, in order, each once."""
     kept = {fold(word): word for word in reversed(words(text)) if fold(word).replace("’", "'") not in STOP_WORDS}
     return list(reversed(kept.values()))
+
+
+def encodable(text: str) -> str:
+    """Bytes that are no text, which Python keeps as lone surrogates and no tokenizer or server takes, as "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")

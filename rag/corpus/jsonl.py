@@ -9,6 +9,7 @@ from typing import Any
 
 from rag.corpus.clean import clean_text
 from rag.corpus.text import Entry
+from rag.words import encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def _entry(row: object, number: int) -> Entry | StrayLine:
     name = "abstract" if "abstract" in row else "text" if "title" in row else ""
     if not isinstance(row.get(name), str):
         return StrayLine(number, 'it has no "abstract", nor a "title" with a "text"')
-    abstract = clean_text(_encodable(row[name]))
+    abstract = clean_text(encodable(row[name]))
     if not abstract:
         return StrayLine(number, "its abstract is empty")
     return Entry(_title(row), abstract, number)
@@ -47,12 +48,7 @@ def _entry(row: object, number: int) -> Entry | StrayLine:
 
 def _title(row: Mapping[str, Any]) -> str:
     title = row.get("title")
-    return clean_text(_encodable(title)) if isinstance(title, str) else ""
-
-
-def _encodable(text: str) -> str:
-    r"""Half of a pair as in "\ud83d", which JSON can spell and UTF-8 cannot, as "?"."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return clean_text(encodable(title)) if isinstance(title, str) else ""
 
 
 def _short(error: Exception) -> str:

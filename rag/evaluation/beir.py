@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rag.corpus.lines import PACKINGS, Unreadable, read_lines
 from rag.errors import EvaluationError
+from rag.words import encodable
 
 _TEST = "test"
 _COLUMNS = 3  # query-id, corpus-id, score
@@ -112,9 +114,9 @@ def _split_of(name: str) -> str:
 
 def _read_qrels(path: Path) -> dict[str, dict[str, float]]:
     gains: dict[str, dict[str, float]] = {}
-    for number, line in _lines(path):
+    for place, (number, line) in enumerate(_lines(path)):
         cells = line.rstrip("\r\n").split("\t")
-        if number == 1 and not _is_number(cells[-1]):
+        if place == 0 and not _is_number(cells[-1]):
             continue  # the heading
         if len(cells) != _COLUMNS or not _is_number(cells[-1]):
             raise EvaluationError(
@@ -126,7 +128,10 @@ def _read_qrels(path: Path) -> dict[str, dict[str, float]]:
 
 
 def _is_number(text: str) -> bool:
-    return text.strip().lstrip("-").isdecimal()
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _queries(path: Path) -> Iterator[tuple[str, str]]:
@@ -134,7 +139,7 @@ def _queries(path: Path) -> Iterator[tuple[str, str]]:
         key, text = row.get("_id"), row.get("text")
         if not isinstance(key, str | int) or not isinstance(text, str) or not text.strip():
             raise EvaluationError(f'{path}:{number}: a query has an "_id" and a "text"; correct the line.')
-        yield str(key), text.strip()
+        yield str(key), encodable(text.strip())
 
 
 def _rows(path: Path, *, strict: bool) -> Iterator[tuple[int, dict[str, object]]]:

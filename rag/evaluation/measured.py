@@ -77,9 +77,9 @@ class Measured:
             self.baselines.setdefault(name, []).append(questions.score(question, answered, other).figures)
         self._ablate(ranking, lambda other: questions.ranking_figures(question, other))
 
-    def add_ranking(self, key: str, gains: Gains, ranking: Sequence[Passage], latency_ms: float) -> None:
+    def add_ranking(self, key: str, gains: Gains, ranking: Sequence[Passage], search_ms: float) -> None:
         """Scores a ranking, and the same with other weights."""
-        figures = {**gains.figures(ranking), "latency_ms": latency_ms}
+        figures = {**gains.figures(ranking), "search_ms": search_ms}
         self.rows.append(Row(id=key, type=_QUERY, rank=gains.first_rank(ranking), outcome="", figures=figures))
         for name, weights in variants.BASELINES.items():
             self.baselines.setdefault(name, []).append(gains.figures(variants.reranked(ranking, weights)))

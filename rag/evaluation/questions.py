@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from rag.chain import MOST_QUESTION_CHARS
 from rag.chunking import sentence_spans
 from rag.corpus.lines import Unreadable, read_lines
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
+from rag.evaluation.results import ALL
 from rag.types import Answer, Outcome, Paper, Passage
 
 OFFTOPIC, UNANSWERABLE = "offtopic", "unanswerable"  # every other type has an answer in the library
@@ -21,6 +23,7 @@ _MRR_DEPTH = 20  # how many passages an answer carries
 _MOST_SENTENCES = 6  # an answer that says everything says the facts as well
 _MARKERS = re.compile(r"\s*\[\d+\]")
 _Text = Annotated[str, StringConstraints(min_length=1)]
+_Asked = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_QUESTION_CHARS)]
 
 
 class PastTurn(BaseModel):
@@ -45,11 +48,11 @@ class Question(BaseModel):
 
     id: _Text
     type: _Text
-    question: _Text
+    question: _Asked
     history: tuple[PastTurn, ...] = ()
     gold: tuple[Annotated[str, StringConstraints(pattern=r"^.+:\d+$")], ...] = ()
     gold_mode: Literal["any", "all"] = "any"
-    facts: tuple[tuple[_Text, ...], ...] = ()
+    facts: tuple[Annotated[tuple[_Text, ...], Field(min_length=1)], ...] = ()
 
     @property
     def answerable(self) -> bool:
@@ -58,6 +61,8 @@ class Question(BaseModel):
 
     @model_validator(mode="after")
     def _has_gold(self) -> Question:
+        if self.type == ALL:
+            raise ValueError(f'"{ALL}" stands for every type; name this one otherwise')
         if self.answerable and not self.gold:
             raise ValueError(f'a question of type "{self.type}" needs "gold", the places (FILE:LINE) of its answer')
         return self

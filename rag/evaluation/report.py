@@ -18,14 +18,15 @@ _TABLES: Mapping[str, Sequence[str]] = {
     "Finding the paper": ("hit@1", "hit@5", "mrr", "mrr@10", "ndcg@10", "recall@5", "recall@10", "recall@100"),
     "The answer": ("citation_precision", "citation_recall", "facts", "correct", "sentences", "sentences_median"),
     "Refusing": ("false_refusal", "partial", "refused", "not_answered"),
-    "Waiting": ("latency_p50_ms", "latency_p95_ms"),
+    "Waiting": ("latency_p50_ms", "latency_p95_ms", "search_p50_ms", "search_p95_ms"),
 }  # fmt: skip
 _WIDTH = 110  # where there is no terminal to ask
 _NAME_CHARS, _FIGURE_CHARS = 20, 12  # widths of the columns; a table too wide goes on in another
 _MOST_LISTED = 12  # changed questions a metric and direction; the JSON has all
 _LEGEND = (
     "Below a figure: its 95 % bootstrap interval; of a baseline or ablation, that of the difference to all. Both rank"
-    " the same candidates anew. An interval of no width says only that no question differed."
+    " the same candidates anew, and the neighbours of a paper keep the scores that all signals gave them. An interval"
+    " of no width says only that no question differed."
 )
 _STYLES = {"better": "green", "worse": "red", "more": "yellow", "fewer": "yellow", "within noise": "dim"}
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,12 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, Validat
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Difference, Estimate
+from rag.retrieval import WEIGHTS
 from rag.settings import Settings
 from rag.types import Paper
 
 ALL = "all"  # the group of every question
 _STATISTICS: Mapping[str, tuple[tuple[str, metrics.Statistic], ...]] = {
-    "latency_ms": (("latency_p50_ms", metrics.median), ("latency_p95_ms", metrics.p95)),
+    "latency_ms": (("latency_p50_ms", metrics.median), ("latency_p95_ms", metrics.p95)),  # of answer()
+    "search_ms": (("search_p50_ms", metrics.median), ("search_p95_ms", metrics.p95)),
     "sentences": (("sentences", metrics.mean), ("sentences_median", metrics.median)),
 }
 _DECIMALS = 4
@@ -120,6 +122,7 @@ def stamp(settings: Settings) -> dict[str, JsonValue]:
         kept[name] = kept[name] and kept[name].partition("?")[0].partition("#")[0]
     kept["embedding_model"] = _model_name(settings)
     kept["own_prompts"] = settings.prompts is not None
+    kept["weights"] = dict(WEIGHTS)
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "footnote": version("footnote-rag"),
@@ -135,23 +138,22 @@ def save(result: Result, path: Path) -> None:
     Raises:
         EvaluationError: It cannot be written.
     """
+    path = path.resolve()  # a link stays one
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(as_json(result) + "\n")
-            os.chmod(aside, 0o644)  # mkstemp's files are for nobody else
-            os.replace(aside, path)
-        except BaseException:
-            os.unlink(aside)
-            raise
+            aside.write_text(as_json(result) + "\n", encoding="utf-8")
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
         raise EvaluationError(f"{path}: the result cannot be written ({error.strerror}).") from error
 
 
 def check_writable(path: Path) -> None:
     """Says before minutes of work that their result could not be saved."""
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
+    path = path.resolve()
+    if (path.exists() and not path.is_file()) or not os.access(path.parent, os.W_OK):
         raise EvaluationError(f"{path}: the result cannot be written there; name a file in a folder that exists.")
 
 
