@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rag import Assistant
-from rag.embedding import BUNDLED_SHA256, EmbeddingModel, _opened, open_model
+from rag.embedding import BUNDLED_SHA256, EmbeddingModel, _hub_offline, _opened, open_model
 from rag.errors import EmbeddingError
 from rag.records import pack, unpack
 from rag.settings import BUNDLED_MODEL, Settings
@@ -214,8 +214,9 @@ def test_a_model_whose_tokens_have_another_dimension_than_its_texts_is_used_with
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense
 
-    tiny = SentenceTransformer(str(tiny_model), device="cpu")
-    SentenceTransformer(modules=[*tiny, Dense(16, 6)], device="cpu").save(str(tmp_path / "dense"))
+    with _hub_offline():  # a model card would ask the hub what it was made from
+        tiny = SentenceTransformer(str(tiny_model), device="cpu")
+        SentenceTransformer(modules=[*tiny, Dense(16, 6)], device="cpu").save(str(tmp_path / "dense"))
     (tmp_path / "x.txt").write_text("On Tea\nAbstract: Tea grows on hills. It is drunk hot.\n", encoding="utf-8")
     settings = Settings(_env_file=None, home=tmp_path / "home", embedding_model=str(tmp_path / "dense"))  # type: ignore[call-arg]
     assistant = Assistant.open(settings)
