@@ -16,7 +16,7 @@ def slips(
     """The misspelt words of a question, each with the word that is meant.
 
     Only what a finger does by itself is mended: two letters swapped, one missing, one too many. A letter in place of
-    another makes another name ("Mixtral" is not "Mistral").
+    another makes another name ("Mixtral" is not "Mistral"), and one more at the end another form ("scapular").
 
     Args:
         is_known: Whether a word is one, as it is written.
@@ -24,7 +24,8 @@ def slips(
     """
     found = {}
     for word in content_words(question):
-        if len(word) >= _SHORTEST and word.isalpha() and not is_known(word):
+        is_plain = word.isalpha() and word[1:].islower()  # in "ComYMV" every letter counts
+        if len(word) >= _SHORTEST and is_plain and not is_known(word):
             meant = next((other for text in similar_texts(word) for other in words(text) if _is_slip(word, other)), "")
             if meant:
                 found[word] = meant
@@ -39,13 +40,14 @@ def mended(question: str, meant: Mapping[str, str]) -> str:
 
 
 def _is_slip(typed: str, meant: str) -> bool:
-    """Whether one swap of neighbours, one letter more or one letter less makes one word the other."""
+    """Whether one swap of neighbours, or one letter more or less before the last, makes one word the other."""
     one, other = fold(typed), fold(meant)
-    if one == other or abs(len(one) - len(other)) > 1:
+    if one == other or abs(len(one) - len(other)) > 1 or not meant.isalpha():
         return False
-    same = next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((place for place, (a, b) in pairs if a != b), None)  # how many letters they begin with alike
+    if same is None:
+        return False
     if len(one) == len(other):
         return one[same : same + 2] == other[same : same + 2][::-1] and one[same + 2 :] == other[same + 2 :]
     shorter, longer = sorted((one, other), key=len)

@@ -16,13 +16,27 @@ def meant(question: str) -> dict[str, str]:
     return dict(slips(question, lambda word: word in KNOWN, lambda _: ["about: " + " ".join(sorted(KNOWN))]))
 
 
-@pytest.mark.parametrize("typed", ["groking", "grokkking", "grokknig", "rgokking", "grokkin", "Grokkingg"])
+@pytest.mark.parametrize("typed", ["groking", "grokkking", "grokknig", "rgokking", "Grokikng", "rokking"])
 def test_a_letter_swapped_missing_or_too_many_is_mended(typed):
     assert meant(f"what is {typed}?") == {typed: "grokking"}
     assert mended(f"what is {typed}? ({typed})", {typed: "grokking"}) == "what is grokking? (grokking)"
 
 
-@pytest.mark.parametrize("typed", ["Mixtral", "grocking", "benchmarking", "bench", "gpt4", "grokkign-like", "grkking5"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Mixtral",
+        "grocking",
+        "benchmarking",
+        "bench",
+        "gpt4",
+        "grokkign-like",
+        "grkking5",
+        "grokkin",
+        "grokkings",
+        "GroKing",
+    ],
+)
 def test_another_letter_and_what_is_no_plain_word_are_left_alone(typed):
     assert meant(f"what is {typed}?") == {}
 
