@@ -8,11 +8,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dotenv import dotenv_values
 
 from rag import Settings
+from rag.retrieval import WEIGHTS
 from rag.settings import variable
 from tests.conftest import ROOT
 
@@ -97,20 +99,50 @@ def test_every_setting_is_described(field):
     assert (Settings.model_fields[field].description or "").endswith(".")
 
 
+def results_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "tests" / "bench" / "results" / f"{name}.json").read_text("utf-8"))
+    return found
+
+
 def test_the_readmes_figures_are_those_of_the_committed_results():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    results = ROOT / "tests" / "bench" / "results"
-    measured = json.loads((results / "questions.json").read_text("utf-8"))["summary"]["all"]
-    answers = {name: found["value"] for name, found in measured.items()}
-    speed = json.loads((results / "speed.json").read_text("utf-8"))["figures"]
-    told = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", readme, re.MULTILINE))
-    ranks = f"{answers['hit@1']:.2f} / {answers['hit@5']:.2f} / {answers['mrr']:.2f}"
-    assert told["first paper right / within the first five / mean reciprocal rank"] == ranks
-    assert told["recall@10 where several papers answer"] == f"{answers['recall@10']:.2f}"
-    facts = f"all facts in the answer, in {answers['sentences']:.1f} sentences on average"
-    assert told[facts] == f"{answers['facts']:.2f}"
-    assert (
-        told["citation precision / recall"] == f"{answers['citation_precision']:.2f} / {answers['citation_recall']:.2f}"
-    )
-    assert told["`answer()`, warm, 95th percentile"] == f"{speed['answer_p95_ms']:.0f} ms"
-    assert told["first ingest of the seeds"] == f"{speed['first_ingest_s']:.0f} s"
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")] for line in README.splitlines() if line[:2] == "| "
+    ]
+    told = {name: cells for name, *cells in rows}
+    measured = results_of("questions")
+    columns = [
+        {name: found["value"] for name, found in measured["summary"]["all"].items()},
+        *({name: found["after"] for name, found in measured["baselines"][each].items()}
+          for each in ("plain cosine", "plain BM25")),
+    ]  # fmt: skip
+    for name, metrics in {
+        "first paper right / within the first five / mean reciprocal rank": ("hit@1", "hit@5", "mrr"),
+        "recall@10 where several papers answer": ("recall@10",),
+        "all facts in an answer of at most six sentences": ("facts",),
+        "citation precision / recall": ("citation_precision", "citation_recall"),
+    }.items():
+        assert told[name] == [" / ".join(f"{column[metric]:.2f}" for metric in metrics) for column in columns]
+    of_type = measured["summary"]
+    assert told["off-topic questions refused"][0] == f"{of_type['offtopic']['refused']['value'] * 8:.0f} of 8"
+    caught = of_type["unanswerable"]["not_answered"]["value"] * 12
+    assert told["questions that no abstract answers, not `answered`"][0] == f"{caught:.0f} of 12"
+    wrongly = [f"{of_type['all'][name]['value'] * 100:.0f}" for name in ("false_refusal", "partial")]
+    assert told["answerable ones refused / called `partial`, of 100"][0] == " / ".join(wrongly)
+    collections = [results_of(name) for name in ("scifact", "cranfield")]
+    ours = [[each["summary"]["all"][name]["value"] for name in ("ndcg@10", "recall@100")] for each in collections]
+    assert told["Footnote"] == [f"{ndcg:.3f} / {recall:.3f}" for ndcg, recall in ours]
+    for baseline, name in (("plain cosine", "plain cosine of the bundled model, here"), ("plain BM25", "BM25, here")):
+        assert told[name] == [f"{each['baselines'][baseline]['ndcg@10']['after']:.3f}" for each in collections]
+    speed = results_of("speed")["figures"]
+    for figures, name in ((speed, "`answer()`, warm, median / 95th percentile"),
+                          (speed["collection"], f"the same in a library of {speed['collection']['papers']:,} papers")):  # fmt: skip
+        assert told[name] == [f"{figures['answer_p50_ms']:.0f} / {figures['answer_p95_ms']:.0f} ms"]
+    assert told["first ingest of the seeds"] == [f"{speed['first_ingest_s']:.0f} s"]
+    assert told["vectors of a paper"] == [f"{speed['bytes_per_paper']['all_bytes'] / 1000:.1f} kB"]
+
+
+def test_the_committed_results_are_of_the_weights_and_the_gate_that_ship():
+    for name in ("questions", "scifact", "cranfield"):
+        settings = results_of(name)["settings"]
+        assert settings["weights"] == dict(WEIGHTS), name
+        assert settings["evidence_gate"] == Settings.model_fields["evidence_gate"].default, name
