@@ -36,7 +36,7 @@ _BEST_SENTENCES = 3
 _DENSE_CHUNKS = 150
 _LEXICAL_PAPERS = 100
 _CONTEXT_WEIGHT = 0.6  # of what a follow-up refers to, beside the follow-up itself
-_SPELLING_PAPERS = 5  # in which the word is looked for that a misspelt one stands for
+_SPELLING_PAPERS = 20  # in which the word is looked for that a misspelt one stands for
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
 
 

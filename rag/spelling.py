@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from rag.words import content_words, fold, words
 
+_ACRONYM = re.compile(r"[A-Z]{3}")  # in "ComYMV" every letter counts
 _SHORTEST = 5  # letters; a shorter word is as near to several others
 
 
@@ -24,7 +25,7 @@ def slips(
     """
     found = {}
     for word in content_words(question):
-        is_plain = word.isalpha() and word[1:].islower()  # in "ComYMV" every letter counts
+        is_plain = word.isalpha() and not _ACRONYM.search(word)
         if len(word) >= _SHORTEST and is_plain and not is_known(word):
             meant = next((other for text in similar_texts(word) for other in words(text) if _is_slip(word, other)), "")
             if meant:

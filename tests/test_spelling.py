@@ -34,7 +34,7 @@ def test_a_letter_swapped_missing_or_too_many_is_mended(typed):
         "grkking5",
         "grokkin",
         "grokkings",
-        "GroKing",
+        "GROking",
     ],
 )
 def test_another_letter_and_what_is_no_plain_word_are_left_alone(typed):
