@@ -79,10 +79,12 @@ def test_the_answer_is_on_the_terminal_while_the_model_still_writes(home):
 def test_a_refusal_lists_the_nearest_papers(home):
     code, out, _ = inside("ask", "Who won the 1998 football world cup in Kyrgyzstan?")
     assert code == 0
-    assert out.startswith("None of the 308 papers in the library answers this question.\n")
+    assert out.startswith(
+        "None of the 308 papers in the library answers this question."
+        " No abstract of the library mentions 1998, football or Kyrgyzstan.\n"
+    )
     assert "The nearest papers, none of which is cited:\n  - " in out
-    assert "Nowhere in the library: " in out
-    assert "Kyrgyzstan" in out
+    assert out.count("Kyrgyzstan") == 1, "the text says it"
 
 
 def test_ask_keeps_to_the_files_it_is_given(home):
