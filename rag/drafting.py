@@ -10,10 +10,10 @@ from rag.extractive import extract
 from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
-from rag.requirements import is_misspelt, listed, unstated
+from rag.requirements import is_misspelt, spellings, unstated
 from rag.retrieval import Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
-from rag.words import content_words
+from rag.words import content_words, listed
 
 _NEAREST_SENTENCES = 2
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
@@ -39,8 +39,8 @@ def strays(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
     if not ranking.query.context or not unknown:
         return False
     papers = [passage.paper for passage in ranking.passages[:_WHERE_SPELT]]
-    text = " ".join(f"{paper.title} {paper.abstract}" for paper in papers)
-    if all(is_misspelt(word, text) for word in unknown):
+    spelt = spellings(" ".join(f"{paper.title} {paper.abstract}" for paper in papers))
+    if all(is_misspelt(word, spelt) for word in unknown):
         return False
     vectors = (record.sentence_vectors for record in ranking.records.values())
     return max(float((each @ ranking.question_vector).max()) for each in vectors) < gate

@@ -84,7 +84,7 @@ def extract(
     for passage in papers:
         record = ranking.records[passage.paper.id]
         scores = reader.scores(question, record)
-        asked = [reader.scores(part, record) for part in cues.parts(question)]
+        asked = [reader.scores(part, record) for part in cues.parts(question)[:_MOST_IN_ALL]]
         chosen.append(_Chosen(passage, _best_sentences(record, scores, asked, limit)))
     return _written(chosen)
 

@@ -18,6 +18,7 @@ _NUMBER_WORD = (
     r"|dozens?|hundreds?|thousands?|millions?|billions?|single|pair|half|twice|double|triple|few|several)"
 )
 _NUMBER = re.compile(rf"[~$]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?(?:[kmbx%]|st|nd|rd|th|hz)?\+?|{_NUMBER_WORD}", re.IGNORECASE)
+_NEAR = r"\D{0,120}"  # between a number and its word: no further number, which keeps a long line's search short
 _NOT_COUNTED = re.compile(r"an?", re.IGNORECASE)
 _TOKEN = re.compile(r"[$~]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?[a-zA-Z%]*\+?|\w+(?:[-'’]\w+)*")
 _DIGITS = re.compile(r"(?<![\w-])[~$]?\d|\b(?:half|twice|double|triple)\b", re.IGNORECASE)
@@ -61,14 +62,17 @@ def _quantity(phrase: str, asked: str, stated: str) -> Quantity:
 QUANTITIES = (
     _quantity(
         "what it costs",
-        r"\bhow\ much\b.*\b(?:costs?|pay|spend|spent)\b | \bwhat\b.*\bcosts?\W*$ | \bhow\ expensive\b | \bprice\b",
-        r"[$€£]\s?\d | \d.*\b(?:dollars?|usd|euros?|costs?|cheaper|price)\b | \b(?:costs?|cheaper|price)\b.*\d",
+        r"""\bhow\ much\b.{0,120}\b(?:costs?|pay|spend|spent)\b | \bwhat\b.{0,120}\bcosts?\W*$ | \bhow\ expensive\b
+          | \bprice\b""",
+        rf"""[$€£]\s?\d | \d{_NEAR}\b(?:dollars?|usd|euros?|costs?|cheaper|price)\b
+          | \b(?:costs?|cheaper|price)\b{_NEAR}\d""",
     ),
     _quantity(
         "how long it takes",
         r"\bhow\ long\ (?:does|do|did|is|was|were|it)\b | \bhow\ much\ time\b",
-        rf"""\b(?:\d[\d.,]*|{_NUMBER_WORD})[\s-]+(?:\w+[\s-]+){{0,2}}(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)
-          \b | \d\s?m?s\b | \b(?:runtime|speed-?ups?|faster)\b.*\d | \d.*\b(?:runtime|speed-?ups?|faster)\b""",
+        rf"""\b(?:\d[\d.,]{{0,15}}|{_NUMBER_WORD})[\s-]{{1,3}}(?:\w+[\s-]{{1,3}}){{0,2}}(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)
+          \b | \d\s?m?s\b
+          | \b(?:runtime|speed-?ups?|faster)\b{_NEAR}\d | \d{_NEAR}\b(?:runtime|speed-?ups?|faster)\b""",
     ),
     _quantity(
         "the share",
