@@ -11,13 +11,19 @@ from rag.words import STOP_WORDS, content_words, fold, words
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _SEVERAL = re.compile(
     r"""\b(?:which|what|any|list|these|several|other|all|two|three)\s+(?:\w+[\s-]){0,3}?
-        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|surveys|ways)\b
+        (?:papers|works|studies|articles|abstracts|surveys)\b
       | \b(?:what|which)\ (?:other\ )?(?:work|research|literature)\b
       | ^\W*(?:compare|list)\b | \bhow\ (?:do|does)\ (?!it|that|this|these|they)\w.{0,120}\bcompare\b
       | \bcomparing\b.{0,120}\b(?:and|with|to|versus|vs)\b | \b(?:comparison\ of|(?:comparison|differences?)\ between)\b
       | \b(?:each\ one|how\ (?:is|are|does|do)\ each)\b | \bwho\ (?:else|uses|studies|works\ on)\b
       | \bdifferent\ (?:papers|works|approaches)\b
       | \b(?:papers|studies|works)\b.{0,120}\b(?:agree|disagree|differ|contradict)""",
+    _FLAGS,
+)
+# Several of them may be one paper's own: "which benchmarks does Synapse use?"
+_SEVERAL_THINGS = re.compile(
+    r"""\b(?:which|what|any|list|these|several|other|all|two|three)\s+(?:\w+[\s-]){0,3}?
+        (?:approaches|methods|benchmarks|ways)\b(?!\ (?:does|did|has|was)\b)""",
     _FLAGS,
 )
 _PARTS = re.compile(
@@ -105,12 +111,16 @@ _OPENING_MARKS = " \t\n\"'“‘([¿¡"
 _PLACE_IN_A_PAPER = re.compile(
     r"(?:section|sec|table|figure|fig|appendix|chapter|page|equation|theorem)s?\.?\s+[\dIVX]", re.IGNORECASE
 )
+ACRONYM = re.compile(r"[A-Z]{2,6}s?")
 _FEW = 3  # content words, from which on all capitals are a title
 
 
 def asks_several(question: str) -> bool:
     """Whether more than one paper is asked for: lists and comparisons."""
-    return bool(_SEVERAL.search(question))
+    if _SEVERAL.search(question):
+        return True
+    named = (name for name in names(question) if not ACRONYM.fullmatch(name))
+    return bool(_SEVERAL_THINGS.search(question)) and not any(named)
 
 
 def asking(question: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,12 +18,19 @@ from rag.words import content_words, listed
 
 _NEAREST_SENTENCES = 2
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
+_NO_ANSWER = "answers this question."
+_REFUSAL = re.compile(rf"(?:None of the [\d,]+ papers in the library|No paper that the filter admits) {_NO_ANSWER}")
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer only says that there is none."""
+    return bool(_REFUSAL.match(text)) or declines(text)
 
 
 def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Token, None, Answer]:
     """What is not there, in plain words; the passages of the draft are the near misses."""
     where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
-    text = f"{where} answers this question."
+    text = f"{where} {_NO_ANSWER}"
     if draft.unknown_terms:
         text += f" No abstract of the library mentions {listed(draft.unknown_terms)}."
     yield Token(text)

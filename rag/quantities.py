@@ -23,7 +23,10 @@ _NOT_COUNTED = re.compile(r"an?", re.IGNORECASE)
 _TOKEN = re.compile(r"[$~]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?[a-zA-Z%]*\+?|\w+(?:[-'’]\w+)*")
 _DIGITS = re.compile(r"(?<![\w-])[~$]?\d|\b(?:half|twice|double|triple)\b", re.IGNORECASE)
 
-_HOW_MANY = re.compile(r"\b(?:how many|number of)\s+((?:[\w-]+\s*){1,4})", re.IGNORECASE)
+_HOW_MANY = re.compile(
+    r"\b(?:how many|number of)\s+(?:(?:different\s+)?(?:kinds|types|sorts)\s+of\s+)?((?:[\w-]+\s*){1,4})", re.IGNORECASE
+)
+_MADE = "made|created|built|developed|designed|invented|authored|released|published"
 _FACTOR = re.compile(r"^(?:times|percent|more|fewer|other|such)\b", re.IGNORECASE)
 _MEASURES = (
     r"(?:rates?|accurac(?:y|ies)|scores?|sizes?|ranks?|ratios?|temperatures?|lengths?|dimensions?|thresholds?"
@@ -81,6 +84,11 @@ QUANTITIES = (
     ),
     _quantity("the year", r"\b(?:what|which)\ years?\b", r"\b(?:19|20)\d\d\b"),
     _quantity(
+        "when it was made",
+        rf"\bwhen\ (?:was|were|did)\b.{{0,120}}\b(?:{_MADE}|launched|appear|come\ out)\b",
+        r"\b(?:19|20)\d\d\b",
+    ),
+    _quantity(
         "how much",
         r"\bhow\ (?:much|big|large|fast|accurate|cheap)\b",
         rf"""(?<![\w-])[~$]?\d | \b(?:order.of.magnitude|\w+fold)\b
@@ -88,9 +96,9 @@ QUANTITIES = (
     ),
     _quantity(
         "who made or paid for it",
-        r"""\bwho\ (?:wrote|funded|authored|invented|paid|sponsored|published)\b
+        rf"""\bwho\ (?:wrote|funded|paid|sponsored|{_MADE})\b
           | \bwho\ (?:is|are|were)\ the\ authors?\b""",
-        r"\b(?:written|funded|authored|invented|paid|sponsored|supported|published)\ by\b",
+        rf"\b(?:written|funded|paid|sponsored|supported|{_MADE})\ by\ (?!\w+ing\b)",
     ),
 )
 
@@ -102,7 +110,7 @@ def counted(question: str) -> str:
         return ""
     phrase: list[str] = []
     for word in words(asked[1]):
-        if fold(word) in STOP_WORDS or word.lower() == "vs":
+        if fold(word) in STOP_WORDS or word.lower() == "vs" or not any(map(str.isalpha, word)):
             break
         phrase.append(word)
     plural = next((place for place in range(len(phrase), 0, -1) if phrase[place - 1].endswith("s")), len(phrase))

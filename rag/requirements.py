@@ -25,7 +25,6 @@ NAMED_SHARE = 0.1  # of a question's content words; less than that is said by th
 _SHORTEST_JOINED = 5  # letters of "Dobb-E", to be looked for as "dobbe" in a text without spaces
 _FEW = 3  # letters, beyond which words have misspellings
 _MOST_NAMES = 8  # of a question; who invents more has been told enough
-_ACRONYM = re.compile(r"[A-Z]{2,6}s?")
 # Words in which papers are asked for, of no subject themselves.
 _ASKING = frozenset(
     """compare compares list deal deals tackle tackles address addresses differ differs agree disagree mention mentions
@@ -137,7 +136,7 @@ def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
     parts = terms(name)
     if (len(parts) == 1 and parts[0] in found.terms) or _follow_one_another(name, found.folded):
         return True
-    if _ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or fold(name.rstrip("s")) in found.initials):
+    if cues.ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or fold(name.rstrip("s")) in found.initials):
         return True
     joined = _joined(name)
     if len(joined) >= _SHORTEST_JOINED and joined in found.joined:

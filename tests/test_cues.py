@@ -52,7 +52,7 @@ def test_a_long_question_is_soon_read(lexical, piece):
     readings = (cues.asks_several, cues.parts, cues.asks_number, cues.asks_name, cues.asks_reason, cues.without_extent)
     for reading in readings:
         assert seconds(lambda read=reading: read(question)) < 1, reading
-    said = [Turn("user", "What are kites?"), Turn("assistant", f"Kites fly. {piece * (LINE // len(piece))}")]
+    said = [Turn("user", "What are kites?"), Turn("assistant", f"Kites fly. {piece * (MOST_CHARS // len(piece))}")]
     assert seconds(lambda: context_of(question, said, lambda word: 0.1)) < 1
     assert seconds(lambda: unstated(question, [paper], terms=lexical.terms, share=lambda word: 0.0)) < 1
 
@@ -67,3 +67,35 @@ def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
     lacks = unstated(question, [paper], terms=lexical.terms, share=lambda word: 0.0)
     assert time.process_time() - started < 1
     assert lacks.unknown == tuple(f"Zo{n}rbX" for n in range(8))
+
+
+@pytest.mark.parametrize(
+    ("question", "several"),
+    [
+        ("Which benchmarks does Synapse use?", False),
+        ("what methods does timearena use to simulate time?", False),
+        ("Which methods lower hallucination in LLMs?", True),
+        ("What are other ways to detect hallucinations?", True),
+        ("Which papers use TimeArena?", True),
+    ],
+)
+def test_objects_of_a_named_thing_are_not_several_papers(question, several):
+    assert cues.asks_several(question) == several
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("Explain Section 4.2 of WebArena", ["WebArena"]),
+        ("¿Qué es grokking?", []),
+        ("I read about WebArena. How many tasks does it have?", ["WebArena"]),
+        ("I'm Anna from Berlin. What is grokking?", []),
+        ("benchmarks like WebArena", ["WebArena"]),
+    ],
+)
+def test_names_are_looked_for_in_what_asks(question, named):
+    assert list(cues.names(cues.asking(question))) == named
+
+
+def test_a_blank_to_be_filled_in_is_not_counted():
+    assert quantities.counted("how many __ are there") == ""
