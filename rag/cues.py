@@ -26,6 +26,7 @@ _SEVERAL_THINGS = re.compile(
         (?:approaches|methods|benchmarks|ways)\b(?!\ (?:does|did|has|was)\b)""",
     _FLAGS,
 )
+_OF_A_SUBJECT = re.compile(r"\b(?:do|does|did|is|are|was|were|has|have|can)\b(?!\ there)", _FLAGS)
 _PARTS = re.compile(
     r"""[?;]\ | (?:,\ ?|\ )(?:and|or|but)\ (?=(?:(?:on|in|at|by|for|from|to|with|of)\ )?
         (?:what|which|how|who|where|when|why|whether|is|are|does|do|did|can)\b)
@@ -119,8 +120,9 @@ def asks_several(question: str) -> bool:
     """Whether more than one paper is asked for: lists and comparisons."""
     if _SEVERAL.search(question):
         return True
-    named = (name for name in names(question) if not ACRONYM.fullmatch(name))
-    return bool(_SEVERAL_THINGS.search(question)) and not any(named)
+    things = _SEVERAL_THINGS.search(question)
+    named = any(not ACRONYM.fullmatch(name) for name in names(question))
+    return things is not None and not (named and _OF_A_SUBJECT.search(question, things.end()))
 
 
 def asking(question: str) -> str:

@@ -53,8 +53,8 @@ def test_a_long_question_is_soon_read(lexical, piece):
     for reading in readings:
         assert seconds(lambda read=reading: read(question)) < 1, reading
     said = [Turn("user", "What are kites?"), Turn("assistant", f"Kites fly. {piece * (MOST_CHARS // len(piece))}")]
-    assert seconds(lambda: context_of(question, said, lambda word: 0.1)) < 1
-    assert seconds(lambda: unstated(question, [paper], terms=lexical.terms, share=lambda word: 0.0)) < 1
+    assert seconds(lambda: context_of(question, said, lambda _: 0.1)) < 1
+    assert seconds(lambda: unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)) < 1
 
 
 def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
@@ -64,7 +64,7 @@ def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
     paper = make_paper("Kites", " ".join(made), [Place("k.txt", "k.txt", 1, "")])
     question = "What are " + ", ".join(f"Zo{n}rbX" for n in range(900)) + "?"
     started = time.process_time()
-    lacks = unstated(question, [paper], terms=lexical.terms, share=lambda word: 0.0)
+    lacks = unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)
     assert time.process_time() - started < 1
     assert lacks.unknown == tuple(f"Zo{n}rbX" for n in range(8))
 
@@ -74,6 +74,8 @@ def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
     [
         ("Which benchmarks does Synapse use?", False),
         ("what methods does timearena use to simulate time?", False),
+        ("What benchmarks are used by the Synapse authors?", False),
+        ("Which approaches run on Ego4D videos?", True),
         ("Which methods lower hallucination in LLMs?", True),
         ("What are other ways to detect hallucinations?", True),
         ("Which papers use TimeArena?", True),
