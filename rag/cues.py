@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from rag.chunking import sentence_spans
+from rag.words import STOP_WORDS, content_words, fold, words
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _SEVERAL = re.compile(
     r"""\b(?:which|what|any|list|these|several|other|all|two|three)\s+(?:\w+[\s-]){0,3}?
-        (?:papers|works|studies|articles|abstracts|approaches|methods|benchmarks|surveys|ways)\b
+        (?:papers|works|studies|articles|abstracts|surveys)\b
       | \b(?:what|which)\ (?:other\ )?(?:work|research|literature)\b
-      | ^\W*(?:compare|list)\b | \bhow\ (?:do|does)\ (?!it|that|this|these|they)\w.*\bcompare\b
-      | \bcomparing\b.*\b(?:and|with|to|versus|vs)\b | \b(?:comparison\ of|(?:comparison|differences?)\ between)\b
+      | ^\W*(?:compare|list)\b | \bhow\ (?:do|does)\ (?!it|that|this|these|they)\w.{0,120}\bcompare\b
+      | \bcomparing\b.{0,120}\b(?:and|with|to|versus|vs)\b | \b(?:comparison\ of|(?:comparison|differences?)\ between)\b
       | \b(?:each\ one|how\ (?:is|are|does|do)\ each)\b | \bwho\ (?:else|uses|studies|works\ on)\b
       | \bdifferent\ (?:papers|works|approaches)\b
-      | \b(?:papers|studies|works)\b.*\b(?:agree|disagree|differ|contradict)""",
+      | \b(?:papers|studies|works)\b.{0,120}\b(?:agree|disagree|differ|contradict)""",
     _FLAGS,
 )
+# Several of them may be one paper's own: "which benchmarks does Synapse use?"
+_SEVERAL_THINGS = re.compile(
+    r"""\b(?:which|what|any|list|these|several|other|all|two|three)\s+(?:\w+[\s-]){0,3}?
+        (?:approaches|methods|benchmarks|ways)\b(?!\ (?:does|did|has|was)\b)""",
+    _FLAGS,
+)
+_OF_A_SUBJECT = re.compile(r"\b(?:do|does|did|is|are|was|were|has|have|can)\b(?!\ there)", _FLAGS)
 _PARTS = re.compile(
-    r"""[?;]\s+ | (?:,\s*|\s+)(?:and|or|but)\s+(?=(?:(?:on|in|at|by|for|from|to|with|of)\s+)?
+    r"""[?;]\ | (?:,\ ?|\ )(?:and|or|but)\ (?=(?:(?:on|in|at|by|for|from|to|with|of)\ )?
         (?:what|which|how|who|where|when|why|whether|is|are|does|do|did|can)\b)
-      | ,\s+(?=(?:(?:on|in|at|by|for|from|to|with|of)\s+)?(?:what|which|how|who|where|when|why)\b)""",
+      | ,\ (?=(?:(?:on|in|at|by|for|from|to|with|of)\ )?(?:what|which|how|who|where|when|why)\b)""",
     _FLAGS,
 )
 _EXTENT = re.compile(
@@ -89,15 +100,61 @@ _OF_THE_SENTENCE_BEFORE = re.compile(
 )
 _LIST_ITEM = re.compile(r"\(?(?:\d|i{1,3}|iv|v)\)\s", re.IGNORECASE)
 
+# What a question is asked in, beside greetings, thanks and what the reader tells of themselves.
+_OPENS_ASKING = re.compile(
+    r"""^\W*(?:(?:and|so|but|please|then|also|ok|okay)\W+)*(?:what|which|who|whose|when|where|why|how|is|are|do|does|did
+          |can|could|explain|describe|summari[sz]e|compare|list|tell|show|give|find|name|define|discuss)\b | \?\W*$""",
+    _FLAGS,
+)
+_HAS_QUESTION_WORD = re.compile(r"\b(?:what|which|who|whose|when|where|why|how|whether|about)\b", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(?:it|its|they|them|their|theirs|this|that|these|those)\b", re.IGNORECASE)
+_OPENING_MARKS = " \t\n\"'“‘([¿¡"
+_PLACE_IN_A_PAPER = re.compile(
+    r"(?:section|sec|table|figure|fig|appendix|chapter|page|equation|theorem)s?\.?\s+[\dIVX]", re.IGNORECASE
+)
+ACRONYM = re.compile(r"[A-Z]{2,6}s?")
+_FEW = 3  # content words, from which on all capitals are a title
+
 
 def asks_several(question: str) -> bool:
     """Whether more than one paper is asked for: lists and comparisons."""
-    return bool(_SEVERAL.search(question))
+    if _SEVERAL.search(question):
+        return True
+    things = _SEVERAL_THINGS.search(question)
+    named = any(not ACRONYM.fullmatch(name) for name in names(question))
+    return things is not None and not (named and _OF_A_SUBJECT.search(question, things.end()))
+
+
+def asking(question: str) -> str:
+    """The sentences in which something is asked; all of it where they do not say themselves of what, or none does."""
+    sentences = [question[start:end] for start, end in sentence_spans(question)]
+    for asks in (_OPENS_ASKING, _HAS_QUESTION_WORD):
+        found = " ".join(sentence for sentence in sentences if asks.search(sentence))
+        if found:
+            return question if _PRONOUN.search(found) and not any(names(found)) else found
+    return question
+
+
+def names(question: str) -> Iterator[str]:
+    """The words of a question that are written as names: `Cybench`, `GPT-4`, `NSzED`."""
+    meant = content_words(question)
+    in_capitals = question.isupper() or (len(meant) >= _FEW and all(word[0].isupper() for word in meant))
+    position = 0
+    for word in words(question):
+        start = question.index(word, position)
+        position = start + len(word)
+        if word[0].isdigit() or fold(word) in STOP_WORDS or _PLACE_IN_A_PAPER.match(question, start):
+            continue
+        plain = (word.capitalize() == word or question.isupper()) and not any(char.isdigit() for char in word)
+        before = question[:start].rstrip(_OPENING_MARKS)
+        opens = not before or before[-1] in ".?!:"
+        if (word != word.lower() or any(char.isdigit() for char in word)) and not (plain and (opens or in_capitals)):
+            yield re.sub(r"['’]s$", "", word)
 
 
 def parts(question: str) -> list[str]:
     """The questions within a question: "how big is it, and on what was it trained?" has two."""
-    return [part for part in map(str.strip, _PARTS.split(question)) if part]
+    return [part for part in map(str.strip, _PARTS.split(" ".join(question.split()))) if part]
 
 
 def without_extent(question: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,19 +11,26 @@ from rag.extractive import extract
 from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
 from rag.prompts import CANNOT_ANSWER, declines
-from rag.requirements import is_misspelt, listed, unstated
+from rag.requirements import is_misspelt, spellings, unstated
 from rag.retrieval import Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
-from rag.words import content_words
+from rag.words import content_words, listed
 
 _NEAREST_SENTENCES = 2
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
+_NO_ANSWER = "answers this question."
+_REFUSAL = re.compile(rf"(?:None of the [\d,]+ papers in the library|No paper that the filter admits) {_NO_ANSWER}")
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer only says that there is none."""
+    return bool(_REFUSAL.match(text)) or declines(text)
 
 
 def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Token, None, Answer]:
     """What is not there, in plain words; the passages of the draft are the near misses."""
     where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
-    text = f"{where} answers this question."
+    text = f"{where} {_NO_ANSWER}"
     if draft.unknown_terms:
         text += f" No abstract of the library mentions {listed(draft.unknown_terms)}."
     yield Token(text)
@@ -39,8 +47,8 @@ def strays(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
     if not ranking.query.context or not unknown:
         return False
     papers = [passage.paper for passage in ranking.passages[:_WHERE_SPELT]]
-    text = " ".join(f"{paper.title} {paper.abstract}" for paper in papers)
-    if all(is_misspelt(word, text) for word in unknown):
+    spelt = spellings(" ".join(f"{paper.title} {paper.abstract}" for paper in papers))
+    if all(is_misspelt(word, spelt) for word in unknown):
         return False
     vectors = (record.sentence_vectors for record in ranking.records.values())
     return max(float((each @ ranking.question_vector).max()) for each in vectors) < gate

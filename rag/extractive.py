@@ -17,7 +17,7 @@ from rag.types import Citation, Claim, Passage, Verdict
 # Figures with these values: tests/bench/results/questions.json; with neighbouring ones of those that a list of papers,
 # a question of several parts or a follow-up needs: honesty.json. The others were tried by hand, without a result file.
 _MOST_SENTENCES = 4  # of one paper; a list that is broken over sentences may add to them
-_MOST_IN_ALL = 6  # where several papers answer
+_MOST_IN_ALL = 6  # over all papers, and with the whole of a list
 _MOST_PAPERS = 4
 _PAPER_MARGIN = 0.65  # of the best paper's score, for a further paper of an answer from several
 _SENTENCE_MARGIN = 0.60  # of the best sentence's score, for a further sentence
@@ -31,7 +31,7 @@ _REASON_BONUS = 0.15
 _IDEA_BONUS = 0.2  # a list of papers says what each is about
 _MARKER_MALUS = 10.0  # a quote with a [3] of its own would cite what it does not
 _LATE_BONUS = 0.10  # abstracts open with what is known and end with what was found
-_NEAREST = "This comes nearest:"
+NEAREST = "This comes nearest:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Extract:
 
     def opened_by(self, sentence: str) -> Extract:
         """The same behind a sentence of our own, which claims nothing of any paper."""
-        opening = f"{sentence} {_NEAREST}\n\n"
+        opening = f"{sentence} {NEAREST}\n\n"
         shifted = (
             replace(claim, start=claim.start + len(opening), end=claim.end + len(opening)) for claim in self.claims
         )
@@ -80,12 +80,13 @@ def extract(
     reader = _Reader(ranking, terms, idf, context, several)
     papers = _papers(ranking, several=several)
     limit = most if len(papers) == 1 else _MOST_IN_ALL // len(papers)
+    longest = _MOST_IN_ALL if len(papers) == 1 else limit
     chosen = []
     for passage in papers:
         record = ranking.records[passage.paper.id]
         scores = reader.scores(question, record)
-        asked = [reader.scores(part, record) for part in cues.parts(question)]
-        chosen.append(_Chosen(passage, _best_sentences(record, scores, asked, limit)))
+        asked = [reader.scores(part, record) for part in cues.parts(question)[:_MOST_IN_ALL]]
+        chosen.append(_Chosen(passage, _best_sentences(record, scores, asked, limit, longest)))
     return _written(chosen)
 
 
@@ -148,11 +149,12 @@ class _Reader:
 
 
 def _best_sentences(
-    record: Record, scores: Sequence[float], asked: Sequence[Sequence[float]], limit: int
+    record: Record, scores: Sequence[float], asked: Sequence[Sequence[float]], limit: int, longest: int
 ) -> tuple[tuple[int, int], ...]:
     """The best sentences for every part of the question, then those that come close to the best one.
 
-    None repeats another; all are in the paper's order.
+    None repeats another; all are in the paper's order. A list that is broken over sentences may exceed the limit, but
+    not `longest`.
     """
     order = sorted(range(len(scores)), key=lambda index: -scores[index])
     limit = min(limit, max(2, len(order) - 1))  # a short abstract is not given whole
@@ -168,7 +170,7 @@ def _best_sentences(
         if all(float(np.dot(vector, record.sentence_vectors[other])) < _REPEATS for other in taken):
             taken.append(index)
     whole_lists = {*taken, *_rest_of_lists(record, taken), *_referred_to(record, taken, limit)}
-    if len(whole_lists) > _MOST_IN_ALL or len(whole_lists) == len(scores) > limit:
+    if len(whole_lists) > longest or len(whole_lists) == len(scores) > limit:
         whole_lists = set(taken)
     return tuple(record.sentences[index] for index in sorted(whole_lists))
 
@@ -219,7 +221,8 @@ def _written(chosen: Sequence[_Chosen]) -> Extract:
     for number, (passage, spans) in enumerate(((each.passage, each.spans) for each in chosen), start=1):
         text += "\n\n" if text else ""
         if len(chosen) > 1 or _needs_name(passage, spans):
-            text += f"{passage.paper.label}:"
+            label = " ".join(MARKER.sub("", passage.paper.label).split())  # a [1] of its own would cite
+            text += f"{label}:"
         for start, end in spans:
             quote = passage.paper.abstract[start:end]
             text += " " if text and not text.endswith("\n") else ""

@@ -6,20 +6,28 @@ import re
 from collections.abc import Callable, Sequence
 
 from rag.chunking import sentence_spans
-from rag.requirements import names
+from rag.cues import names
+from rag.drafting import is_refusal
+from rag.extractive import NEAREST
 from rag.types import Turn
 from rag.words import content_words
 
 _PRONOUN = r"(?:it|its|itself|they|them|their|theirs|he|him|his|she|her)"
+# "the second one", "the last of them", "does the first find?"; not "the last layer", "other ways".
+_OF_THE_LISTED = (
+    r"(?:\s+(?:ones?|papers?|method|study|works?|article|approach|abstract|item|of\s+(?:them|these|those)|is|was|does|did"
+    r"|do|has|can|finds?|says?|shows?|uses?|proposes?)\b|\s*(?:[.,;:!?]|$))"
+)
 # "that" points back where it is not a conjunction: "does that", "about that", "that one", "like that?".
 _POINTS_BACK = re.compile(
-    r"""\b(?:this|these|those|such|same|former|latter|previous|above|aforementioned|another|others?|ones?|both|either
-        |neither|first|second|third|fourth|fifth|last|there)\b
+    rf"""\b(?:this|these|those|such|same|former|latter|previous|above|aforementioned|another|either
+        |neither|there)\b
       | \b(?:do|does|did|is|was|about|of|on|for|in|with|like|why|how)\ that\b
       | \bthat\ (?:one|paper|method|work|model)\b
       | \bthat\W*$ | \bthe\ (?:authors?|paper|method|approach|framework)\b
       | \b(?:on|with|to|of|for|from|by|about|in|than)\ (?:it|them)\W*$
-      | (?:\bnumber|\bno\.|\bpaper|\#)\ ?(?:one|two|three|four|five|[1-9])\b | \[\d\]""",
+      | \bboth\b(?!.{{0,80}}\band\b) | \bothers?\b{_OF_THE_LISTED} | \bthe\ others\b
+      | \b(?:which|each|the|any|every|only)\ ones?\b | \bones?\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _HAS_PRONOUN = re.compile(rf"\b{_PRONOUN}\b", re.IGNORECASE)
@@ -47,11 +55,13 @@ _DONE_TO_SOMETHING = re.compile(
 _CONTINUES = re.compile(
     r"^\W*(and|but|or|so|ok|okay|then|also|what about|how about|how so|more|tell me more|go on)\b", re.IGNORECASE
 )
-_ASKS = re.compile(r"\?|\b(?:what|which|who|whose|when|where|why|how|tell|more|go on|explain|else)\b", re.IGNORECASE)
+_ASKS = re.compile(
+    r"\?|\b(?:what|which|who|whose|when|where|why|how|tell|more|go on|explain|else|other ones?)\b", re.IGNORECASE
+)
 _ORDINALS = {"first": 0, "former": 0, "one": 0, "second": 1, "latter": 1, "two": 1, "third": 2, "three": 2,
              "fourth": 3, "four": 3, "fifth": 4, "five": 4, "last": -1}  # fmt: skip
 _ORDINAL = re.compile(
-    r"""\b(?P<ordinal>first|second|third|fourth|fifth|last|former|latter)\b
+    rf"""\b(?P<ordinal>(?:first|second|third|fourth|fifth|last)(?={_OF_THE_LISTED})|former|latter)\b
       | (?:\bnumber|\bno\.|\bpaper|\#)\ ?(?P<cardinal>one|two|three|four|five|[1-9])\b | \[(?P<marker>\d)\]""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -59,7 +69,7 @@ _ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\(\d\)|\d[.)])\s+|^[-*•]\s+", re.MU
 _EITHER_OR = re.compile(
     r"\b(?:the )?(?:one|first|former|other|another|second|latter) (?:is|are|uses|studies|proposes)\b", re.IGNORECASE
 )
-_MARKER = re.compile(r"\s*\[\d+\]")
+_MARKER = re.compile(r"\s?\[\d+\]")
 _SPECIFIC_SHARE = 0.01  # a word in fewer papers than this names something
 # As many words of its own make a question of its own, whose "it" is mostly something it says itself. Of the 75
 # questions asked after a conversation about something else, 0.71 are then hits (0.57 without this, 0.72 asked alone):
@@ -79,15 +89,43 @@ def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable
         return ""
     said = next((turn.content for turn in reversed(history) if turn.role == "assistant"), "")
     asked = next((turn.content for turn in reversed(history) if turn.role == "user"), "")
-    said = _MARKER.sub("", said)
+    said = _without_our_own(_MARKER.sub("", said))
+    if _turns_to_another(question, history, share_of_papers):
+        asked = _without_names(asked)
+        return asked if content_words(asked) else ""
     return _item(question, said) or " ".join(filter(None, (asked, said)))
+
+
+def _without_our_own(said: str) -> str:
+    """What an answer quotes of papers, without the sentences that say what they lack."""
+    if is_refusal(said):
+        return ""
+    opening, _, rest = said.partition("\n\n")
+    return rest if opening.rstrip().endswith(NEAREST) else said
+
+
+def _turns_to_another(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:
+    """Whether the same is asked of something else: "And Cybench?" after a question about TimeArena."""
+    if not _CONTINUES.search(question) or _HAS_PRONOUN.search(question) or _POINTS_BACK.search(question):
+        return False
+    said_before = {word.lower() for turn in history for word in content_words(turn.content)}
+    return any(name.lower() not in said_before and share_of_papers(name) <= _SPECIFIC_SHARE for name in names(question))
+
+
+def _without_names(question: str) -> str:
+    named = "|".join(re.escape(name) for name in names(question))
+    return " ".join(re.sub(rf"\b(?:{named})(?:['’]s)?(?!\w)", " ", question).split()) if named else question
 
 
 def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:
     """Whether the question points back, continues, or names nothing of its own."""
     own = [word for word in content_words(_ORDINAL.sub("", question)) if not _POINTS_BACK.fullmatch(word)]
     # Words that no paper has: whatever it points at, no paper says it. No words: "thanks, that was great".
-    if not any(share_of_papers(word) for word in own) if own else not _ASKS.search(question):
+    if (
+        not any(share_of_papers(word) for word in own)
+        if own
+        else not (_ASKS.search(question) or _ORDINAL.search(question))
+    ):
         return False
     said_before = {word.lower() for turn in history for word in content_words(turn.content)}
     new = [word for word in own if word.lower() not in said_before]
@@ -95,7 +133,7 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
         return False
     named = [word for word in new if 0 < share_of_papers(word) <= _SPECIFIC_SHARE]
     asked = _POINTS_AT_NOTHING.sub("", question)
-    if _POINTS_BACK.search(asked):
+    if _POINTS_BACK.search(asked) or _ORDINAL.search(asked):
         return len(named) < _MOST_NAMED
     if _HAS_PRONOUN.search(asked):
         return len(named) < _MOST_NAMED and not _OWN_SUBJECT.search(asked)

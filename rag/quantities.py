@@ -18,11 +18,15 @@ _NUMBER_WORD = (
     r"|dozens?|hundreds?|thousands?|millions?|billions?|single|pair|half|twice|double|triple|few|several)"
 )
 _NUMBER = re.compile(rf"[~$]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?(?:[kmbx%]|st|nd|rd|th|hz)?\+?|{_NUMBER_WORD}", re.IGNORECASE)
+_NEAR = r"\D{0,120}"  # between a number and its word: no further number, which keeps a long line's search short
 _NOT_COUNTED = re.compile(r"an?", re.IGNORECASE)
 _TOKEN = re.compile(r"[$~]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?[a-zA-Z%]*\+?|\w+(?:[-'’]\w+)*")
 _DIGITS = re.compile(r"(?<![\w-])[~$]?\d|\b(?:half|twice|double|triple)\b", re.IGNORECASE)
 
-_HOW_MANY = re.compile(r"\b(?:how many|number of)\s+((?:[\w-]+\s*){1,4})", re.IGNORECASE)
+_HOW_MANY = re.compile(
+    r"\b(?:how many|number of)\s+(?:(?:different\s+)?(?:kinds|types|sorts)\s+of\s+)?((?:[\w-]+\s*){1,4})", re.IGNORECASE
+)
+_MADE = "made|created|built|developed|designed|invented|authored|released|published"
 _FACTOR = re.compile(r"^(?:times|percent|more|fewer|other|such)\b", re.IGNORECASE)
 _MEASURES = (
     r"(?:rates?|accurac(?:y|ies)|scores?|sizes?|ranks?|ratios?|temperatures?|lengths?|dimensions?|thresholds?"
@@ -61,14 +65,17 @@ def _quantity(phrase: str, asked: str, stated: str) -> Quantity:
 QUANTITIES = (
     _quantity(
         "what it costs",
-        r"\bhow\ much\b.*\b(?:costs?|pay|spend|spent)\b | \bwhat\b.*\bcosts?\W*$ | \bhow\ expensive\b | \bprice\b",
-        r"[$€£]\s?\d | \d.*\b(?:dollars?|usd|euros?|costs?|cheaper|price)\b | \b(?:costs?|cheaper|price)\b.*\d",
+        r"""\bhow\ much\b.{0,120}\b(?:costs?|pay|spend|spent)\b | \bwhat\b.{0,120}\bcosts?\W*$ | \bhow\ expensive\b
+          | \bprice\b""",
+        rf"""[$€£]\s?\d | \d{_NEAR}\b(?:dollars?|usd|euros?|costs?|cheaper|price)\b
+          | \b(?:costs?|cheaper|price)\b{_NEAR}\d""",
     ),
     _quantity(
         "how long it takes",
         r"\bhow\ long\ (?:does|do|did|is|was|were|it)\b | \bhow\ much\ time\b",
-        rf"""\b(?:\d[\d.,]*|{_NUMBER_WORD})[\s-]+(?:\w+[\s-]+){{0,2}}(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)
-          \b | \d\s?m?s\b | \b(?:runtime|speed-?ups?|faster)\b.*\d | \d.*\b(?:runtime|speed-?ups?|faster)\b""",
+        rf"""\b(?:\d[\d.,]{{0,15}}|{_NUMBER_WORD})[\s-]{{1,3}}(?:\w+[\s-]{{1,3}}){{0,2}}(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)
+          \b | \d\s?m?s\b
+          | \b(?:runtime|speed-?ups?|faster)\b{_NEAR}\d | \d{_NEAR}\b(?:runtime|speed-?ups?|faster)\b""",
     ),
     _quantity(
         "the share",
@@ -77,6 +84,11 @@ QUANTITIES = (
     ),
     _quantity("the year", r"\b(?:what|which)\ years?\b", r"\b(?:19|20)\d\d\b"),
     _quantity(
+        "when it was made",
+        rf"\bwhen\ (?:was|were|did)\b.{{0,120}}\b(?:{_MADE}|launched|appear|come\ out)\b",
+        r"\b(?:19|20)\d\d\b",
+    ),
+    _quantity(
         "how much",
         r"\bhow\ (?:much|big|large|fast|accurate|cheap)\b",
         rf"""(?<![\w-])[~$]?\d | \b(?:order.of.magnitude|\w+fold)\b
@@ -84,9 +96,9 @@ QUANTITIES = (
     ),
     _quantity(
         "who made or paid for it",
-        r"""\bwho\ (?:wrote|funded|authored|invented|paid|sponsored|published)\b
+        rf"""\bwho\ (?:wrote|funded|paid|sponsored|{_MADE})\b
           | \bwho\ (?:is|are|were)\ the\ authors?\b""",
-        r"\b(?:written|funded|authored|invented|paid|sponsored|supported|published)\ by\b",
+        rf"\b(?:written|funded|paid|sponsored|supported|{_MADE})\ by\ (?!\w+ing\b)",
     ),
 )
 
@@ -98,7 +110,7 @@ def counted(question: str) -> str:
         return ""
     phrase: list[str] = []
     for word in words(asked[1]):
-        if fold(word) in STOP_WORDS or word.lower() == "vs":
+        if fold(word) in STOP_WORDS or word.lower() == "vs" or not any(map(str.isalpha, word)):
             break
         phrase.append(word)
     plural = next((place for place in range(len(phrase), 0, -1) if phrase[place - 1].endswith("s")), len(phrase))

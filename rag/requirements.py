@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rag import cues
 from rag.chunking import sentence_spans
 from rag.quantities import QUANTITIES, counted, has_count, measured, states_measure
 from rag.types import Paper
-from rag.words import STOP_WORDS, content_words, fold, words
+from rag.words import content_words, fold, listed, words
 
 Terms = Callable[[str], Sequence[str]]
 Share = Callable[[str], float]
@@ -22,14 +23,13 @@ SAME_SPELLING = 0.8  # difflib's ratio, from which a word is taken for another o
 NAMED_SHARE = 0.1  # of a question's content words; less than that is said by the way
 
 _SHORTEST_JOINED = 5  # letters of "Dobb-E", to be looked for as "dobbe" in a text without spaces
-_FEW = 3  # content words, from which on all capitals are a title; letters, beyond which words have misspellings
-_ACRONYM = re.compile(r"[A-Z]{2,6}s?")
+_FEW = 3  # letters, beyond which words have misspellings
+_MOST_NAMES = 8  # of a question; who invents more has been told enough
 # Words in which papers are asked for, of no subject themselves.
 _ASKING = frozenset(
     """compare compares list deal deals tackle tackles address addresses differ differs agree disagree mention mentions
     discuss discusses cover covers talk talks concern concerns exist exists name idea ideas main published""".split()
 )
-_BEFORE_A_SENTENCE = re.compile(r"(?:^|[.?!:])[\s\"'“‘(\[]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,45 +70,33 @@ def unstated(question: str, papers: Sequence[Paper], *, terms: Terms, share: Sha
         share: For a word, the share of the library's papers that have it; 0 where none has.
     """
     text = "\n".join(f"{paper.title}\n{paper.abstract}" for paper in papers)
-    found = _Text(text, frozenset(terms(text)))
+    found = _Text(text, terms(text))
+    subject = cues.asking(question)
     sentences = [line[start:end] for line in text.split("\n") for start, end in sentence_spans(line)]
     details = tuple(_details(question, sentences, terms))
     asked = {word for detail in details for word in words(detail)}
     lacking = [
-        name for name in dict.fromkeys(names(question))
+        name for name in islice(dict.fromkeys(cues.names(subject)), _MOST_NAMES)
         if name not in asked and not _occurs(name, found, terms, share)
     ]  # fmt: skip
     unknown = [name for name in lacking if not share(name)]
     absent = _joined_as_asked([name for name in lacking if share(name)], question)
-    if len(unknown) < NAMED_SHARE * len(content_words(question)):
+    if len(unknown) < min(_MOST_NAMES, NAMED_SHARE * len(content_words(subject))):
         unknown = []
     if cues.asks_several(question):
-        unknown += _unknown_subjects(question, unknown, found, terms, share)
+        unknown += _unknown_subjects(subject, unknown, found, terms, share)
     kept = (detail for detail in details if not set(words(detail)) - {"the"} <= set(unknown))
     return Unstated(tuple(unknown), absent, tuple(kept))
 
 
-def is_misspelt(word: str, text: str) -> bool:
-    """Whether the text has a word that is spelt nearly so, which is then what is meant."""
-    spellings = {fold(other) for other in words(text)}
-    return len(word) > _FEW and bool(difflib.get_close_matches(fold(word), spellings, n=1, cutoff=SAME_SPELLING))
+def spellings(text: str) -> frozenset[str]:
+    """The different words of a text, for `is_misspelt`."""
+    return frozenset(fold(word) for word in words(text))
 
 
-def names(question: str) -> Iterator[str]:
-    """The words of a question that are written as names: `Cybench`, `GPT-4`, `NSzED`."""
-    written = words(question)
-    meant = content_words(question)
-    in_capitals = question.isupper() or (len(meant) >= _FEW and all(word[0].isupper() for word in meant))
-    position = 0
-    for word in written:
-        start = question.index(word, position)
-        position = start + len(word)
-        if word[0].isdigit() or fold(word) in STOP_WORDS:
-            continue
-        plain = (word.capitalize() == word or question.isupper()) and not any(char.isdigit() for char in word)
-        opens = bool(_BEFORE_A_SENTENCE.search(question[:start]))
-        if (word != word.lower() or any(char.isdigit() for char in word)) and not (plain and (opens or in_capitals)):
-            yield re.sub(r"['’]s$", "", word)
+def is_misspelt(word: str, spelt: frozenset[str]) -> bool:
+    """Whether one of the words is spelt nearly so, which is then what is meant."""
+    return len(word) > _FEW and bool(difflib.get_close_matches(fold(word), spelt, n=1, cutoff=SAME_SPELLING))
 
 
 def _joined_as_asked(found: Sequence[str], question: str) -> tuple[str, ...]:
@@ -126,45 +114,44 @@ def _unknown_subjects(
     question: str, known_missing: Sequence[str], found: _Text, terms: Terms, share: Share
 ) -> Iterator[str]:
     """What papers are asked for on a subject that no paper has."""
-    for word in content_words(question):
-        is_subject = word not in known_missing and fold(word) not in _ASKING
-        if is_subject and not share(word) and not _occurs(word, found, terms, share):
+    unheard = (word for word in content_words(question) if fold(word) not in _ASKING and not share(word))
+    for word in islice(unheard, _MOST_NAMES):
+        if word not in known_missing and not _occurs(word, found, terms, share):
             yield word
 
 
-@dataclass(frozen=True, slots=True)
 class _Text:
-    text: str
-    terms: frozenset[str]
+    """The papers' text as names are looked for in it, each way made once."""
+
+    def __init__(self, text: str, terms: Iterable[str]) -> None:
+        self.folded = fold(text)
+        self.joined = _joined(text)
+        self.terms = frozenset(terms)
+        self.initials = "".join(word[0] for word in re.findall(r"[^\W\d_]+", self.folded))
+        self.spelt = spellings(text)
 
 
 def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
     """Whether a name is in the text: as it is, written together, written out, or spelt a little differently."""
     parts = terms(name)
-    if (len(parts) == 1 and parts[0] in found.terms) or _follow_one_another(name, found.text):
+    if (len(parts) == 1 and parts[0] in found.terms) or _follow_one_another(name, found.folded):
         return True
-    if _ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or _is_written_out(name, found.text)):
+    if cues.ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or fold(name.rstrip("s")) in found.initials):
         return True
     joined = _joined(name)
-    if len(joined) >= _SHORTEST_JOINED and joined in _joined(found.text):
+    if len(joined) >= _SHORTEST_JOINED and joined in found.joined:
         return True
-    return is_misspelt(name, found.text)
+    return is_misspelt(name, found.spelt)
 
 
-def _follow_one_another(name: str, text: str) -> bool:
+def _follow_one_another(name: str, folded: str) -> bool:
     """Whether the parts of "RT-2" stand together in the text, as "RT2" or "RT 2", not "RT" here and "2" there."""
     parts = re.findall(r"[^\W\d_]+|\d+", fold(name))
-    return bool(re.search(r"\b" + r"[\W_]*".join(parts), fold(text)))
+    return bool(re.search(r"\b" + r"[\W_]*".join(parts), folded))
 
 
 def _joined(text: str) -> str:
     return re.sub(r"[\W_]", "", fold(text))
-
-
-def _is_written_out(acronym: str, text: str) -> bool:
-    """Whether words that begin with its letters follow one another."""
-    initials = "".join(word[0] for word in re.findall(r"[^\W\d_]+", fold(text)))
-    return fold(acronym.rstrip("s")) in initials
 
 
 def _details(question: str, sentences: Sequence[str], terms: Terms) -> Iterator[str]:
@@ -178,8 +165,3 @@ def _details(question: str, sentences: Sequence[str], terms: Terms) -> Iterator[
     for quantity in QUANTITIES:
         if quantity.asked.search(question) and not any(quantity.stated.search(sentence) for sentence in sentences):
             yield quantity.phrase
-
-
-def listed(items: Sequence[str]) -> str:
-    """The items in words: "x, y or z"."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+_MOST_LISTED = 8  # a sentence that lists more is not read
 
 # Function words, and the words people ask and chat with ("tell", "paper", "thanks"): they match everywhere, and say
 # nothing about what is asked.
@@ -37,6 +39,13 @@ def fold(text: str) -> str:
 def words(text: str) -> list[str]:
     """The words of a text as written, hyphenated ones whole."""
     return [found[0] for found in _WORD.finditer(text)]
+
+
+def listed(items: Sequence[str]) -> str:
+    """The items in words: "x, y or z"; of many, the first few and how many more there are."""
+    if len(items) > _MOST_LISTED:
+        items = (*items[:_MOST_LISTED], f"{len(items) - _MOST_LISTED:,} others")
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"
 
 
 def content_words(text: str) -> list[str]:

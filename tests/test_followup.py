@@ -6,6 +6,7 @@ import pytest
 
 from rag import Assistant, Outcome, QuestionError, Turn
 from rag.evaluation.questions import read_questions, score
+from rag.extractive import NEAREST
 from rag.followup import context_of
 from tests.conftest import ROOT
 
@@ -117,6 +118,51 @@ def test_a_new_question_is_answered_as_if_nothing_had_been_said(assistant, quest
     assert later.standalone_question == question
     assert later.passages == alone.passages
     assert later.text == alone.text
+
+
+ABOUT_KITES = (("user", "How do Kites rise?"), ("assistant", "Kites rise on long tails [1]."))
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How many results does it have?", "the second one", "number two", "paper 2", "the other one", "and how much?",
+     "what about its results?", "How good does the first of them do?", "Which one is good?", "Are both good?"],
+)  # fmt: skip
+def test_what_points_at_what_was_said_leans_on_it(question):
+    assert "Kites" in context(question, *ABOUT_KITES)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["what is the first step of training models?", "What is the last layer of a transformer used for in models?",
+     "What are other ways to explain results?", "How are both models and data good?", "thanks, that was great"],
+)  # fmt: skip
+def test_counting_words_that_point_at_nothing_said_stand_alone(question):
+    assert context(question, *ABOUT_KITES) == ""
+
+
+def test_a_thing_that_was_not_named_before_takes_the_place_of_the_last_one():
+    assert context("And the Snails?", *ABOUT_KITES) == "How do rise?"
+    assert context("What about Snails?", ("user", "What are Kites?"), ABOUT_KITES[1]) == ""
+    assert "Kites" in context("What about Kites on long tails?", *ABOUT_KITES)
+
+
+def test_items_are_counted_behind_what_we_say_ourselves():
+    said = f"No abstract of the library mentions Foo. {NEAREST}\n\nOne: Kites fly [1].\n\nTwo: Bees count [2]."
+    assert context("the second one", ("user", "Which?"), ("assistant", said)) == "Two: Bees count."
+
+
+def test_a_refusal_is_no_context(assistant):
+    refusal = assistant.answer("Who won the election in Chile?").text
+    assert context("Why is it so?", ("user", "Do kites fly?"), ("assistant", refusal)) == "Do kites fly?"
+
+
+@pytest.mark.parametrize("question", ["the second one", "number two", "paper 2"])
+def test_an_item_may_be_asked_for_in_two_words(assistant, question):
+    first = assistant.answer("Which papers are about grokking?")
+    second = next(citation.paper for citation in first.citations if citation.number == 2)
+    answer = assistant.answer(question, history=[Turn("user", first.question), Turn("assistant", first.text)])
+    assert answer.citations[0].paper.id == second.id
 
 
 def test_system_and_empty_turns_are_left_out(assistant):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from rag.cues import names
 from rag.lexical import LexicalIndex
 from rag.quantities import counted, has_count, measured, states
 from rag.records import make_paper
-from rag.requirements import Unstated, names, unstated
+from rag.requirements import Unstated, unstated
 
 BREAD = (
     "We present Crumb-E, a benchmark of bread with 40 freshly baked rye loaves, three ovens and a single baker. The success"

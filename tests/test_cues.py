@@ -1,0 +1,103 @@
+"""The wording of questions: which part of one asks, what it names, and that none takes long to read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from rag import Turn, cues, quantities
+from rag.followup import context_of
+from rag.lexical import LexicalIndex
+from rag.records import make_paper
+from rag.requirements import unstated
+
+MOST_CHARS = 8_000  # of a question
+LINE = 65_000  # characters of an abstract that is one sentence
+LONG = ["how much ", "what costs ", "how do x ", "comparing a ", "papers ", "1 ", "1", "1.", "a", " ", "cost ", "faster 2 ",
+        "a? ", "and ", "that ", "the second ", "[", "(1) ", "Zorb1 ", "Zör-b ", ".", "'", "- ", "was it ", "both "]  # fmt: skip
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+@pytest.fixture(scope="module")
+def lexical() -> LexicalIndex:
+    from rag.corpus.sources import Place
+
+    return LexicalIndex.in_memory([make_paper("Kites", "Kites fly on long tails.", [Place("k.txt", "k.txt", 1, "")])])
+
+
+@pytest.mark.parametrize("piece", LONG)
+def test_a_long_line_is_soon_read(lexical, piece):
+    line = f"3 {piece * (LINE // len(piece))} end"
+    questions = ["How much does it cost?", "How long does it take?", "How often?", "What year?", "Who wrote it?"]
+    for question in questions:
+        assert seconds(lambda asked=question: quantities.states(asked, line, lexical.terms)) < 1, question
+    readings = (cues.is_finding, cues.is_idea, cues.is_motivation, cues.is_pointer, cues.is_reason, cues.count_names)
+    for reading in readings:
+        assert seconds(lambda read=reading: read(line)) < 1, reading
+
+
+@pytest.mark.parametrize("piece", LONG)
+def test_a_long_question_is_soon_read(lexical, piece):
+    from rag.corpus.sources import Place
+
+    question = f"What {piece * (MOST_CHARS // len(piece))} end"
+    paper = make_paper("Kites", "Kites fly on tails. " * 500, [Place("k.txt", "k.txt", 1, "")])
+    readings = (cues.asks_several, cues.parts, cues.asks_number, cues.asks_name, cues.asks_reason, cues.without_extent)
+    for reading in readings:
+        assert seconds(lambda read=reading: read(question)) < 1, reading
+    said = [Turn("user", "What are kites?"), Turn("assistant", f"Kites fly. {piece * (MOST_CHARS // len(piece))}")]
+    assert seconds(lambda: context_of(question, said, lambda _: 0.1)) < 1
+    assert seconds(lambda: unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)) < 1
+
+
+def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
+    from rag.corpus.sources import Place
+
+    made = [f"wo{n:x}rd{n * 7919 % 9973:x}" for n in range(20_000)]
+    paper = make_paper("Kites", " ".join(made), [Place("k.txt", "k.txt", 1, "")])
+    question = "What are " + ", ".join(f"Zo{n}rbX" for n in range(900)) + "?"
+    started = time.process_time()
+    lacks = unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)
+    assert time.process_time() - started < 1
+    assert lacks.unknown == tuple(f"Zo{n}rbX" for n in range(8))
+
+
+@pytest.mark.parametrize(
+    ("question", "several"),
+    [
+        ("Which benchmarks does Synapse use?", False),
+        ("what methods does timearena use to simulate time?", False),
+        ("What benchmarks are used by the Synapse authors?", False),
+        ("Which approaches run on Ego4D videos?", True),
+        ("Which methods lower hallucination in LLMs?", True),
+        ("What are other ways to detect hallucinations?", True),
+        ("Which papers use TimeArena?", True),
+    ],
+)
+def test_objects_of_a_named_thing_are_not_several_papers(question, several):
+    assert cues.asks_several(question) == several
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("Explain Section 4.2 of WebArena", ["WebArena"]),
+        ("¿Qué es grokking?", []),
+        ("I read about WebArena. How many tasks does it have?", ["WebArena"]),
+        ("I'm Anna from Berlin. What is grokking?", []),
+        ("benchmarks like WebArena", ["WebArena"]),
+    ],
+)
+def test_names_are_looked_for_in_what_asks(question, named):
+    assert list(cues.names(cues.asking(question))) == named
+
+
+def test_a_blank_to_be_filled_in_is_not_counted():
+    assert quantities.counted("how many __ are there") == ""
