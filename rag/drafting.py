@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from rag import cues
 from rag.extractive import extract
 from rag.grounding import best_quote, check_claim, read_claims
 from rag.index import Library
@@ -61,7 +62,7 @@ def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token
     found = read()
     papers = list({citation.number: citation.paper for citation in found.citations}.values())
     lacks = unstated(query.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
-    if lacks.unknown:  # then the papers are about something else, and less of them says as much
+    if lacks.phrases and len(cues.parts(query.question)) == 1:  # no other part is answered: less says as much
         found = read(most=_NEAREST_SENTENCES)
     if lacks.phrases:
         found = found.opened_by(lacks.sentence(len(papers)))
