@@ -101,7 +101,10 @@ class Library:
             made = client.get_or_create_collection(
                 collection or settings.collection,
                 embedding_function=None,
-                configuration={"hnsw": {"space": "cosine", "sync_threshold": 10_000, "batch_size": 1_000}},
+                # Chroma looks at 100 chunks of its graph for the 150 that are asked for, and then misses some.
+                configuration={
+                    "hnsw": {"space": "cosine", "ef_search": 400, "sync_threshold": 10_000, "batch_size": 1_000}
+                },
                 metadata=_stamp_metadata(stamp, dimension),
             )
         return cls(settings, client, made, stamp)
