@@ -161,8 +161,6 @@ def _filter(sources: list[str] | None) -> Filter | None:
 
 def _footnotes(answer: Answer) -> str:
     """What stands below the text: the cited papers with their quotes, or the near misses."""
-    from rag import Outcome
-
     lines = ["", ""]
     cited = {citation.number: citation.paper for citation in answer.citations}
     for number, paper in cited.items():
@@ -172,8 +170,8 @@ def _footnotes(answer: Answer) -> str:
     if not cited and answer.passages:
         lines.append("The nearest papers, none of which is cited:")
         lines += [f"  - {_label(p.paper)} ({_places(p.paper)})" for p in answer.passages[:_NEAR_MISSES]]
-    if answer.unknown_terms and answer.outcome != Outcome.NOT_IN_CORPUS:  # else the text says so
-        lines.append(f"Nowhere in the library: {', '.join(answer.unknown_terms)}")
+    if unsaid := [term for term in answer.unknown_terms if term not in answer.text]:
+        lines.append(f"Nowhere in the library: {', '.join(unsaid)}")
     if answer.missing and answer.model:
         lines.append(f"Missing: {'; '.join(answer.missing)}")
     if answer.removed_markers:
