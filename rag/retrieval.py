@@ -94,13 +94,15 @@ def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, w
     passages = [_passage(record, asked.vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items()]
     passages = sorted(passages, key=_best_first)[: max(k, _LATE_PAPERS)]
     best = [records[passage.paper.id] for passage in passages]
-    passages = _with_signal(passages, "cosine", [(record.chunk_vectors @ asked.plain).max() for record in best])
+    plain = [record.vectors @ asked.plain for record in best]
+    cosines = [of_paper[: len(record.chunks)].max() for of_paper, record in zip(plain, best, strict=True)]
+    passages = _with_signal(passages, "cosine", cosines)
     late = max_similarities(asked.tokens, np.sqrt(asked.weights), [record.token_signs for record in best])
     passages = _with_signal(passages, "late", late)
     passages = _with_signal(passages, "neighbours", _of_neighbours(best, [passage.score for passage in passages]))
     passages = sorted(passages, key=_best_first)[:k]
     kept = {passage.paper.id: records[passage.paper.id] for passage in passages}
-    evidence = max((float((record.vectors @ asked.plain).max()) for record in best), default=0.0)
+    evidence = max((float(of_paper.max()) for of_paper in plain), default=0.0)
     return Ranking(tuple(passages), kept, asked.question_vector, query, meant, evidence)
 
 
