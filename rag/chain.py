@@ -20,9 +20,9 @@ from rag.drafting import grounded, quoted, refused, share_of_papers, strays, unk
 from rag.embedding import EmbeddingModel, open_model
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.followup import context_of
-from rag.grounding import MarkerReader
 from rag.index import Library, LibraryHandle
 from rag.llm import ChatModel
+from rag.markers import MarkerReader
 from rag.progress import progress_bar
 from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet

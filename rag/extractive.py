@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag import cues
-from rag.grounding import MARKER
+from rag.markers import MARKER
 from rag.quantities import states
 from rag.records import Record
 from rag.retrieval import Ranking
