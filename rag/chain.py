@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
@@ -21,15 +21,16 @@ from rag.embedding import EmbeddingModel, open_model
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.followup import context_of
 from rag.index import Library, LibraryHandle
+from rag.ledger import Judge, Nearness
 from rag.llm import ChatModel
 from rag.markers import MarkerReader
 from rag.progress import progress_bar
 from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet
-from rag.retrieval import PaperRetriever, Query, retrieve
+from rag.retrieval import PaperRetriever, Query, Ranking, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, is_idle, sync
-from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Token, Turn, Usage
+from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Paper, Retrieved, Token, Turn, Usage
 from rag.words import encodable
 
 log = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if not found or strays(ranking, draft.unknown_terms, self.settings.evidence_gate):
             answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
-            answer = yield from self._generated(draft, ranking.query)
+            answer = yield from self._generated(draft, ranking)
         else:
             answer = yield from quoted(draft, ranking, library)
         clock.lap("answer")
@@ -210,12 +211,12 @@ class AnswerChain(Runnable[ChainInput, Any]):
 
         return Query(question, context_of(question, history, partial(share_of_papers, library))), Usage()
 
-    def _generated(self, draft: Answer, query: Query) -> Generator[Token, None, Answer]:
+    def _generated(self, draft: Answer, ranking: Ranking) -> Generator[Token, None, Answer]:
         """The model's answer: streamed, its markers mapped to citations, every sentence checked against them."""
         given = draft.passages[: self.settings.llm_passages]
         reader, text, cut, usage, notices = MarkerReader(len(given)), "", False, draft.usage, draft.notices
         try:
-            for piece in self.llm.stream(self.prompts.answer(query.standalone, given)):
+            for piece in self.llm.stream(self.prompts.answer(ranking.query.standalone, given)):
                 if isinstance(piece, Usage):
                     usage = _sum(usage, piece)
                 elif shown := reader.feed(piece):
@@ -231,8 +232,17 @@ class AnswerChain(Runnable[ChainInput, Any]):
         return grounded(
             replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
                     removed_markers=tuple(reader.removed)),
-            [given[number - 1] for number in reader.order],
+            given, reader.order, Judge(self._nearness(ranking)),
         )  # fmt: skip
+
+    def _nearness(self, ranking: Ranking) -> Nearness:
+        """Cosines with the sentences of the papers found, whose vectors are at hand; each text is embedded once."""
+        vector = lru_cache(lambda text: self.model.embed([text])[0])
+
+        def nearness(text: str, paper: Paper) -> float:
+            return float((ranking.records[paper.id].sentence_vectors @ vector(text)).max(initial=0.0))
+
+        return nearness
 
 
 @dataclass(slots=True)

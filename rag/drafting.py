@@ -7,14 +7,16 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from rag import cues
+from rag import cues, ledger
 from rag.extractive import extract
-from rag.grounding import best_quote, check_claim, read_claims
+from rag.grounding import best_quote, read_claims
 from rag.index import Library
+from rag.ledger import Judge
+from rag.markers import MARKER
 from rag.prompts import CANNOT_ANSWER, declines
 from rag.requirements import is_misspelt, spellings, unstated
 from rag.retrieval import Ranking
-from rag.types import Answer, Citation, Claim, Outcome, Passage, Token, Verdict
+from rag.types import Answer, Citation, Claim, Outcome, Paper, Passage, Token, Verdict
 from rag.words import content_words, listed
 
 _NEAREST_SENTENCES = 2
@@ -81,36 +83,59 @@ def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token
     )
 
 
-def grounded(draft: Answer, cited: Sequence[Passage]) -> Answer:
-    """A model's text with a quote behind every marker and a verdict on every sentence.
+def grounded(draft: Answer, given: Sequence[Passage], order: Sequence[int], judge: Judge) -> Answer:
+    """A model's text with a quote behind every marker and a verdict on every sentence; the text stays as it is.
 
     Args:
-        cited: The passages in the order of their numbers.
+        given: The passages that the model was given to read.
+        order: The passages it cites, counted from 1, in the order of their numbers in the text.
     """
     if declines(draft.text):
         return replace(draft, text=CANNOT_ANSWER, outcome=Outcome.NOT_IN_CORPUS)
+    cited = [given[place - 1].paper for place in order]
     citations: dict[tuple[int, int], Citation] = {}
-    claims = []
+    claims, missing = [], []
     for start, end, numbers in read_claims(draft.text):
         sentence = draft.text[start:end]
-        papers = [(number, cited[number - 1].paper) for number in numbers]
-        for number, paper in papers:
+        claim = Claim(
+            start, end, numbers, *judge.verdict(sentence, [(number, cited[number - 1]) for number in numbers])
+        )
+        if ledger.is_absence(sentence):
+            missing.append(MARKER.sub("", sentence).strip())
+        elif not numbers and claim.verdict is not Verdict.NO_CLAIM:
+            claim = _attributed(claim, sentence, cited, [passage.paper for passage in given], judge)
+        for number in claim.citations:
+            paper = cited[number - 1]
             first, last = best_quote(sentence, paper.abstract)
             citations.setdefault((number, first), Citation(number, paper, paper.abstract[first:last], first, last))
-        verdict, checks = check_claim(
-            sentence, [(number, f"{paper.title} {paper.abstract}") for number, paper in papers]
-        )
-        claims.append(Claim(start, end, numbers, verdict, checks))
-    in_order = tuple(citations[key] for key in sorted(citations))
-    carried = any(claim.verdict in (Verdict.SUPPORTED, Verdict.PARTIAL) for claim in claims)
-    missing = () if carried else ("a passage of the library that states what the model wrote",)
+        claims.append(claim)
     return replace(
         draft,
-        citations=in_order,
+        citations=tuple(citations[key] for key in sorted(citations)),
         claims=tuple(claims),
-        outcome=Outcome.ANSWERED if carried else Outcome.PARTIAL,
-        missing=missing,
+        outcome=_outcome(claims, missing),
+        missing=tuple(missing),
     )
+
+
+def _attributed(claim: Claim, sentence: str, cited: list[Paper], given: Sequence[Paper], judge: Judge) -> Claim:
+    """An uncited claim with the paper that supports it best, if one does, which is numbered behind those cited."""
+    judged = [(paper, *judge.verdict(sentence, [(1, paper)])) for paper in given]
+    carrying = [(paper, checks) for paper, verdict, checks in judged if verdict is Verdict.SUPPORTED]
+    if not carrying:
+        return claim
+    paper, checks = max(carrying, key=lambda each: judge.support(sentence, each[0]))
+    if paper not in cited:
+        cited.append(paper)
+    number = cited.index(paper) + 1
+    return replace(claim, citations=(number,), verdict=Verdict.SUPPORTED, checks=checks, attributed=True)
+
+
+def _outcome(claims: Sequence[Claim], missing: Sequence[str]) -> Outcome:
+    """Answered where a claim holds; an answer whose claims all fail is none, or a part where it had cited something."""
+    if any(claim.verdict in (Verdict.SUPPORTED, Verdict.PARTIAL) for claim in claims):
+        return Outcome.PARTIAL if missing else Outcome.ANSWERED
+    return Outcome.PARTIAL if any(claim.citations for claim in claims) else Outcome.NOT_IN_CORPUS
 
 
 def unknown_terms(library: Library, question: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from rag.markers import MARKER
 from rag.quantities import states
 from rag.records import Record
 from rag.retrieval import Ranking
-from rag.types import Citation, Claim, Passage, Verdict
+from rag.types import Check, CheckKind, Citation, Claim, Passage, Verdict
 
 # Figures with these values: tests/bench/results/questions.json; with neighbouring ones of those that a list of papers,
 # a question of several parts or a follow-up needs: honesty.json. The others were tried by hand, without a result file.
@@ -32,6 +32,7 @@ _IDEA_BONUS = 0.2  # a list of papers says what each is about
 _MARKER_MALUS = 10.0  # a quote with a [3] of its own would cite what it does not
 _LATE_BONUS = 0.10  # abstracts open with what is known and end with what was found
 NEAREST = "This comes nearest:"
+_VERBATIM = (Check(CheckKind.VERBATIM, True),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ def _written(chosen: Sequence[_Chosen]) -> Extract:
         for start, end in spans:
             quote = passage.paper.abstract[start:end]
             text += " " if text and not text.endswith("\n") else ""
-            claims.append(Claim(len(text), len(text) + len(quote), (number,), Verdict.SUPPORTED, ("verbatim",)))
+            claims.append(Claim(len(text), len(text) + len(quote), (number,), Verdict.SUPPORTED, _VERBATIM))
             text += f"{quote} [{number}]"
             citations.append(Citation(number, passage.paper, quote, start, end))
     return Extract(text, tuple(citations), tuple(claims))

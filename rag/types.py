@@ -102,6 +102,32 @@ class Verdict(StrEnum):
     NO_CLAIM = "no_claim"
 
 
+class CheckKind(StrEnum):
+    """What a check of the support ledger looks at."""
+
+    CITATION = "citation"
+    VERBATIM = "verbatim"
+    WORDING = "wording"
+    NUMBERS = "numbers"
+    NAMES = "names"
+    DIRECTION = "direction"
+    NEGATION = "negation"
+    ENTAILMENT = "entailment"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a sentence against what it cites.
+
+    Attributes:
+        reason: What is wrong, readable, e.g. "41 % is not in [2]"; "" where it passed.
+    """
+
+    kind: CheckKind
+    passed: bool
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A sentence of an answer and whether its citations carry it.
@@ -110,14 +136,21 @@ class Claim:
         start: Offset of the sentence in `Answer.text`.
         end: Offset after the sentence in `Answer.text`.
         citations: Numbers of the citations that the sentence carries.
-        checks: The reasons, readable, e.g. "41 % is not in [2]".
+        checks: The support ledger: every check that was made, passed or failed.
+        attributed: True when the sentence cites nothing, and `citations` names what was found to carry it.
     """
 
     start: int
     end: int
     citations: tuple[int, ...]
     verdict: Verdict
-    checks: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    attributed: bool = False
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The reasons of the checks that failed."""
+        return tuple(check.reason for check in self.checks if not check.passed)
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,171 @@
+"""The figures of a text: values with their units, however they are written; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+_ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen""".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SPELLED = {word: value for value, word in enumerate(_ONES)} | {
+    word: 10 * value for value, word in enumerate(_TENS, start=2)
+}
+_FACTORS = {"twice": 2, "double": 2, "doubles": 2, "doubled": 2, "doubling": 2, "thrice": 3, "triple": 3, "triples": 3,
+            "tripled": 3, "tripling": 3, "half": Decimal("0.5"), "halves": Decimal("0.5"), "halved": Decimal("0.5"),
+            "halving": Decimal("0.5")}  # fmt: skip
+_MAGNITUDES = {
+    "k": 3, "thousand": 3, "thousands": 3, "m": 6, "mn": 6, "million": 6, "millions": 6, "b": 9, "bn": 9,
+    "billion": 9, "billions": 9, "t": 12, "trillion": 12, "trillions": 12, "hundred": 2, "hundreds": 2,
+}  # fmt: skip
+# Ways to write a unit, by the unit. What is not listed has none: "3 datasets" is 3, and the noun is a word.
+_UNITS = {
+    "%": "% percent per\u00a0cent percents",
+    "points": "pp pps points percentage\u00a0points percentage\u00a0point point",
+    "x": "x × times fold -fold",
+    "ms": "ms millisecond milliseconds",
+    "s": "s sec secs second seconds",
+    "min": "min mins minute minutes",
+    "h": "h hr hrs hour hours",
+    "d": "day days",
+    "wk": "week weeks",
+    "mo": "month months",
+    "y": "year years yr yrs",
+    "KB": "kb kilobyte kilobytes",
+    "MB": "mb megabyte megabytes",
+    "GB": "gb gib gigabyte gigabytes",
+    "TB": "tb tib terabyte terabytes",
+    "bit": "bit bits",
+    "Hz": "hz",
+    "kHz": "khz",
+    "MHz": "mhz",
+    "GHz": "ghz",
+    "fps": "fps",
+    "mg": "mg milligram milligrams",
+    "µg": "µg μg ug mcg",
+    "g": "gram grams",
+    "kg": "kg kilogram kilograms",
+    "nm": "nm",
+    "µm": "µm μm um",
+    "mm": "mm",
+    "cm": "cm",
+    "km": "km kilometer kilometers kilometre kilometres",
+    "°": "° degrees degree",
+}  # fmt: skip
+_UNIT_OF = {way.replace("\u00a0", " "): unit for unit, ways in _UNITS.items() for way in ways.split(" ")}
+_UNIT = "|".join(re.escape(way) for way in sorted(_UNIT_OF, key=len, reverse=True))
+_MAGNITUDE = "|".join(sorted(_MAGNITUDES, key=len, reverse=True))
+_DIGITS = r"\d{1,3}(?:,\d{3})+(?:[.·]\d+)?|\d+(?:[.,·]\d+)*|[.·]\d+"
+# A digit inside a word belongs to a name, GPT-4, H100, 3D; the 2 of "2-bit", "7B" and "10-20" does not.
+_WRITTEN = re.compile(
+    rf"(?<![\w.·,])(?<![A-Za-z]-)(?P<currency>[$€£])?\s?(?P<digits>{_DIGITS})(?:(?P<ordinal>st|nd|rd|th)\b"
+    rf"|(?:(?:\s|-)?(?P<magnitude>{_MAGNITUDE})(?![\w]))?(?:[\s-]?(?P<unit>{_UNIT})(?!\w))?(?![A-Za-z_]))",
+    re.IGNORECASE,
+)
+_DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.500, as German and others write 1,500
+_WORD = re.compile(r"[A-Za-z]+")
+_RANGE = re.compile(r"\s?(?:[-–—]|to|and|or|,|/)\s?(?:and\s|or\s)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure: `value` in plain units (7B is 7,000,000,000), `unit` "" where none is written."""
+
+    value: Decimal
+    unit: str
+    written: str
+    start: int
+    end: int
+
+    def is_as(self, other: Figure) -> bool:
+        """Whether both say the same: equal, or this one is the other rounded; 41 % is also 0.41."""
+        if self.unit and other.unit and self.unit != other.unit:
+            return False
+        if _rounds_to(other.value, self.value):
+            return True
+        if _DOTTED_THOUSANDS.fullmatch(self.written) and self.value * 1000 == other.value:
+            return True
+        if "%" in (self.unit, other.unit) and self.unit != other.unit:
+            here = self.value / 100 if self.unit == "%" else self.value
+            there = other.value / 100 if other.unit == "%" else other.value
+            return here == there
+        return False
+
+
+def figures(text: str) -> list[Figure]:
+    """The figures of a text in order, those of a range each with its unit; "one" is mostly no figure and none here."""
+    found = sorted((*_in_digits(text), *_in_words(text)), key=lambda figure: figure.start)
+    shared: list[Figure] = []
+    for figure in reversed(found):  # "10 to 20 %": the unit stands behind the last one
+        follower = shared[-1] if shared else None
+        if follower and not figure.unit and follower.unit and _RANGE.fullmatch(text, figure.end, follower.start):
+            figure = Figure(figure.value, follower.unit, figure.written, figure.start, figure.end)
+        shared.append(figure)
+    return shared[::-1]
+
+
+def _in_digits(text: str) -> Iterator[Figure]:
+    for found in _WRITTEN.finditer(text):
+        value = _plain(found["digits"])
+        if value is None:
+            continue
+        unit = _UNIT_OF.get((found["unit"] or "").lower(), "")
+        magnitude = found["magnitude"]
+        if magnitude and not unit and magnitude == "m" and not found["currency"]:
+            unit = "m"  # metres
+        elif magnitude:
+            value = value.scaleb(_MAGNITUDES[magnitude.lower()])
+        if found["ordinal"]:
+            unit = "th"
+        yield Figure(value, found["currency"] or unit, found[0].strip(), found.start(), found.end())
+
+
+def _in_words(text: str) -> Iterator[Figure]:
+    """Figures in words: `twenty-five`, `three hundred`, `two million`, `twice`, `half`; but not a lone `one`."""
+    value, start, end = Decimal(0), -1, -1
+    pieces = [*_WORD.finditer(text), None]
+    for word in pieces:
+        lower = word[0].lower() if word else ""
+        joined = word is not None and start >= 0 and text[end : word.start()] in (" ", "-")
+        if joined and lower in _MAGNITUDES and len(lower) > 2:
+            value, end = value.scaleb(_MAGNITUDES[lower]), word.end()
+            continue
+        if joined and lower in _SPELLED and value % 100 in range(20, 100, 10) and _SPELLED[lower] < 10:
+            value, end = value + _SPELLED[lower], word.end()
+            continue
+        if start >= 0 and not (value == 1 and text[start:end].lower() == "one"):
+            yield _spelled(text, value, start, end)
+        start = -1
+        if word is None or (word.start() and text[word.start() - 1] in "-'’." and not joined):
+            continue
+        if lower in _SPELLED:
+            value, start, end = Decimal(_SPELLED[lower]), word.start(), word.end()
+        elif lower in _FACTORS:
+            yield Figure(Decimal(_FACTORS[lower]), "x", word[0], word.start(), word.end())
+
+
+def _spelled(text: str, value: Decimal, start: int, end: int) -> Figure:
+    unit = re.match(rf"[\s-]?({_UNIT})(?!\w)", text[end : end + 24], re.IGNORECASE)
+    stop = end + (unit.end() if unit else 0)
+    return Figure(value, _UNIT_OF[unit[1].lower()] if unit else "", text[start:stop], start, stop)
+
+
+def _plain(digits: str) -> Decimal | None:
+    """`1,500.0` as 1500; a lone comma that sets off no thousands is a decimal one."""
+    digits = digits.replace("·", ".")
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
+        digits = digits.replace(",", "")
+    digits = digits.replace(",", ".")
+    return Decimal(digits) if digits.count(".") <= 1 else None
+
+
+def _rounds_to(exact: Decimal, rounded: Decimal) -> bool:
+    """Whether `rounded`, of at least two digits, is `exact` with fewer digits."""
+    if exact == rounded:
+        return True
+    digits = len(rounded.normalize().as_tuple().digits)
+    if digits < 2 or not exact:
+        return False
+    return exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1)) == rounded
