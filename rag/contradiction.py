@@ -1,4 +1,4 @@
-"""Where a sentence of an answer says the contrary of its source: other directions, sides exchanged, a negation; pure."""
+"""Where a sentence of an answer says the contrary of its source: turned round, exchanged, negated; pure."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 _ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
@@ -13,9 +13,11 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _SPELLED = {word: value for value, word in enumerate(_ONES)} | {
     word: 10 * value for value, word in enumerate(_TENS, start=2)
 }
-_FACTORS = {"twice": 2, "double": 2, "doubles": 2, "doubled": 2, "doubling": 2, "thrice": 3, "triple": 3, "triples": 3,
-            "tripled": 3, "tripling": 3, "half": Decimal("0.5"), "halves": Decimal("0.5"), "halved": Decimal("0.5"),
-            "halving": Decimal("0.5")}  # fmt: skip
+_FACTORS: dict[str, Decimal] = {
+    **dict.fromkeys(("twice", "double", "doubles", "doubled", "doubling"), Decimal(2)),
+    **dict.fromkeys(("thrice", "triple", "triples", "tripled", "tripling"), Decimal(3)),
+    **dict.fromkeys(("half", "halves", "halved", "halving"), Decimal("0.5")),
+}
 _MAGNITUDES = {
     "k": 3, "thousand": 3, "thousands": 3, "m": 6, "mn": 6, "million": 6, "millions": 6, "b": 9, "bn": 9,
     "billion": 9, "billions": 9, "t": 12, "trillion": 12, "trillions": 12, "hundred": 2, "hundreds": 2,
@@ -66,6 +68,7 @@ _WRITTEN = re.compile(
 )
 _DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.500, as German and others write 1,500
 _WORD = re.compile(r"[A-Za-z]+")
+_FRACTION = re.compile(r"[ -](?:thirds?|quarters?|fourths?|fifths?|sixths?|tenths?|hundredths?)\b")
 _RANGE = re.compile(r"\s?(?:[-–—]|to|and|or|,|/)\s?(?:and\s|or\s)?")
 
 
@@ -101,8 +104,9 @@ def figures(text: str) -> list[Figure]:
     for figure in reversed(found):  # "10 to 20 %": the unit stands behind the last one
         follower = shared[-1] if shared else None
         if follower and not figure.unit and follower.unit and _RANGE.fullmatch(text, figure.end, follower.start):
-            figure = Figure(figure.value, follower.unit, figure.written, figure.start, figure.end)
-        shared.append(figure)
+            shared.append(replace(figure, unit=follower.unit))
+        else:
+            shared.append(figure)
     return shared[::-1]
 
 
@@ -125,17 +129,16 @@ def _in_digits(text: str) -> Iterator[Figure]:
 def _in_words(text: str) -> Iterator[Figure]:
     """Figures in words: `twenty-five`, `three hundred`, `two million`, `twice`, `half`; but not a lone `one`."""
     value, start, end = Decimal(0), -1, -1
-    pieces = [*_WORD.finditer(text), None]
-    for word in pieces:
+    for word in (*_WORD.finditer(text), None):
         lower = word[0].lower() if word else ""
         joined = word is not None and start >= 0 and text[end : word.start()] in (" ", "-")
-        if joined and lower in _MAGNITUDES and len(lower) > 2:
+        if word and joined and lower in _MAGNITUDES and len(lower) > 2:
             value, end = value.scaleb(_MAGNITUDES[lower]), word.end()
             continue
-        if joined and lower in _SPELLED and value % 100 in range(20, 100, 10) and _SPELLED[lower] < 10:
+        if word and joined and lower in _SPELLED and value % 100 in range(20, 100, 10) and _SPELLED[lower] < 10:
             value, end = value + _SPELLED[lower], word.end()
             continue
-        if start >= 0 and not (value == 1 and text[start:end].lower() == "one"):
+        if start >= 0 and not _FRACTION.match(text, end) and not (value == 1 and text[start:end].lower() == "one"):
             yield _spelled(text, value, start, end)
         start = -1
         if word is None or (word.start() and text[word.start() - 1] in "-'’." and not joined):
@@ -143,7 +146,7 @@ def _in_words(text: str) -> Iterator[Figure]:
         if lower in _SPELLED:
             value, start, end = Decimal(_SPELLED[lower]), word.start(), word.end()
         elif lower in _FACTORS:
-            yield Figure(Decimal(_FACTORS[lower]), "x", word[0], word.start(), word.end())
+            yield Figure(_FACTORS[lower], "x", word[0], word.start(), word.end())
 
 
 def _spelled(text: str, value: Decimal, start: int, end: int) -> Figure:

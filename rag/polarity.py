@@ -17,14 +17,14 @@ class Direction(NamedTuple):
 _NEGATORS = frozenset(
     """not no never none nothing nobody neither nor cannot without hardly barely scarcely fail fails failed failing
     unable don doesn didn isn aren wasn weren won wouldn couldn shouldn can't
-    cant dont doesnt didnt isnt arent wasnt werent wont refuses refused instead nowhere""".split()
+    cant dont doesnt didnt isnt arent wasnt werent wont nowhere""".split()
 )
 # Beside the negators: words that deny in their own way, so that a negation may stand for them.
 _DENYING = re.compile(
     r"(?:un|in|im|ir|non|dis|mis)\w{4,}|\w+less|little|few|only|limited|rather|hard|difficult|impossible|avoid\w*|prevent\w*"
     r"|eliminat\w*|remov\w*|exclud\w*|except|free|far|remain\w*|still|but|however|poor\w*|weak\w*|struggl\w*|fall|falls"
     r"|lack|lacks|lacking|lacked|absence|absent|unchanged|unaffected|same|similar\w*|short|low|lower|lowest|suffer\w*|neglect\w*|ignor\w*|overlook\w*|reject\w*|contrary|challeng\w*|worse|zero|loss"
-    r"|unlike|scarce|minimal|negligible|bypass\w*|obviat\w*|omit\w*|drop\w*|forgo\w*|agnostic|infeasible|need|needs|yet"
+    r"|unlike|instead|scarce|minimal|negligible|bypass\w*|obviat\w*|omit\w*|drop\w*|forgo\w*|agnostic|infeasible|need|needs|yet"
 )
 # Scale by scale the words up and the words down, as regular expressions of whole words.
 _SCALES: dict[str, tuple[str, str]] = {
@@ -58,7 +58,8 @@ _SCALES: dict[str, tuple[str, str]] = {
     "presence": (r"with|includ\w*|presence|contain\w*|add(?:s|ed|ing)?", r"without|exclud\w*|absence|remov\w*"),
     "bound": (r"at least|more than|over|minimum", r"at most|up to|less than|fewer than|no more than|maximum|within"),
     "success": (r"succe(?:ss\w*|ed\w*)", r"fail\w*"),
-    "alike": (r"similar\w*|same|alike|identical\w*|consistent\w*", r"different\w*|differ\w*|unlike|dissimilar\w*|inconsistent\w*"),
+    "alike": (r"similar\w*|same|alike|identical\w*|consistent\w*",
+              r"different\w*|differ\w*|unlike|instead|dissimilar\w*|inconsistent\w*"),
     "generality": (r"general|broad\w*|universal\w*", r"specific|specialized|specialised|narrow"),
     "scope": (r"all|every|always|any", r"none|never"),
     "wish": (r"benefit\w*|helpful|useful|gain\w*|beneficial", r"detriment\w*|harmful|useless|costs?"),

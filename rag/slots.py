@@ -1,4 +1,4 @@
-"""The names and figures of a sentence, each with the words around it, so that two sentences can be laid side by side; pure."""
+"""The names and figures of a sentence, each with the words around it, to lay two sentences side by side; pure."""
 
 from __future__ import annotations
 
@@ -27,15 +27,25 @@ class Slot:
     """A name or a figure in its place.
 
     Attributes:
-        key: What is compared: letters and digits of a name; "" for a figure, which compares itself.
         written: As the text has it.
         around: Weights of the words around it, by (side, stem).
+        figure: Its value and unit; None for a name.
     """
 
-    key: str
     written: str
     around: Mapping[tuple[str, str], float]
     figure: Figure | None = None
+
+    def is_as(self, other: Slot) -> bool:
+        """Whether both say the same; of names one may be part of the other, `DNA` of `mtDNA`."""
+        if self.figure and other.figure:
+            return self.figure.is_as(other.figure)
+        here, there = joined(self.written), joined(other.written)
+        return here in there or there in here
+
+    def may_stand_for(self, other: Slot) -> bool:
+        """Whether one could have been put in the other's place: figures have a common unit, or none."""
+        return not (self.figure and other.figure) or self.figure.unit == other.figure.unit
 
 
 @dataclass(frozen=True)
@@ -71,12 +81,16 @@ class Sentence:
     @cached_property
     def figure_slots(self) -> list[Slot]:
         """Its figures with what stands around them."""
-        return [Slot("", figure.written, self._around(figure.start, figure.end), figure) for figure in self.figures]
+        return [Slot(figure.written, self._around(figure.start, figure.end), figure) for figure in self.figures]
 
     @cached_property
     def name_slots(self) -> list[Slot]:
         """Its names with what stands around them."""
-        return [Slot(joined(name), name, self._around(start, start + len(name))) for start, name in names(self.text)]
+        taken = [(figure.start, figure.end) for figure in self.figures]
+        return [
+            Slot(name, self._around(start, start + len(name))) for start, name in names(self.text)
+            if not any(first <= start < end for first, end in taken)
+        ]  # fmt: skip
 
     @cached_property
     def initials(self) -> tuple[str, str]:

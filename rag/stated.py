@@ -1,7 +1,4 @@
-"""The checks of the support ledger: what a sentence of an answer says against what its sources say; pure.
-
-Each returns None where the sentence has nothing to check.
-"""
+"""What a sentence of an answer states by figures and names, against what its sources state there; pure."""
 
 from __future__ import annotations
 
@@ -11,99 +8,113 @@ from collections.abc import Iterator, Sequence
 from rag.evidence import Evidence, Source
 from rag.slots import Sentence, Slot, alike, core, joined, stem, without_prefix
 from rag.types import Check, CheckKind
-from rag.words import STOP_WORDS, fold
+from rag.words import fold
 
-_ALIGNED = 2
-_SENTENCE_BONUS = 0.5
-_FIGURE_MARGIN, _NAME_MARGIN, _DIRECTION_MARGIN = 0.15, 0.3, 0.1
-_FIGURE_ALIKE, _NAME_ALIKE, _DIRECTION_ALIKE = 0.2, 0.5, 0.2
-_SCOPE = 4  # words behind a negator that it negates
+# All values below: tests/bench/results/ledger.json.
+_FIT_BONUS = 0.5  # of the sentence's fit, beside how alike the words around are
+_FIGURE_ALIKE, _FIGURE_MARGIN = 0.2, 0.15
+_NAME_ALIKE, _NAME_MARGIN = 0.5, 0.3
+_REPLACED_ALIKE = 0.3
+_ALIGNED = 3  # sentences, those that fit best, in which something may stand in the place of a name
+_MOST_LONGER = 2  # letters: BRCA is BRCA1, AMP is AMPK
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]{0,5}[A-Z0-9]")
 
 
 def numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
-    if not claim.figures:
-        return None
+    """Whether every figure is in the sources, with its unit, and in its place; None where there is none."""
     wrong = []
     theirs = [(source, slot) for source in sources for slot in source.sentence.figure_slots]
     for slot in claim.figure_slots:
-        same, other, best = 0.0, 0.0, None
-        found = False
-        for source, there in theirs:
-            near = alike(slot.around, there.around)
-            score = near + _SENTENCE_BONUS * source.fit
-            assert slot.figure and there.figure
-            if slot.figure.is_as(there.figure):
-                found, same = True, max(same, score)
-            elif score > other and near >= _FIGURE_ALIKE and slot.figure.unit == there.figure.unit:
-                other, best = score, (source, there)
-        if not found:
+        if not any(slot.is_as(there) for _, there in theirs):
             wrong.append(f"{slot.written} is not in {evidence.cited}")
-        elif best and other > same + _FIGURE_MARGIN:
-            wrong.append(f"[{best[0].number}] has {best[1].written} where this has {slot.written}")
-    return Check(CheckKind.NUMBERS, not wrong, "; ".join(wrong))
+        elif rival := _rival(slot, claim, theirs, _FIGURE_ALIKE, _FIGURE_MARGIN):
+            wrong.append(f"[{rival[0].number}] has {rival[1].written} where this has {slot.written}")
+    return Check(CheckKind.NUMBERS, not wrong, "; ".join(wrong)) if claim.figure_slots else None
 
 
 def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
-    slots = claim.name_slots
-    if not slots:
-        return None
-    wrong = []
+    """Whether every name is in the sources and in its place; None where there is none.
+
+    A name that is not in them fails where something else stands in its place. Where nothing does, it may be
+    another word for what they name: that is said, and passes.
+    """
+    wrong: list[str] = []
+    unheard: list[str] = []
     theirs = [(source, slot) for source in sources for slot in source.sentence.name_slots]
-    for slot in slots:
-        if not _is_named(slot, claim, evidence):
-            wrong.append(f"“{slot.written}” is not in {evidence.cited}")
-            continue
-        same, other, best = 0.0, 0.0, None
-        for source, there in theirs:
-            score = alike(slot.around, there.around) + _SENTENCE_BONUS * source.fit
-            if there.key in slot.key or slot.key in there.key:
-                same = max(same, score)
-            elif score > other and alike(slot.around, there.around) >= _NAME_ALIKE:
-                other, best = score, (source, there)
-        if best and other > same + _NAME_MARGIN:
-            wrong.append(f"[{best[0].number}] has “{best[1].written}” where this has “{slot.written}”")
-    return Check(CheckKind.NAMES, not wrong, "; ".join(wrong))
+    for slot in claim.name_slots:
+        if not _is_named(slot.written, claim, evidence):
+            (wrong if _is_replaced(slot, claim, sources) else unheard).append(
+                f"“{slot.written}” is not in {evidence.cited}"
+            )
+        elif rival := _rival(slot, claim, theirs, _NAME_ALIKE, _NAME_MARGIN):
+            wrong.append(f"[{rival[0].number}] has “{rival[1].written}” where this has “{slot.written}”")
+    return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None
 
 
-def _is_named(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
-    """Whether a name occurs: as it is, joined in another way, written out, or as an acronym of what is written out."""
-    if slot.key in evidence.runs or slot.key in evidence.stems:
+def _rival(
+    slot: Slot, claim: Sentence, theirs: Sequence[tuple[Source, Slot]], least_alike: float, margin: float
+) -> tuple[Source, Slot] | None:
+    """What the sources have in the place of a figure or name, if its surroundings fit clearly better."""
+    same, other, rival = 0.0, 0.0, None
+    for source, there in theirs:
+        near = alike(slot.around, there.around)
+        score = near + _FIT_BONUS * source.fit
+        if slot.is_as(there):
+            same = max(same, score)
+        elif not there.figure and any(there.is_as(own) for own in claim.name_slots):
+            continue  # it has a place of its own in the claim
+        elif score > other and near >= least_alike and slot.may_stand_for(there):
+            other, rival = score, (source, there)
+    return rival if other > same + margin else None
+
+
+def _is_replaced(slot: Slot, claim: Sentence, sources: Sequence[Source]) -> bool:
+    """Whether a word that the claim does not have stands among the same words in a source."""
+    return any(
+        stemmed not in claim.stems and alike(slot.around, source.sentence.around(place)) >= _REPLACED_ALIKE
+        for source in sources[:_ALIGNED]
+        for place, stemmed in enumerate(source.sentence.stems)
+    )
+
+
+def _is_named(name: str, claim: Sentence, evidence: Evidence) -> bool:
+    """Whether a name occurs: as it is, joined in another way, written out, or short for what is written out."""
+    parts = core(name)
+    if _occurs(name, evidence):
         return True
-    if len(slot.key) >= 3 and any(
-        each.startswith(slot.key) and len(each) - len(slot.key) <= 2 for each in evidence.runs
-    ):
-        return True
-    parts = core(slot.written)
-    if len(parts) > 1 or (parts and parts[0] != slot.written):
-        return all(_is_named(Slot(joined(part), part, {}), claim, evidence) for part in parts)
-    if stem(fold(slot.written)) in evidence.stems:
-        return True
-    bare = without_prefix(slot.written).removesuffix("s")
-    if joined(bare) in evidence.runs or _is_alias(slot.written, claim):
-        return True
-    if _ACRONYM.fullmatch(bare):
-        letters = fold(bare)
-        if any(letters in each or (len(letters) > 2 and letters[1:] in each) for each in evidence.initials):
+    if parts and parts != [name]:
+        return all(_is_named(part, claim, evidence) for part in parts)
+    return _is_short_for(name, claim, evidence) or any(name in run for run in _written_out(claim, evidence.acronyms))
+
+
+def _occurs(name: str, evidence: Evidence) -> bool:
+    key = joined(name)
+    return (
+        key in evidence.runs
+        or stem(fold(name)) in evidence.stems
+        or joined(without_prefix(name)) in evidence.runs
+        or any(each.startswith(key) and len(each) - len(key) <= _MOST_LONGER for each in evidence.runs if len(key) > 2)
+    )
+
+
+def _is_short_for(name: str, claim: Sentence, evidence: Evidence) -> bool:
+    """Whether a name is made of the first letters of words of the sources or, introduced in brackets, of the claim."""
+    bare = without_prefix(name).removesuffix("s")
+    introduced = re.search(rf"((?:[\w-]+\s+){{1,6}})\({re.escape(name)}s?\)", claim.text)
+    if introduced:
+        letters = iter(joined(introduced[1]))
+        if all(letter in letters for letter in joined(name)):
             return True
-        return any(letters in each for each in claim.initials)  # written out in the claim itself
-    return any(slot.written in words for words in _written_out(claim, evidence.acronyms))
-
-
-def _is_alias(name: str, claim: Sentence) -> bool:
-    """Whether the claim itself introduces the name behind what it stands for: "mottle virus (ComYMV)"."""
-    found = re.search(rf"((?:[\w-]+\s+){{1,6}})\({re.escape(name)}s?\)", claim.text)
-    if not found:
+    if not _ACRONYM.fullmatch(bare):
         return False
-    letters = iter(joined(found[1]))
-    return all(letter in letters for letter in joined(name))
+    letters_of = fold(bare)
+    return any(letters_of in each for each in (*evidence.initials, *claim.initials)) or any(
+        letters_of[1:] in each for each in evidence.initials if len(letters_of) > 2
+    )
 
 
 def _written_out(claim: Sentence, acronyms: frozenset[str]) -> Iterator[list[str]]:
     """Runs of words of the claim that an acronym stands for."""
-    initials = claim.initials[0]
     for acronym in acronyms:
-        for found in re.finditer(f"(?={re.escape(acronym)})", initials):
+        for found in re.finditer(f"(?={re.escape(acronym)})", claim.initials[0]):
             yield [token[0] for token in claim.tokens[found.start() : found.start() + len(acronym)]]
-
-
