@@ -69,6 +69,7 @@ _WRITTEN = re.compile(
 _DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.500, as German and others write 1,500
 _WORD = re.compile(r"[A-Za-z]+")
 _FRACTION = re.compile(r"[ -](?:thirds?|quarters?|fourths?|fifths?|sixths?|tenths?|hundredths?)\b")
+_INSIDE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*/\Z")  # OCT3/4
 _RANGE = re.compile(r"\s?(?:[-–—]|to|and|or|,|/)\s?(?:and\s|or\s)?")
 
 
@@ -113,7 +114,7 @@ def figures(text: str) -> list[Figure]:
 def _in_digits(text: str) -> Iterator[Figure]:
     for found in _WRITTEN.finditer(text):
         value = _plain(found["digits"])
-        if value is None:
+        if value is None or _INSIDE_NAME.search(text, max(0, found.start() - 16), found.start()):
             continue
         unit = _UNIT_OF.get((found["unit"] or "").lower(), "")
         magnitude = found["magnitude"]

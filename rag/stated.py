@@ -14,7 +14,7 @@ from rag.words import fold
 _FIT_BONUS = 0.5  # of the sentence's fit, beside how alike the words around are
 _FIGURE_ALIKE, _FIGURE_MARGIN = 0.2, 0.15
 _NAME_ALIKE, _NAME_MARGIN = 0.5, 0.3
-_REPLACED_ALIKE = 0.3
+_REPLACED_ALIKE = 0.4
 _ALIGNED = 3  # sentences, those that fit best, in which something may stand in the place of a name
 _MOST_LONGER = 2  # letters: BRCA is BRCA1, AMP is AMPK
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]{0,5}[A-Z0-9]")
