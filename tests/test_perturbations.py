@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from rag import Assistant
 from rag.settings import Settings
 from rag.types import Paper
-from tests.bench.perturbations import UNTOUCHED, WRONG_PAPER, Case, nearest, perturbed
+from tests.bench.ledger import half, interval
+from tests.bench.nearest import WordIndex
+from tests.bench.perturbations import UNTOUCHED, WRONG_PAPER, Case, perturbed
 
+BENCH = Path(__file__).parent / "bench"
 CHANGED = ("number", "entity", "negation", "direction")
 
 
@@ -65,6 +70,34 @@ def test_a_sentence_cited_to_a_wrong_paper_is_not_in_that_paper(papers: list[Pap
 
 
 def test_the_nearest_text_shares_the_rarest_words() -> None:
-    texts = {"a": "sparse autoencoders of language models", "b": "autoencoders that are sparse", "c": "robots grasp cups",
-             "d": "robots grasp plates of language"}  # fmt: skip
-    assert nearest(texts) == {"a": "b", "b": "a", "c": "d", "d": "c"}
+    index = WordIndex(
+        {
+            "a": "sparse autoencoders of language models",
+            "b": "autoencoders that are sparse",
+            "c": "robots grasp cups",
+            "d": "robots grasp plates of language",
+        }
+    )
+    assert index.nearest("sparse autoencoders of language models", besides={"a"}) == "b"
+    assert index.nearest("robots grasp cups", besides={"c"}) == "d"
+    assert index.nearest("nothing in common", besides=()) == ""
+
+
+def test_every_handwritten_sentence_names_a_paper_and_is_not_copied_from_it(papers: list[Paper]) -> None:
+    abstracts = {paper.id: paper.abstract for paper in papers}
+    lines = (BENCH / "paraphrases.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert Counter(row["kind"] for row in rows) == {"paraphrase": 170, "contradiction": 40}
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert [row for row in rows if row["sentence"] in abstracts[row["paper_id"]]] == []
+
+
+def test_the_halves_are_about_as_large(papers: list[Paper]) -> None:
+    share = sum(half(paper.id) == "dev" for paper in papers) / len(papers)
+    assert 0.4 < share < 0.6
+
+
+def test_the_interval_is_wilsons() -> None:
+    assert interval(0, 10) == (0.0, 0.278)
+    assert interval(50, 100) == (0.404, 0.596)
+    assert interval(10, 10) == (0.722, 1.0)

@@ -5,16 +5,16 @@ Every case is drawn with a fixed seed, from sorted papers, so that it is the sam
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.chunking import sentence_spans
 from rag.types import Paper
 from tests.bench.name_changes import Names, name_changes
+from tests.bench.nearest import WordIndex, words_of
 from tests.bench.number_changes import number_changes
 from tests.bench.wording_changes import direction_changes, negation_changes
 
@@ -69,29 +69,6 @@ def perturbed(papers: Sequence[Paper], seed: int = 7) -> list[Case]:
     return [case for key in WANTED for case in drawn[key]]
 
 
-def nearest(texts: Mapping[str, str]) -> dict[str, str]:
-    """The text that shares most words with each, by id: cosine of the words' weights, rare words counting more."""
-    words = {each: Counter(_words(text)) for each, text in sorted(texts.items())}
-    frequency = Counter(word for counts in words.values() for word in counts)
-    holders: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for each, counts in words.items():
-        weights = {
-            word: (1 + math.log(count)) * math.log(len(words) / frequency[word])
-            for word, count in counts.items()
-            if 1 < frequency[word] <= max(50, len(words) // 10)
-        }
-        length = math.sqrt(math.fsum(weight**2 for weight in weights.values())) or 1.0
-        for word, weight in weights.items():
-            holders[word].append((each, weight / length))
-    near: dict[str, Counter[str]] = {each: Counter() for each in words}
-    for found in holders.values():
-        for one, weight in found:
-            for other, weight_of_other in found:
-                if one != other:
-                    near[one][other] += weight * weight_of_other  # type: ignore[assignment]
-    return {one: max(scores, key=lambda each: (round(scores[each], 9), each)) for one, scores in near.items() if scores}
-
-
 def _changed(papers: Sequence[Paper], seed: int) -> Iterator[Case]:
     names = Names.of({paper.id: paper.abstract for paper in papers})
     for paper in papers:
@@ -113,15 +90,16 @@ def _changed(papers: Sequence[Paper], seed: int) -> Iterator[Case]:
 
 def _wrongly_cited(papers: Sequence[Paper], seed: int) -> Iterator[Case]:
     """Sentences cited to another paper that lacks the words by which they say something of their own."""
-    words = {paper.id: set(_words(paper.abstract)) for paper in papers}
+    words = {paper.id: set(words_of(paper.abstract)) for paper in papers}
     frequency = Counter(word for found in words.values() for word in found)
-    near = nearest({paper.id: paper.abstract for paper in papers})
+    index = WordIndex({paper.id: paper.abstract for paper in papers})
     for paper in papers:
+        near = index.nearest(paper.abstract, besides={paper.id})
         for text in _sentences(paper):
             drawing = random.Random(f"{seed} {paper.id} {text} cited")  # noqa: S311
-            specific = {word for word in _words(text) if frequency[word] <= _SPECIFIC}
-            for subkind, other in (("near", near[paper.id]), ("random", drawing.choice(papers).id)):
-                if other != paper.id and len(specific - words[other]) >= _OWN_WORDS:
+            specific = {word for word in words_of(text) if frequency[word] <= _SPECIFIC}
+            for subkind, other in (("near", near), ("random", drawing.choice(papers).id)):
+                if other not in ("", paper.id) and len(specific - words[other]) >= _OWN_WORDS:
                     yield Case(WRONG_PAPER, subkind, other, text, text, f"{paper.id} -> {other}")
 
 
@@ -141,7 +119,3 @@ def _drawn(cases: Sequence[Case], wanted: int, seed: str) -> list[Case]:
         rounds.append((seen[case.paper_id], case))
         seen[case.paper_id] += 1
     return [case for _, case in sorted(rounds, key=lambda each: each[0])][:wanted]
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z][a-z\-]{3,}", text.lower())
