@@ -28,6 +28,7 @@ bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes,
 	$(BIN)/python tests/bench/gate.py --save tests/bench/results/gate.json
 	$(BIN)/python tests/bench/honesty.py --save tests/bench/results/honesty.json
 	$(BIN)/python tests/bench/cross_validation.py --save tests/bench/results/cross_validation.json
+	$(BIN)/python -m tests.bench.ledger --save tests/bench/results/ledger.json
 	$(BIN)/python tests/bench/typos.py --save tests/bench/results/typos.json
 	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
 ifdef FOOTNOTE_TEST_DATA
