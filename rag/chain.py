@@ -204,11 +204,14 @@ class AnswerChain(Runnable[ChainInput, Any]):
     def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> tuple[Query, Usage]:
         """What to search for: written by the language model, or the question with what it refers to."""
         if history and self.settings.llm_configured:
-            with suppress(LLMError):  # the search can do without; the answer will tell what is wrong
+            try:
                 text, usage = self.llm.complete(self.prompts.condense(question, history))
                 return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
-
-        return Query(question, context_of(question, history, partial(share_of_papers, library))), Usage()
+            except LLMError as error:  # the search can do without; the answer will tell what is wrong
+                usage = error.usage
+        else:
+            usage = Usage()
+        return Query(question, context_of(question, history, partial(share_of_papers, library))), usage
 
     def _generated(self, draft: Answer, query: Query) -> Generator[Token, None, Answer]:
         """The model's answer: streamed, its markers mapped to citations, every sentence checked against them."""
@@ -217,12 +220,13 @@ class AnswerChain(Runnable[ChainInput, Any]):
         try:
             for piece in self.llm.stream(self.prompts.answer(query.standalone, given)):
                 if isinstance(piece, Usage):
-                    usage = _sum(usage, piece)
+                    usage += piece
                 elif shown := reader.feed(piece):
                     text += shown
                     yield Token(shown)
         except LLMError as error:
             if not text.strip():
+                error.usage = usage
                 raise
             cut, notices = True, (*notices, str(error))
         if rest := reader.finish():
@@ -307,12 +311,3 @@ def checked_turns(history: History) -> tuple[Turn, ...]:
         if role != "system" and content.strip():
             turns.append(Turn(role, encodable(content)))
     return tuple(turns)
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.prompt_tokens + other.prompt_tokens,
-        one.completion_tokens + other.completion_tokens,
-        one.cached_tokens + other.cached_tokens,
-        one.estimated or other.estimated,
-    )

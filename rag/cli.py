@@ -1,4 +1,4 @@
-"""The command line: footnote ingest | ask | papers | eval | doctor, and `ui` from the package of that name."""
+"""The command line: footnote ingest | ask | papers | eval | cache | serve | doctor, and `ui` from its own package."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 papers_app = typer.Typer(help="Look at the papers in the library.", no_args_is_help=True)
 app.add_typer(papers_app, name="papers")
+cache_app = typer.Typer()
+app.add_typer(cache_app, name="cache")
 app.command("eval")(evaluate)
 for _entry in entry_points(group="footnote.commands"):
     app.command(_entry.name)(_entry.load())
@@ -76,6 +78,8 @@ def ask(
             answer = event.answer
     assert answer is not None  # noqa: S101 (every stream ends with Done)
     typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
+    if answer.usage.total_tokens:
+        typer.secho(str(answer.usage), dim=True, err=True)
     if answer.cut:
         typer.secho(f"The answer was cut: {plain(answer.notices[-1])}", fg=typer.colors.YELLOW, err=True)
         raise typer.Exit(2)
@@ -153,6 +157,28 @@ def doctor() -> None:
         raise typer.Exit(2)
 
 
+@cache_app.callback(invoke_without_command=True)
+def show_cache(context: typer.Context) -> None:
+    """Look at the answers of the language model that are kept on disk, or remove them."""
+    from rag import load_settings
+    from rag.llm_cache import AnswerCache
+
+    if context.invoked_subcommand is None:
+        settings = load_settings()
+        kept = AnswerCache.of(settings).contents()
+        state = "" if settings.llm_cache else "; it is switched off (RAG_LLM_CACHE)"
+        typer.echo(f"{_answers(kept.answers)}, {kept.size_bytes / 1000:,.0f} kB, in {settings.home}{state}")
+
+
+@cache_app.command("clear")
+def clear_cache() -> None:
+    """Remove them all: every question goes to the language model again."""
+    from rag import load_settings
+    from rag.llm_cache import AnswerCache
+
+    typer.echo(f"{_answers(AnswerCache.of(load_settings()).clear().answers)} removed.")
+
+
 def _filter(sources: list[str] | None) -> Filter | None:
     from rag import Filter
 
@@ -177,6 +203,10 @@ def _footnotes(answer: Answer) -> str:
     if answer.removed_markers:
         lines.append(f"Markers of the model that name no passage, removed: {' '.join(answer.removed_markers)}")
     return plain("\n".join(lines))
+
+
+def _answers(count: int) -> str:
+    return "1 answer" if count == 1 else f"{count:,} answers"
 
 
 def _label(paper: Paper) -> str:

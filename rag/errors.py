@@ -13,8 +13,12 @@ RagError
 ├── PromptError           a prompt file is missing or has an unknown placeholder
 ├── LLMError              the language model's server refused, failed or broke off
 ├── EvaluationError       a question file, a BEIR folder or a result file cannot be used
-└── ServeError            the chat cannot be served (port taken, ...)
+└── ServeError            the chat or the API cannot be served (port taken, ...)
 """
+
+from __future__ import annotations
+
+from rag.types import Usage
 
 
 class RagError(Exception):
@@ -66,11 +70,13 @@ class LLMError(RagError):
 
     Attributes:
         transient: True when asking again later may work.
+        usage: What was spent all the same.
     """
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(self, message: str, *, transient: bool = False, usage: Usage | None = None) -> None:
         super().__init__(message)
         self.transient = transient
+        self.usage = usage or Usage()
 
 
 class EvaluationError(RagError):
@@ -78,4 +84,4 @@ class EvaluationError(RagError):
 
 
 class ServeError(RagError):
-    """The chat cannot be served."""
+    """The chat or the API cannot be served."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
-from rag import RagError
+from rag import LLMError, RagError
 from ui import render
 from ui.conversation import Conversation
 from ui.stream import events
@@ -114,6 +114,7 @@ def _asker(assistant: Assistant) -> Any:
                     drawn_at = time.monotonic()
         except RagError as error:
             exchange.error = str(error)
+            exchange.usage = error.usage if isinstance(error, LLMError) else exchange.usage
         except Exception:
             _logger.exception("A question failed")
             exchange.error = _UNEXPECTED
@@ -139,7 +140,7 @@ def _messages(conversation: Conversation) -> list[dict[str, str]]:
         for turn, exchange in enumerate(conversation.exchanges)
         for said in (
             {"role": "user", "content": render.question(exchange.question)},
-            {"role": "assistant", "content": render.message(exchange, turn)},
+            {"role": "assistant", "content": render.message(exchange, turn, conversation.usage(turn))},
         )
     ]
 

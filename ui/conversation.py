@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from rag import Answer, AnswerEvent, Done, Notice, Passage, Retrieved, Token, Turn
+from rag import Answer, AnswerEvent, Done, Notice, Passage, Retrieved, Token, Turn, Usage
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class Exchange:
         text: The answer's text as it streams in; `answer.text` once there is an answer.
         error: What went wrong, fit for the reader; "" when nothing did.
         stopped: True when the reader stopped the answer before it was complete.
+        usage: What the language model took, also where no answer came of it.
     """
 
     question: str
@@ -25,6 +26,7 @@ class Exchange:
     answer: Answer | None = None
     error: str = ""
     stopped: bool = False
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def running(self) -> bool:
@@ -43,6 +45,7 @@ class Exchange:
             case Done(answer):
                 self.answer = answer
                 self.text = answer.text
+                self.usage = answer.usage
 
 
 @dataclass(slots=True)
@@ -72,6 +75,10 @@ class Conversation:
     def holds(self, exchange: Exchange) -> bool:
         """Whether this very exchange is still part of the conversation."""
         return any(held is exchange for held in self.exchanges)
+
+    def usage(self, turn: int) -> Usage:
+        """What the language model took from the beginning to the end of this turn."""
+        return sum((exchange.usage for exchange in self.exchanges[: turn + 1]), Usage())
 
     def history(self) -> list[Turn]:
         """What was said, as plain text; questions that came to nothing are left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag import Answer, Citation, Outcome, Paper, Passage
+from rag import Answer, Citation, Outcome, Paper, Passage, Usage
 from ui.conversation import Exchange
 from ui.markup import element, highlighted, inert
 from ui.prose import prose
@@ -24,13 +24,18 @@ _BADGES = {
 }
 
 
-def message(exchange: Exchange, turn: int) -> str:
-    """What the chat shows as the reply to an exchange; `turn` makes its ids unique on the page."""
+def message(exchange: Exchange, turn: int, so_far: Usage | None = None) -> str:
+    """What the chat shows as the reply to an exchange.
+
+    Args:
+        turn: Makes its ids unique on the page.
+        so_far: What the language model took in the conversation until here.
+    """
     if exchange.answer:
-        return _block(_answer(exchange.answer, turn), "fn-answer")
+        return _block(_answer(exchange.answer, turn) + _cost(exchange.usage, so_far), "fn-answer")
     parts = [prose(exchange.text, {}, turn)] if exchange.text else []
     if exchange.error:
-        parts.append(element("p", inert(exchange.error), "fn-error"))
+        parts.append(element("p", inert(exchange.error), "fn-error") + _cost(exchange.usage, so_far))
     elif exchange.stopped:
         parts.append(element("p", "Stopped before the answer was complete.", "fn-note"))
     else:
@@ -99,6 +104,14 @@ def _foot(answer: Answer, cited: int, turn: int) -> str:
     link = element("a", count, "fn-open", href=f"#fn-{turn}", title="Show the evidence of this answer")
     how = inert(answer.model) if answer.model else WITHOUT_MODEL if cited else ""
     return element("p", f"{badge} {link} " + (element("span", how, "fn-how") if how else ""), "fn-foot")
+
+
+def _cost(usage: Usage, so_far: Usage | None) -> str:
+    """What an answer took, and the conversation where that is more; nothing where no language model was used."""
+    if not usage.total_tokens:
+        return ""
+    told = str(usage) if so_far in (None, usage) else f"{usage} · conversation {so_far}"
+    return element("p", inert(told), "fn-cost")
 
 
 def _card(citations: Sequence[Citation], turn: int) -> str:

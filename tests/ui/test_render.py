@@ -10,7 +10,7 @@ import pytest
 from conftest import HOSTILE, paper
 from markdown_it import MarkdownIt
 
-from rag import Answer, Citation, Done, LLMError, Notice, Outcome, Paper, Passage, Retrieved, Token, Turn
+from rag import Answer, Citation, Done, LLMError, Notice, Outcome, Paper, Passage, Retrieved, Token, Turn, Usage
 from ui import render
 from ui.conversation import Conversation, Exchange
 from ui.markup import element, highlighted, inert
@@ -180,6 +180,21 @@ def test_an_answer_carries_its_outcome_its_model_and_its_reservations(
         "Found nowhere in the library: zebra", "broke off", "The seeds were ingested.",
     ):  # fmt: skip
         assert shown in text
+
+
+def test_an_answer_tells_what_the_model_took_and_what_the_conversation_did(world: Paper) -> None:
+    talk = Conversation()
+    costs = [Usage(1234, 210, price=0.0008), Usage(), Usage(100, 10, estimated=True, price=0.0001)]
+    for cost in costs:
+        talk.begin("What?").take(Done(replace(answer_about(world), usage=cost)))
+    talk.begin("What?").error, talk.exchanges[-1].usage = "cut off", Usage(6, 0, price=0.0)
+    told = [Page(render.message(each, turn, talk.usage(turn))).text for turn, each in enumerate(talk.exchanges)]
+    assert told[0].endswith("1,234 + 210 tokens, $0.0008")
+    assert "tokens" not in told[1]
+    assert told[2].endswith(
+        "100 + 10 tokens, $0.0001 (estimated) · conversation 1,334 + 220 tokens, $0.0009 (estimated)"
+    )
+    assert told[3].endswith("6 + 0 tokens, $0 · conversation 1,340 + 220 tokens, $0.0009 (estimated)")
 
 
 def test_near_misses_are_called_so_and_nothing_is_cited(world: Paper) -> None:
