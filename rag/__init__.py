@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ServeError,
         SettingsError,
     )
+    from rag.listening import Listener
     from rag.settings import Settings, load_settings
     from rag.types import (
         Answer,
@@ -65,6 +66,7 @@ __all__ = [
     "LibraryMismatch",
     "LibraryMissing",
     "LibraryUnreachable",
+    "Listener",
     "Notice",
     "Outcome",
     "Paper",
@@ -94,6 +96,7 @@ __all__ = [
 _HOMES = {
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
+    "rag.listening": {"Listener"},
     "rag.settings": {"Settings", "load_settings"},
 }
 

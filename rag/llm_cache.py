@@ -7,11 +7,13 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
+
+from pydantic import TypeAdapter
 
 from rag.settings import Settings
 from rag.types import Usage
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 class Kept:
     """An answer as it came, and what it took."""
 
-    pieces: Sequence[str]
+    pieces: list[str]
     usage: Usage
 
 
@@ -55,22 +57,20 @@ class AnswerCache:
         """The answer to this very request, if there is one; from now on it counts as asked last."""
         path = self._path(request)
         try:
-            entry = json.loads(path.read_bytes())
-            usage = Usage(**entry["usage"])
-            pieces = entry["pieces"]
-            if not all(isinstance(piece, str) for piece in pieces) or not "".join(pieces).strip():
+            kept = TypeAdapter(Kept).validate_python(json.loads(path.read_bytes()))
+            if not "".join(kept.pieces).strip():
                 raise ValueError("no text")
             os.utime(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.info("A kept answer cannot be read (%s); the model is asked.", error)
             return None
-        return Kept(pieces, replace(usage, cached=True, price=0.0))
+        return replace(kept, usage=replace(kept.usage, cached=True, price=0.0))
 
     def put(self, request: Mapping[str, object], answer: Kept) -> None:
         """Keeps an answer, and lets go of those that were not asked for longest where there are too many."""
-        entry = json.dumps({"pieces": list(answer.pieces), "usage": asdict(answer.usage)}).encode()
+        entry = json.dumps(asdict(answer)).encode()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, aside = tempfile.mkstemp(dir=self._folder)  # readable by its owner only

@@ -42,7 +42,7 @@ class _Parts(NamedTuple):
 
 
 def build_app(assistant: Assistant) -> gr.Blocks:
-    """The page and its events; look, script and address are added by `ui.server.serve`."""
+    """The page and its events; look, script and address are added by `ui.server.sealed`."""
     page = gr.Blocks(title="Footnote", fill_width=True, fill_height=True, analytics_enabled=False)
     with page:
         gr.HTML(render.header(assistant.settings.llm_model), elem_id="fn-header", apply_default_css=False)

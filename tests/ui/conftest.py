@@ -18,6 +18,7 @@ from rag import (
     Citation,
     Done,
     Filter,
+    Listener,
     LLMError,
     Notice,
     Outcome,
@@ -158,15 +159,18 @@ def _seed_papers() -> list[Paper]:
 def served(assistant: object) -> Iterator[str]:
     """The address of the page, served as `footnote ui` serves it."""
     from ui.app import build_app
-    from ui.server import address, bind, server
+    from ui.server import sealed
 
     ready = threading.Event()
-    with bind("127.0.0.1", 0) as taken:
-        running = server(build_app(assistant), taken, on_ready=lambda _: ready.set())  # type: ignore[arg-type]
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
+    with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
+        running = listener.server(
+            sealed(build_app(assistant), listener),
+            on_ready=lambda _: ready.set(),  # type: ignore[arg-type]
+        )
+        thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
         assert ready.wait(30)
-        yield address(taken)
+        yield listener.address
         running.should_exit = True
         thread.join(10)
 
