@@ -13,6 +13,7 @@ import typer
 
 from rag.errors import RagError
 from rag.evaluation.command import evaluate
+from rag.serving.command import serve
 from rag.terminal import json_text, plain, printable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ app.add_typer(papers_app, name="papers")
 cache_app = typer.Typer()
 app.add_typer(cache_app, name="cache")
 app.command("eval")(evaluate)
+app.command("serve")(serve)
 for _entry in entry_points(group="footnote.commands"):
     app.command(_entry.name)(_entry.load())
 
