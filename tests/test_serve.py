@@ -124,9 +124,9 @@ def test_a_completion_carries_the_answer_and_all_that_is_needed_to_check_it(api,
     citation = found["citations"][0]
     assert citation["label"].startswith("TimeArena")
     assert (citation["number"], citation["source"], citation["line"]) == (1, "003_857b39fc0039485e.txt", 128)
-    claim = found["claims"][0]
-    assert claim["verdict"] == "supported"
-    assert "30 real-world tasks" in found["text"][claim["start"] : claim["end"]]
+    told = [found["text"][claim["start"] : claim["end"]] for claim in found["claims"]]
+    assert [each for each in told if "30 real-world tasks" in each]
+    assert {claim["verdict"] for claim in found["claims"]} == {"supported"}
     assert reply.usage.total_tokens == 0
 
 
@@ -234,19 +234,17 @@ def test_a_text_that_was_cut_says_so(with_model, client):
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(
-    ("behaviour", "status", "said", "again"),
+    ("behaviour", "told", "said"),
     [
-        (server.wrong_key(), 502, "wants a key", "false"),
-        (server.fails(500), 503, "failed: ask again later", "true"),
-        (server.empty(), 502, "empty answer", "false"),
+        (server.wrong_key(), (502, "false"), "wants a key"),
+        (server.fails(500), (503, "true"), "failed: ask again later"),
+        (server.empty(), (502, "false"), "empty answer"),
     ],
 )
-def test_a_model_that_fails_before_its_first_word_is_an_error_of_http(
-    with_model, streamed, behaviour, status, said, again
-):
+def test_a_model_that_fails_before_its_first_word_is_an_error_of_http(with_model, streamed, behaviour, told, said):
     with ChatServer(behaviour) as chat, with_model(chat) as address:
         got, headers, body = post(address, asking(stream=streamed))
-    assert (got, headers["x-should-retry"]) == (status, again)
+    assert (got, headers["x-should-retry"]) == told
     assert said in body["error"]["message"]
     assert body["error"]["code"] == "language_model_failed"
 
