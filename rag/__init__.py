@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Usage,
         Verdict,
     )
+    from rag.words import visible
 
 __all__ = [
     "Answer",
@@ -89,12 +90,14 @@ __all__ = [
     "search",
     "similar",
     "stream",
+    "visible",
 ]
 
 _HOMES = {
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
     "rag.settings": {"Settings", "load_settings"},
+    "rag.words": {"visible"},
 }
 
 

@@ -30,7 +30,7 @@ from rag.retrieval import PaperRetriever, Query, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, is_idle, sync
 from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Token, Turn, Usage
-from rag.words import encodable
+from rag.words import encodable, visible
 
 log = logging.getLogger(__name__)
 
@@ -284,13 +284,13 @@ def checked_question(question: object) -> str:
     Raises:
         QuestionError: It is empty, too long, or no text.
     """
-    if not isinstance(question, str) or not question.strip():
+    if not isinstance(question, str) or not visible(question).strip():
         raise QuestionError('The question is empty; ask something, e.g. `footnote ask "What is grokking?"`.')
     if len(question) > MOST_QUESTION_CHARS:
         raise QuestionError(
             f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
         )
-    return encodable(question).strip()
+    return visible(encodable(question)).strip()
 
 
 def checked_turns(history: History) -> tuple[Turn, ...]:

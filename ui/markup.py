@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from rag import visible
+
 _PLAIN = frozenset(" ,;")
-# Controls and the characters that turn or hide the text around them; a reader loses nothing without them.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def inert(text: str) -> str:
@@ -16,9 +16,9 @@ def inert(text: str) -> str:
     Markdown gives no meaning to a character written as an entity (CommonMark 0.31, section 2.5), so neither
     tags nor links, images, LaTeX or addresses can arise from the result, wherever it is put.
     """
-    seen = _UNSEEN.sub("", text)
     return "".join(
-        character if character.isalnum() or character in _PLAIN else f"&#{ord(character)};" for character in seen
+        character if character.isalnum() or character in _PLAIN else f"&#{ord(character)};"
+        for character in visible(text)
     )
 
 
