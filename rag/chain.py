@@ -38,6 +38,7 @@ MOST_QUESTION_CHARS = 8_000
 PASSAGES = 20  # how many an Answer carries
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
+_LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
 _INTERRUPTED = "An ingest was interrupted; it is completed first."
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
@@ -228,6 +229,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if rest := reader.finish():
             text += rest
             yield Token(rest)
+        if reader.dropped:
+            notices = (*notices, _LIST_DROPPED)
         return grounded(
             replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
                     removed_markers=tuple(reader.removed)),
