@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ServeError,
         SettingsError,
     )
+    from rag.injection import instructions
     from rag.settings import Settings, load_settings
     from rag.types import (
         Answer,
@@ -85,6 +86,7 @@ __all__ = [
     "answer",
     "build_chain",
     "ingest",
+    "instructions",
     "load_settings",
     "papers",
     "search",
@@ -96,6 +98,7 @@ __all__ = [
 _HOMES = {
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
+    "rag.injection": {"instructions"},
     "rag.settings": {"Settings", "load_settings"},
     "rag.words": {"visible"},
 }
