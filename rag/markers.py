@@ -162,11 +162,14 @@ class MarkerReader:
         word = re.search(r"[A-Za-z_]\w*\Z", self._line, re.ASCII)
         if blanks or word is None or not re.match(r"\[\s*\d", written):
             return False
+        target = _TARGET.match(rest)
+        if target and ("/" in target[0] or not self._in_code()):
+            return False  # as text it would be a link
         if self._in_code():
             return True
         ends_clause = rest[:1] in _CLAUSE_ENDS + "["
         if len(word[0]) <= 3 or "_" in word[0] or written == "[0]":
-            return not (is_valid and (ends_clause or rest.startswith("(")))
+            return not (is_valid and ends_clause)
         return not is_valid and not ends_clause
 
     def _in_code(self) -> bool:

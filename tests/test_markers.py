@@ -187,6 +187,15 @@ def test_what_shows_nothing_is_left_out_of_the_text():
     assert reader.order == [2]
 
 
+@pytest.mark.parametrize(
+    "text", ["videos[9](http://evil.example)", "f[9](http://evil.example)", "`f[9](http://evil.example)"]
+)
+def test_a_marker_of_no_passage_glued_to_a_word_leaves_no_link_either(text):
+    passed, reader = read(text)
+    assert "evil" not in passed
+    assert reader.removed == ["[9]"]
+
+
 def test_the_text_does_not_depend_on_how_the_stream_was_cut():
     alphabet = [
         *"[]1290- ()【】^:x\n`*#<>²⁹", ", ", ". ", "word", "(http://x)", "†s", "passage ", "\n\n", "Sources", "References:\n",
