@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SettingsError,
     )
     from rag.listening import Listener
+    from rag.injection import instructions
     from rag.settings import Settings, load_settings
     from rag.types import (
         Answer,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         Usage,
         Verdict,
     )
+    from rag.words import visible
 
 __all__ = [
     "Answer",
@@ -86,18 +88,22 @@ __all__ = [
     "answer",
     "build_chain",
     "ingest",
+    "instructions",
     "load_settings",
     "papers",
     "search",
     "similar",
     "stream",
+    "visible",
 ]
 
 _HOMES = {
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
     "rag.listening": {"Listener"},
+    "rag.injection": {"instructions"},
     "rag.settings": {"Settings", "load_settings"},
+    "rag.words": {"visible"},
 }
 
 

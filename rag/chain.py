@@ -30,7 +30,7 @@ from rag.retrieval import PaperRetriever, Query, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, is_idle, sync
 from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Token, Turn, Usage
-from rag.words import encodable
+from rag.words import encodable, visible
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ MOST_QUESTION_CHARS = 8_000
 PASSAGES = 20  # how many an Answer carries
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
+_LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
 _INTERRUPTED = "An ingest was interrupted; it is completed first."
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
@@ -232,6 +233,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if rest := reader.finish():
             text += rest
             yield Token(rest)
+        if reader.dropped:
+            notices = (*notices, _LIST_DROPPED)
         return grounded(
             replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
                     removed_markers=tuple(reader.removed)),
@@ -288,13 +291,13 @@ def checked_question(question: object) -> str:
     Raises:
         QuestionError: It is empty, too long, or no text.
     """
-    if not isinstance(question, str) or not question.strip():
+    if not isinstance(question, str) or not visible(question).strip():
         raise QuestionError('The question is empty; ask something, e.g. `footnote ask "What is grokking?"`.')
     if len(question) > MOST_QUESTION_CHARS:
         raise QuestionError(
             f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
         )
-    return encodable(question).strip()
+    return visible(encodable(question)).strip()
 
 
 def checked_turns(history: History) -> tuple[Turn, ...]:

@@ -191,6 +191,17 @@ def test_markers_in_every_dress_and_links_behind_them_are_dealt_with(ask):
     assert answer.removed_markers == ("[99]",)
 
 
+def test_a_list_of_references_that_the_model_appends_is_left_out_and_that_is_said(ask):
+    with ChatServer(
+        server.says(*re.findall(r"(?s).{1,5}", f"{GOOD}\n\n**References**\n1. [1] TimeArena\n2. [9] X"))
+    ) as chat:
+        answer = ask(chat)
+    assert answer.text == tokens(ask.events) == GOOD
+    assert answer.removed_markers == ()
+    [notice] = answer.notices
+    assert "list of references" in notice
+
+
 def test_no_model_is_asked_where_the_evidence_is_too_little(ask):
     with ChatServer(GOOD) as chat:
         answer = ask(chat, OFFTOPIC)

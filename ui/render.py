@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag import Answer, Citation, Outcome, Paper, Passage, Usage
+from rag import Answer, Citation, Outcome, Paper, Passage, Usage, instructions
 from ui.conversation import Exchange
 from ui.markup import element, highlighted, inert
 from ui.prose import prose
 
 WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
 LONGEST_QUESTION = 2000  # characters shown; the engine says what it thinks of more
+SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
 MADE_LABEL = "untitled; label made from its opening words"
 WELCOME = (
     '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
@@ -119,12 +120,7 @@ def _card(citations: Sequence[Citation], turn: int) -> str:
     spans = [(citation.start, citation.end) for citation in citations]
     heading = element("span", str(number), "fn-number") + element("h3", inert(paper.label))
     back = element("a", "Back to the answer", "fn-back", href=f"#fn-{turn}-{number}-from")
-    content = (
-        element("header", heading)
-        + _about(paper)
-        + element("p", highlighted(paper.abstract, spans), "fn-abstract")
-        + back
-    )
+    content = element("header", heading) + _about(paper) + _abstract(paper, spans, "fn-abstract") + back
     return element("article", content, "fn-card", id=f"fn-{turn}-{number}", tabindex="-1")
 
 
@@ -137,11 +133,7 @@ def _found(passages: Sequence[Passage], heading: str, note: str, turn: int) -> s
             "details",
             element("summary", inert(passage.paper.label))
             + _about(passage.paper)
-            + element(
-                "p",
-                highlighted(passage.paper.abstract, [(passage.start, passage.end)]),
-                "fn-abstract fn-uncited",
-            ),
+            + _abstract(passage.paper, [(passage.start, passage.end)], "fn-abstract fn-uncited"),
             "fn-found",
             id=f"fn-{turn}-found-{rank}",
         )
@@ -149,6 +141,13 @@ def _found(passages: Sequence[Passage], heading: str, note: str, turn: int) -> s
     )
     top = element("h3", heading, "fn-subhead") if heading else ""
     return top + (element("p", note, "fn-note") if note else "") + items
+
+
+def _abstract(paper: Paper, spans: Sequence[tuple[int, int]], css: str) -> str:
+    """The abstract with these places marked, and with those that speak to an assistant marked in another way."""
+    suspect = instructions(paper.abstract)
+    warning = element("p", SUSPECT, "fn-warning") if suspect else ""
+    return warning + element("p", highlighted(paper.abstract, spans, suspect=suspect), css)
 
 
 def _about(paper: Paper) -> str:
