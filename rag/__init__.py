@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rag.answer_stream import AnswerStream
     from rag.assistant import Assistant, answer, ingest, papers, search, similar, stream
     from rag.chain import build_chain
     from rag.errors import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "AnswerEvent",
+    "AnswerStream",
     "Assistant",
     "Chunk",
     "Citation",
@@ -92,6 +94,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "rag.answer_stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
     "rag.settings": {"Settings", "load_settings"},

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryMissing
 from rag.settings import Settings, load_settings
-from rag.types import Answer, AnswerEvent, Filter, IngestReport, Paper, Passage
+from rag.types import Answer, Filter, IngestReport, Paper, Passage
 
 if TYPE_CHECKING:
+    from rag.answer_stream import AnswerStream
     from rag.chain import AnswerChain, History
     from rag.index import Library
     from rag.sync import Progress
@@ -44,8 +45,8 @@ class Assistant:
                 self._opened = AnswerChain(self.settings)
             return self._opened
 
-    def stream(self, question: str, *, history: History = (), where: Filter | None = None) -> Iterator[AnswerEvent]:
-        """The events of an answer as they happen; the last is `Done`.
+    def stream(self, question: str, *, history: History = (), where: Filter | None = None) -> AnswerStream:
+        """The events of an answer as they happen; the last is `Done`. Its `close`, from any thread, ends it at once.
 
         Raises:
             RagError: See the classes in `rag.errors`; the message is fit for a user.
@@ -171,7 +172,7 @@ def answer(
 
 def stream(
     question: str, *, history: History = (), where: Filter | None = None, settings: Settings | None = None
-) -> Iterator[AnswerEvent]:
+) -> AnswerStream:
     """As `answer`, in events as they happen; the last is `Done` and carries the answer."""
     return _assistant(settings).stream(question, history=history, where=where)
 

@@ -6,14 +6,15 @@ import difflib
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
 
+from rag.answer_stream import AnswerStream
 from rag.chroma import place
 from rag.corpus.sources import SEEDS
 from rag.drafting import grounded, quoted, refused, share_of_papers, strays, unknown_terms
@@ -23,6 +24,7 @@ from rag.followup import context_of
 from rag.index import Library, LibraryHandle
 from rag.llm import ChatModel
 from rag.markers import MarkerReader
+from rag.patience import Patience
 from rag.progress import progress_bar
 from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet
@@ -39,6 +41,7 @@ PASSAGES = 20  # how many an Answer carries
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
 _INTERRUPTED = "An ingest was interrupted; it is completed first."
+_NO_END = "a stream of events ended without Done"
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
 History = Sequence[Turn | Mapping[str, str]]
@@ -82,8 +85,16 @@ class AnswerChain(Runnable[ChainInput, Any]):
         """The answer that `stream` ends with."""
         return drain(self.stream(input, config, **kwargs))
 
-    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> Iterator[AnswerEvent]:  # noqa: ARG002
-        """The events of an answer, the last of them `Done`.
+    async def ainvoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """The answer that `astream` ends with; cancelled, it hangs up on the language model."""
+        async with aclosing(self.astream(input, config, **kwargs)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.answer
+        raise RuntimeError(_NO_END)
+
+    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> AnswerStream:  # noqa: ARG002
+        """The events of an answer, the last of them `Done`; closing the stream hangs up on the language model.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -101,19 +112,19 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if self.settings.llm_configured:
             self._check_model()
         history = checked_turns(input.get("history") or ())
-        return self._answer(question, history, where)
+        patience = Patience(self.settings.llm_deadline_s)
+        return AnswerStream(self._answer(question, history, where, patience), patience)
 
     async def astream(
         self, input: ChainInput, config: RunnableConfig | None = None, **_: Any
-    ) -> AsyncIterator[AnswerEvent]:
-        """As `stream`, with the work in a thread."""
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """As `stream`, with the work in a thread; cancelled, it hangs up on the language model."""
         events = self.stream(input, config)
         try:
             while (event := await run_in_executor(None, next, events, None)) is not None:
                 yield event
         finally:
-            with suppress(ValueError):  # cancelled while the thread is within the generator, which then ends by itself
-                events.close()  # type: ignore[attr-defined]
+            events.close()
 
     def filled(self, progress: Progress | None = None) -> Library:
         """The library, with the bundled seeds ingested first where there is nothing in it.
@@ -158,7 +169,9 @@ class AnswerChain(Runnable[ChainInput, Any]):
             and is_idle(self.settings)
         )
 
-    def _answer(self, question: str, history: Sequence[Turn], where: Filter | None) -> Iterator[AnswerEvent]:
+    def _answer(
+        self, question: str, history: Sequence[Turn], where: Filter | None, patience: Patience
+    ) -> Generator[AnswerEvent, None, None]:
         clock = _Clock()
         library = self.handle.current()
         notices: tuple[str, ...] = ()
@@ -170,7 +183,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             library = self.filled()
         check_sources(library, where)
         clock.lap("open")
-        query, usage = self.standalone(library, question, history)
+        query, usage = self.standalone(library, question, history, patience if self.settings.llm_configured else None)
         clock.lap("condense")
         ranking = retrieve(library, self.model, query, k=PASSAGES, where=where)
         clock.lap("retrieve")
@@ -192,7 +205,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if not found or strays(ranking, draft.unknown_terms, self.settings.evidence_gate):
             answer = yield from refused(draft, library, filtered=where is not None)
         elif self.settings.llm_configured:
-            answer = yield from self._generated(draft, ranking.query)
+            answer = yield from self._generated(draft, ranking.query, patience)
         else:
             answer = yield from quoted(draft, ranking, library)
         clock.lap("answer")
@@ -201,21 +214,27 @@ class AnswerChain(Runnable[ChainInput, Any]):
                  answer.outcome.value, len(answer.citations), answer.timings_ms["total"])  # fmt: skip
         yield Done(answer)
 
-    def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> tuple[Query, Usage]:
-        """What to search for: written by the language model, or the question with what it refers to."""
-        if history and self.settings.llm_configured:
+    def standalone(
+        self, library: Library, question: str, history: Sequence[Turn], patience: Patience | None = None
+    ) -> tuple[Query, Usage]:
+        """What to search for: written by the language model, or the question with what it refers to.
+
+        Args:
+            patience: For the model; None asks none.
+        """
+        if history and patience:
             with suppress(LLMError):  # the search can do without; the answer will tell what is wrong
-                text, usage = self.llm.complete(self.prompts.condense(question, history))
+                text, usage = self.llm.complete(self.prompts.condense(question, history), patience)
                 return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
 
         return Query(question, context_of(question, history, partial(share_of_papers, library))), Usage()
 
-    def _generated(self, draft: Answer, query: Query) -> Generator[Token, None, Answer]:
+    def _generated(self, draft: Answer, query: Query, patience: Patience) -> Generator[Token, None, Answer]:
         """The model's answer: streamed, its markers mapped to citations, every sentence checked against them."""
         given = draft.passages[: self.settings.llm_passages]
         reader, text, cut, usage, notices = MarkerReader(len(given)), "", False, draft.usage, draft.notices
         try:
-            for piece in self.llm.stream(self.prompts.answer(query.standalone, given)):
+            for piece in self.llm.stream(self.prompts.answer(query.standalone, given), patience):
                 if isinstance(piece, Usage):
                     usage = _sum(usage, piece)
                 elif shown := reader.feed(piece):
@@ -259,7 +278,7 @@ def drain(events: Iterator[AnswerEvent]) -> Answer:
     for event in events:
         if isinstance(event, Done):
             return event.answer
-    raise RuntimeError("a stream of events ended without Done")
+    raise RuntimeError(_NO_END)
 
 
 def check_sources(library: Library, where: Filter | None) -> None:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from rag.async_bridge import from_thread
 from rag.errors import LLMError
 from rag.llm_faults import Explainer, foreign_errors, is_overlong
+from rag.patience import Patience
 from rag.settings import Settings
 from rag.types import Usage
 
@@ -88,34 +89,37 @@ class ChatModel:
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
         return cls(settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings)
 
-    def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
+    def stream(self, messages: Sequence[Message], patience: Patience | None = None) -> Iterator[Piece]:
         """The answer in pieces as they arrive, and last what it took. Closing the iterator hangs up.
 
         Passing faults are tried again, but only before the first piece.
+
+        Args:
+            patience: Where this is one of several calls for the same answer, which share it.
 
         Raises:
             LLMError: The server refused, failed or broke off; the pieces that had arrived stand. After an
                 answer that was cut because it reached its limit, the usage still comes before the error.
         """
-        return from_thread(self._answer(list(messages)))
+        patience = patience or Patience(self._settings.llm_deadline_s)
+        return from_thread(self._answer(list(messages), patience.deadline), patience)
 
-    def complete(self, messages: Sequence[Message]) -> tuple[str, Usage]:
+    def complete(self, messages: Sequence[Message], patience: Patience | None = None) -> tuple[str, Usage]:
         """The whole answer and what it took.
 
         Raises:
             LLMError: As for `stream`; an incomplete answer counts as none.
         """
         text, usage = "", Usage()
-        for piece in self.stream(messages):
+        for piece in self.stream(messages, patience):
             if isinstance(piece, Usage):
                 usage = piece
             else:
                 text += piece
         return text, usage
 
-    async def _answer(self, messages: list[Message]) -> AsyncGenerator[Piece, None]:
+    async def _answer(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """Attempts, until one answers or there is no use in another."""
-        deadline = time.monotonic() + self._settings.llm_deadline_s
         tries, answering = 0, False
         while True:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,7 +86,8 @@ def _layout() -> _Parts:
 def _connect(assistant: Assistant, page: gr.Blocks, parts: _Parts) -> None:
     conversation, question, starters, clear, chat, evidence = parts
     drawn = [conversation, question, chat, evidence]
-    ask = _asker(assistant)
+    answering: dict[str | None, Conversation] = {}  # by the session of the tab
+    ask = _asker(assistant, answering)
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     at_once: dict[str, Any] = {"concurrency_limit": AT_ONCE, "concurrency_id": "ask", **hidden}
     question.submit(ask, [question, conversation], drawn, **at_once)
@@ -94,24 +96,27 @@ def _connect(assistant: Assistant, page: gr.Blocks, parts: _Parts) -> None:
     question.stop(_stop, conversation, None, queue=False, **hidden)
     clear.click(_clear, conversation, drawn, queue=False, **hidden)
     evidence.select(_evidence_of, conversation, evidence, queue=False, **hidden)
+    page.unload(_leaver(answering))
     page.load(_example_buttons(assistant), None, starters, **hidden)
 
 
-def _asker(assistant: Assistant) -> Any:
-    async def ask(question: str, conversation: Conversation) -> AsyncIterator[tuple[Any, ...]]:
+def _asker(assistant: Assistant, answering: dict[str | None, Conversation]) -> Any:
+    async def ask(question: str, conversation: Conversation, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
         if conversation.running:
             yield (conversation, *(gr.skip() for _ in range(3)))
             return
         history = conversation.history()
         exchange = conversation.begin(question)
+        answering[request.session_hash] = conversation
         yield _drawn(conversation, value="")
         drawn_at = time.monotonic()
         try:
-            async for event in events(lambda: assistant.stream(question, history=history), conversation.stop):
-                exchange.take(event)
-                if exchange.running and time.monotonic() - drawn_at > REDRAW_S:
-                    yield _drawn(conversation)
-                    drawn_at = time.monotonic()
+            async with aclosing(events(lambda: assistant.stream(question, history=history), conversation.stop)) as told:
+                async for event in told:
+                    exchange.take(event)
+                    if exchange.running and time.monotonic() - drawn_at > REDRAW_S:
+                        yield _drawn(conversation)
+                        drawn_at = time.monotonic()
         except RagError as error:
             exchange.error = str(error)
         except Exception:
@@ -119,6 +124,7 @@ def _asker(assistant: Assistant) -> Any:
             exchange.error = _UNEXPECTED
         finally:
             exchange.stopped = exchange.running
+            answering.pop(request.session_hash, None)
         if conversation.holds(exchange):  # else it was cleared meanwhile
             yield _drawn(conversation)
 
@@ -142,6 +148,15 @@ def _messages(conversation: Conversation) -> list[dict[str, str]]:
             {"role": "assistant", "content": render.message(exchange, turn)},
         )
     ]
+
+
+def _leaver(answering: dict[str | None, Conversation]) -> Any:
+    async def leave(request: gr.Request) -> None:
+        """Nobody reads on in a tab that was closed; Gradio itself would notice at the next drawing only."""
+        if conversation := answering.get(request.session_hash):
+            conversation.stop.set()
+
+    return leave
 
 
 async def _stop(conversation: Conversation) -> None:

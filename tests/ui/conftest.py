@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from rag import (
     Answer,
     AnswerEvent,
+    AnswerStream,
     Citation,
     Done,
     Filter,
@@ -28,6 +29,7 @@ from rag import (
     Settings,
     Token,
 )
+from rag.patience import Patience
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 HOSTILE = (
@@ -84,9 +86,12 @@ class SeedAssistant:
     def close(self) -> None:
         pass
 
-    def stream(
-        self, question: str, *, history: Sequence[object] = (), where: Filter | None = None
-    ) -> Iterator[AnswerEvent]:
+    def stream(self, question: str, *, history: Sequence[object] = (), where: Filter | None = None) -> AnswerStream:
+        return AnswerStream(self._events(question, history, where), Patience(60))
+
+    def _events(
+        self, question: str, history: Sequence[object], where: Filter | None
+    ) -> Generator[AnswerEvent, None, None]:
         self.asked.append((question, list(history)))
         if not question.strip():
             raise QuestionError("the question is empty; type what you want to know")
