@@ -7,7 +7,6 @@ import dataclasses
 import json
 import logging
 import re
-import threading
 
 import pytest
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -314,28 +313,6 @@ def test_one_line_is_logged_a_question_and_the_question_is_not_in_it(chain, capl
     [line] = [record.getMessage() for record in caplog.records if record.name.startswith("rag.")]
     assert line.startswith("answered a question: answered, ")
     assert "TimeArena" not in line
-
-
-def test_leaving_the_stream_hangs_up_on_the_server(seed_settings):
-    with ChatServer(server.drips("word ", 0.05)) as chat:
-        events = with_model(seed_settings, chat).stream(QUESTION)
-        assert any(isinstance(event, Token) for event in events)  # stops at the first
-        events.close()
-        assert chat.settled()
-    assert [thread for thread in threading.enumerate() if thread.name == "footnote-llm"] == []
-
-
-def test_leaving_the_asynchronous_stream_hangs_up_on_the_server(seed_settings):
-    async def left(chain: Runnable) -> None:
-        events = chain.astream({"question": QUESTION})
-        async for event in events:
-            if isinstance(event, Token):
-                break
-        await events.aclose()
-
-    with ChatServer(server.drips("word ", 0.05)) as chat:
-        asyncio.run(left(with_model(seed_settings, chat).chain))
-        assert chat.settled()
 
 
 def test_several_questions_at_once_keep_their_own_answers(seed_settings):

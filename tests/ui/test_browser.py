@@ -11,7 +11,9 @@ import pytest
 from conftest import HOSTILE, SEEDS, SeedAssistant, paper, served
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from rag import Assistant, Paper, load_settings
+from rag import Assistant, Paper, Settings, load_settings
+from tests import llm_server as server
+from tests.llm_server import ChatServer
 
 pytestmark = pytest.mark.browser
 
@@ -240,6 +242,25 @@ def test_the_browser_refuses_other_hosts(new_page: Callable[..., Page], page_add
     policy = page.request.get(page_address).headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "http" not in policy
+
+
+@pytest.mark.parametrize("leave", ["stop", "clear", "close"])
+def test_leaving_an_answer_hangs_up_on_a_model_that_is_silent(
+    new_page: Callable[..., Page], seed_settings: Settings, leave: str
+) -> None:
+    with ChatServer(server.stalls("It has 30")) as chat:
+        settings = load_settings(home=seed_settings.home, llm_model="tiny", openai_base_url=chat.base_url)
+        with served(Assistant.open(settings)) as address:
+            page = new_page(address, example="Ask")
+            ask(page, "How many tasks does TimeArena have?")
+            expect(page.get_by_role("log")).to_contain_text("It has 30", timeout=30_000)
+            if leave == "stop":
+                page.get_by_role("button", name="Stop").click()
+            elif leave == "clear":
+                page.get_by_role("button", name="Clear conversation").click()
+            else:
+                page.close()
+            assert chat.settled(1.0)
 
 
 @pytest.mark.slow
