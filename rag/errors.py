@@ -66,11 +66,13 @@ class LLMError(RagError):
 
     Attributes:
         transient: True when asking again later may work.
+        is_overlong: True when the model reads less than it was sent.
     """
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(self, message: str, *, transient: bool = False, is_overlong: bool = False) -> None:
         super().__init__(message)
         self.transient = transient
+        self.is_overlong = is_overlong
 
 
 class EvaluationError(RagError):

@@ -135,7 +135,7 @@ class ChatModel:
                 pause_s = max(fault.wait_s, _back_off_s(tries))
                 in_vain = tries >= self._settings.llm_retries or time.monotonic() + pause_s >= deadline
                 if answering or in_vain or not fault.passing:
-                    raise LLMError(fault.message, transient=fault.passing) from error
+                    raise LLMError(fault.message, transient=fault.passing, is_overlong=fault.overlong) from error
                 log.info("%s Trying again in %.1f s.", fault.message, pause_s)
             tries += 1
             await asyncio.sleep(pause_s)

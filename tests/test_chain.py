@@ -272,7 +272,7 @@ def test_what_came_before_a_stream_broke_is_kept_and_marked_as_cut(ask, behaviou
         (server.wrong_key(), "check OPENAI_API_KEY"),
         (server.unknown_model(), "check RAG_LLM_MODEL"),
         (server.fails(500), "failed: ask again later"),
-        (server.too_long(), "lower RAG_LLM_PASSAGES"),
+        (server.too_long(), "lower RAG_LLM_CONTEXT_TOKENS"),
         (server.stalls(), "sent nothing for 0.5 s"),
         (server.never_answers(), "sent nothing for 0.5 s"),
         (server.cuts(), "broke off before it said anything"),

@@ -184,7 +184,7 @@ def test_a_prompt_file_that_is_missing_or_has_an_unknown_placeholder(home, monke
     with ChatServer("It is so [1].") as chat:
         use_model(monkeypatch, chat.base_url)
         refused(inside("ask", QUESTION), "answer.md: there is no such prompt file", "RAG_PROMPTS")
-        for name in ("answer.md", "condense.md"):
+        for name in ("answer.md", "condense.md", "expand.md"):
             shutil.copy(ROOT / "prompts" / name, tmp_path)
         with (tmp_path / "answer.md").open("a") as file:
             file.write("\n$colour\n")

@@ -22,6 +22,7 @@ class Exchange:
     text: str = ""
     notices: tuple[str, ...] = ()
     passages: tuple[Passage, ...] | None = None
+    searches: tuple[str, ...] = ()
     answer: Answer | None = None
     error: str = ""
     stopped: bool = False
@@ -36,8 +37,8 @@ class Exchange:
         match event:
             case Notice(text):
                 self.notices = (*self.notices, text)
-            case Retrieved(passages=passages):
-                self.passages = passages
+            case Retrieved(passages=passages, searches=searches):
+                self.passages, self.searches = passages, searches
             case Token(text):
                 self.text += text
             case Done(answer):
