@@ -16,6 +16,7 @@ class Exchange:
         text: The answer's text as it streams in; `answer.text` once there is an answer.
         error: What went wrong, fit for the reader; "" when nothing did.
         stopped: True when the reader stopped the answer before it was complete.
+        model_failed: True when the error is the language model's.
     """
 
     question: str
@@ -26,6 +27,12 @@ class Exchange:
     answer: Answer | None = None
     error: str = ""
     stopped: bool = False
+    model_failed: bool = False
+
+    @property
+    def wants_another_way(self) -> bool:
+        """Whether the language model left the reader without an answer, or with the beginning of one."""
+        return self.model_failed or (self.answer is not None and self.answer.cut)
 
     @property
     def running(self) -> bool:
@@ -74,9 +81,14 @@ class Conversation:
         """Whether this very exchange is still part of the conversation."""
         return any(held is exchange for held in self.exchanges)
 
-    def history(self) -> list[Turn]:
-        """What was said, as plain text; questions that came to nothing are left out."""
-        said = [exchange for exchange in self.exchanges if exchange.text and not exchange.error]
+    def history(self, *, again: bool = False) -> list[Turn]:
+        """What was said, as plain text; questions that came to nothing are left out.
+
+        Args:
+            again: Up to the last question, which is asked once more.
+        """
+        exchanges = self.exchanges[:-1] if again else self.exchanges
+        said = [exchange for exchange in exchanges if exchange.text and not exchange.error]
         return [
             turn for exchange in said for turn in (Turn("user", exchange.question), Turn("assistant", exchange.text))
         ]

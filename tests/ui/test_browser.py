@@ -166,6 +166,33 @@ def test_errors_are_told_and_the_chat_goes_on(new_page: Callable[..., Page], pag
     ask_and_wait(page, QUESTION)
 
 
+def test_a_model_that_fails_leaves_the_offer_of_an_answer_without_it(
+    new_page: Callable[..., Page], seed_settings: Settings
+) -> None:
+    question = "How many tasks does TimeArena have?"
+    with ChatServer(server.wrong_key(), question, server.cuts("It has 30"), question, "It has 30 [1].") as chat:
+        settings = load_settings(home=seed_settings.home, llm_model="tiny", openai_base_url=chat.base_url)
+        with served(Assistant.open(settings)) as address:
+            page = new_page(address, example="Ask")
+            log, offer = page.get_by_role("log"), page.get_by_role("button", name="Answer without the language model")
+            expect(offer).to_be_hidden()
+            ask(page, question)
+            expect(log).to_contain_text("wants a key", timeout=30_000)
+            offer.click()
+            expect(page.locator(".fn-foot")).to_have_count(1, timeout=20_000)
+            expect(page.locator(".fn-foot")).to_contain_text("no language model: sentences quoted")
+            expect(page.locator("#fn-1")).to_contain_text(question)
+            expect(offer).to_be_hidden()
+            ask_and_wait(page, "How many tasks does TimeArena have, please?")
+            expect(log).to_contain_text("The answer broke off here")
+            offer.click()
+            expect(page.locator(".fn-foot")).to_have_count(3, timeout=20_000)
+            expect(offer).to_be_hidden()
+            assert len(chat.requests) == 3
+            ask_and_wait(page, "How many tasks does TimeArena have, in all?")
+            expect(offer).to_be_hidden()
+
+
 def test_the_conversation_can_be_cleared_also_while_an_answer_is_written(
     new_page: Callable[..., Page], page_address: str
 ) -> None:
