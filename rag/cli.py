@@ -70,11 +70,11 @@ def ask(
     try:
         answer = _told(text, source, extractive=extractive, silent=as_json)
     except LLMError as error:
-        without = f"footnote ask --extractive {shlex.quote(question)}"
-        raise RagError(f"{error}\nWithout the language model: {without}") from error
+        raise RagError(f"{error} {_other_way(question)}") from error
     typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
     if answer.cut:
-        typer.secho(f"The answer was cut: {plain(answer.notices[-1])}", fg=typer.colors.YELLOW, err=True)
+        said = f"The answer was cut: {answer.notices[-1]} {_other_way(question)}"
+        typer.secho(plain(said), fg=typer.colors.YELLOW, err=True)
         raise typer.Exit(2)
 
 
@@ -167,6 +167,11 @@ def doctor() -> None:
         typer.echo(f"{mark}  {finding.what:<16} {plain(finding.detail)}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(2)
+
+
+def _other_way(question: str) -> str:
+    """What to type where the language model fails."""
+    return f"(Without the language model: footnote ask --extractive {shlex.quote(' '.join(question.split()))})"
 
 
 def _filter(sources: list[str] | None) -> Filter | None:

@@ -26,7 +26,8 @@ def searches_in(reply: str, question: str) -> tuple[str, ...]:
     """The searches that a model wrote, a line each, without what it put around them; others than the question."""
     searches: dict[str, str] = {}
     for line in encodable(reply[:_CHARS_READ]).splitlines():
-        search = _AFTER.sub("", _BEFORE.sub("", line))
+        printable = "".join(char if char.isprintable() else " " for char in line)
+        search = _AFTER.sub("", _BEFORE.sub("", " ".join(printable.split())))
         if 0 < len(search) <= _LONGEST_SEARCH and not search.endswith(":"):  # "Here are three searches:"
             searches.setdefault(_letters(search), search)
     searches.pop(_letters(question), None)

@@ -74,6 +74,7 @@ def rank(answer: Answer, words: str) -> int:
         ("word " * 200_000, ()),
         ("Diffusion models learn to remove noise step by step. " * 4, ()),
         ("\ud800 diffusion", ("diffusion",)),
+        ("diffusion\x1b \u202emodels", ("diffusion models",)),
         ("x" * 1_000_000 + "\ndiffusion", ()),
     ],
 )  # fmt: skip

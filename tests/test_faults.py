@@ -166,7 +166,7 @@ def test_a_stream_that_breaks_halfway_keeps_its_text_and_says_that_it_was_cut(ho
     assert code == 2
     assert out.startswith("TimeArena has 30 real-world tasks [1]. It also\n")
     assert "[1] TimeArena" in out
-    assert err == f"The answer was cut: {chat.host} broke off in the middle of the answer: ask again.\n"
+    assert err.startswith(f"The answer was cut: {chat.host} broke off in the middle of the answer: ask again. (")
 
 
 def use_model(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
