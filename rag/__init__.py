@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rag.answer_stream import AnswerStream
     from rag.assistant import Assistant, answer, ingest, papers, search, similar, stream
     from rag.chain import build_chain
     from rag.errors import (
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
         ServeError,
         SettingsError,
     )
-    from rag.listening import Listener
     from rag.injection import instructions
+    from rag.listening import Listener
     from rag.settings import Settings, load_settings
     from rag.types import (
         Answer,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "AnswerEvent",
+    "AnswerStream",
     "Assistant",
     "Chunk",
     "Citation",
@@ -98,6 +100,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "rag.answer_stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
     "rag.listening": {"Listener"},

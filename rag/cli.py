@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.errors import RagError
+from rag.errors import LLMError, RagError
 from rag.evaluation.command import evaluate
 from rag.serving.command import serve
 from rag.terminal import json_text, plain, printable
@@ -63,28 +64,43 @@ def main() -> None:
 def ask(
     question: Annotated[str, typer.Argument(help='The question; "-" reads it from standard input.')],
     source: Source = None,
+    extractive: Annotated[
+        bool, typer.Option("--extractive", help="Quote the papers, without the language model that is configured.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the library, with citations."""
-    from rag import Assistant, Done, Notice, Token
-
     text = sys.stdin.read() if question == "-" else question
+    try:
+        answer = _told(text, source, extractive=extractive, silent=as_json)
+    except LLMError as error:
+        raise RagError(f"{error} {_other_way(question)}") from error
+    typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
+    if answer.usage.total_tokens:
+        typer.secho(str(answer.usage), dim=True, err=True)
+    if answer.cut:
+        said = f"The answer was cut: {answer.notices[-1]} {_other_way(question)}"
+        typer.secho(plain(said), fg=typer.colors.YELLOW, err=True)
+        raise typer.Exit(2)
+
+
+def _told(question: str, source: list[str] | None, *, extractive: bool, silent: bool) -> Answer:
+    """The answer, told as it comes."""
+    from rag import Assistant, Done, Notice, Retrieved, Token
+
     answer: Answer | None = None
-    for event in Assistant.open().stream(text, where=_filter(source)):
+    for event in Assistant.open().stream(question, where=_filter(source), extractive=extractive):
         if isinstance(event, Notice):
             typer.secho(plain(event.text), dim=True, err=True)
-        elif isinstance(event, Token) and not as_json:
+        elif isinstance(event, Retrieved) and event.searches:
+            typer.secho(plain(f"Also searched for: {'; '.join(event.searches)}"), dim=True, err=True)
+        elif isinstance(event, Token) and not silent:
             typer.echo(plain(event.text), nl=False)
             sys.stdout.flush()
         elif isinstance(event, Done):
             answer = event.answer
     assert answer is not None  # noqa: S101 (every stream ends with Done)
-    typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
-    if answer.usage.total_tokens:
-        typer.secho(str(answer.usage), dim=True, err=True)
-    if answer.cut:
-        typer.secho(f"The answer was cut: {plain(answer.notices[-1])}", fg=typer.colors.YELLOW, err=True)
-        raise typer.Exit(2)
+    return answer
 
 
 @app.command()
@@ -179,6 +195,11 @@ def clear_cache() -> None:
     from rag.llm_cache import AnswerCache
 
     typer.echo(f"{_answers(AnswerCache.of(load_settings()).clear().answers)} removed.")
+
+
+def _other_way(question: str) -> str:
+    """What to type where the language model fails."""
+    return f"(Without the language model: footnote ask --extractive {shlex.quote(' '.join(question.split()))})"
 
 
 def _filter(sources: list[str] | None) -> Filter | None:

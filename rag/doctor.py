@@ -70,9 +70,12 @@ def _home(settings: Settings) -> str:
 
 
 def _prompts(settings: Settings) -> str:
+    from rag.budget import check_room
     from rag.prompts import load_prompts
 
-    load_prompts(settings.prompts)
+    prompts = load_prompts(settings.prompts)
+    if settings.llm_configured:
+        check_room(settings, prompts)
     return str(settings.prompts) if settings.prompts else "as shipped (your own: RAG_PROMPTS)"
 
 

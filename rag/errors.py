@@ -71,12 +71,16 @@ class LLMError(RagError):
     Attributes:
         transient: True when asking again later may work.
         usage: What was spent all the same.
+        is_overlong: True when the model reads less than it was sent.
     """
 
-    def __init__(self, message: str, *, transient: bool = False, usage: Usage | None = None) -> None:
+    def __init__(
+        self, message: str, *, transient: bool = False, usage: Usage | None = None, is_overlong: bool = False
+    ) -> None:
         super().__init__(message)
         self.transient = transient
         self.usage = usage or Usage()
+        self.is_overlong = is_overlong
 
 
 class EvaluationError(RagError):

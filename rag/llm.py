@@ -17,6 +17,7 @@ from rag.async_bridge import from_thread
 from rag.errors import LLMError
 from rag.llm_cache import AnswerCache, Kept
 from rag.llm_faults import Explainer, foreign_errors, is_overlong
+from rag.patience import Patience
 from rag.prices import priced
 from rag.settings import Settings
 from rag.types import Usage
@@ -91,19 +92,23 @@ class ChatModel:
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
         return cls(settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings)
 
-    def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
+    def stream(self, messages: Sequence[Message], patience: Patience | None = None) -> Iterator[Piece]:
         """The answer in pieces as they arrive, and what each attempt took. Closing the iterator hangs up.
 
         Passing faults are tried again, but only before the first piece. A request that was answered before is
         answered from the cache.
 
+        Args:
+            patience: Where this is one of several calls for the same answer, which share it.
+
         Raises:
             LLMError: The server refused, failed or broke off; the pieces that had arrived stand, and what they
                 took comes before the error.
         """
-        return from_thread(self._remembered(list(messages)))
+        patience = patience or Patience(self._settings.llm_deadline_s)
+        return from_thread(self._remembered(list(messages), patience.deadline), patience)
 
-    def complete(self, messages: Sequence[Message]) -> tuple[str, Usage]:
+    def complete(self, messages: Sequence[Message], patience: Patience | None = None) -> tuple[str, Usage]:
         """The whole answer and what it took.
 
         Raises:
@@ -111,7 +116,7 @@ class ChatModel:
         """
         text, usage = "", Usage()
         try:
-            for piece in self.stream(messages):
+            for piece in self.stream(messages, patience):
                 if isinstance(piece, Usage):
                     usage += piece
                 else:
@@ -121,7 +126,7 @@ class ChatModel:
             raise
         return text, usage
 
-    async def _remembered(self, messages: list[Message]) -> AsyncGenerator[Piece, None]:
+    async def _remembered(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """The answer from the cache, or the model's, which is kept when it has come to its end without a fault."""
         request = self._request(messages)
         # In a thread: a disk may be slow, and others share the event loop.
@@ -132,7 +137,7 @@ class ChatModel:
             yield kept.usage
             return
         pieces, usage = [], Usage()
-        async with aclosing(self._answer(messages)) as arriving:
+        async with aclosing(self._answer(messages, deadline)) as arriving:
             async for piece in arriving:
                 if isinstance(piece, Usage):
                     spent = priced(piece, self.name, self._settings.llm_prices)
@@ -154,9 +159,8 @@ class ChatModel:
             "max_tokens": self._settings.llm_max_tokens,
         }
 
-    async def _answer(self, messages: list[Message]) -> AsyncGenerator[Piece, None]:
+    async def _answer(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """Attempts, until one answers or there is no use in another."""
-        deadline = time.monotonic() + self._settings.llm_deadline_s
         tries, answering = 0, False
         while True:
             try:
@@ -172,7 +176,7 @@ class ChatModel:
                 pause_s = max(fault.wait_s, _back_off_s(tries))
                 in_vain = tries >= self._settings.llm_retries or time.monotonic() + pause_s >= deadline
                 if answering or in_vain or not fault.passing:
-                    raise LLMError(fault.message, transient=fault.passing) from error
+                    raise LLMError(fault.message, transient=fault.passing, is_overlong=fault.overlong) from error
                 log.info("%s Trying again in %.1f s.", fault.message, pause_s)
             tries += 1
             await asyncio.sleep(pause_s)

@@ -71,7 +71,16 @@ class Settings(BaseSettings):
     llm_retries: int = Field(
         2, ge=0, le=8, description="How often a passing fault (429, 5xx, no connection) is tried again."
     )
-    llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read.")
+    llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read, at most.")
+    llm_context_tokens: int = Field(
+        4096, ge=1024, le=10_000_000,  # Ollama's default, and what is beyond it Ollama drops in silence
+        description="Tokens that the model reads and writes at a time; as many papers are given to it as fit.",
+    )  # fmt: skip
+    llm_expand_below: float = Field(
+        0.6, ge=0, le=1,
+        description="Evidence (as for the gate) under which the model is asked for searches in the field's terms too;"
+        " 0 never asks.",
+    )  # fmt: skip
     llm_prices: Annotated[tuple[Price, ...], NoDecode] = Field(
         (), description="JSON: US dollars per million tokens, by model; without it answers show tokens and no price."
     )

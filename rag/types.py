@@ -192,6 +192,7 @@ class Answer:
 
     Attributes:
         standalone_question: The question with what it refers to spelled out; what was searched for.
+        searches: In the field's own terms, by the language model: what was searched for besides.
         text: The answer with its markers [n].
         missing: What was asked and is not stated in the library.
         unknown_terms: Terms of the question that occur nowhere in the library.
@@ -220,6 +221,7 @@ class Answer:
     notices: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    searches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,7 @@ class Retrieved:
 
     standalone_question: str
     passages: tuple[Passage, ...]
+    searches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

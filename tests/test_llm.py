@@ -170,7 +170,7 @@ def test_tracing_that_is_switched_on_elsewhere_sends_nothing():
         (server.wrong_key(), "does not accept the key: check OPENAI_API_KEY", False),
         (server.fails(403), "does not let this key use tiny", False),
         (server.unknown_model(), "does not know the model tiny: check RAG_LLM_MODEL", False),
-        (server.too_long(), "too long for tiny .* lower RAG_LLM_PASSAGES", False),
+        (server.too_long(), "too long for tiny .* lower RAG_LLM_CONTEXT_TOKENS", False),
         (server.fails(413), "too long for tiny", False),
         (server.fails(400, "Bad thing."), "refused the request .400.. It said: Bad thing.", False),
         (server.fails(429, "Pay.", "insufficient_quota"), "no credit left", False),

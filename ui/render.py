@@ -58,11 +58,13 @@ def evidence(exchange: Exchange, turn: int) -> str:
     heading = element("h2", "Evidence") + element("p", inert(exchange.question), "fn-for")
     if answer is None:
         title = "Found so far" if exchange.running else "Found, but the question was not answered"
+        heading += _also_searched(exchange.searches)
         found = _found(exchange.passages or (), title, "", turn)
         return element("section", heading + (found or _empty_note(exchange)), "fn-turn", id=f"fn-{turn}")
     if answer.standalone_question.strip() not in ("", answer.question.strip()):
         searched = answer.standalone_question
         heading += element("p", "Searched for: " + inert(searched), "fn-searched", title=searched)
+    heading += _also_searched(answer.searches)
     cited = _by_paper(answer.citations)
     cards = "".join(_card(citations, turn) for citations in cited.values())
     rest = [passage for passage in answer.passages if passage.paper.id not in cited]
@@ -159,6 +161,11 @@ def _about(paper: Paper) -> str:
     if paper.also_in:
         place += "; also in " + ", ".join(f"{inert(source)}, line {line}" for source, line in paper.also_in)
     return made + (element("p", written, "fn-written") if written else "") + element("p", place, "fn-place")
+
+
+def _also_searched(searches: Sequence[str]) -> str:
+    listed = "; ".join(searches)
+    return element("p", "Also searched for: " + inert(listed), "fn-searched", title=listed) if searches else ""
 
 
 def _by_paper(citations: Sequence[Citation]) -> dict[str, list[Citation]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from rag import (
     Answer,
     AnswerEvent,
+    AnswerStream,
     Citation,
     Done,
     Filter,
@@ -29,6 +30,7 @@ from rag import (
     Settings,
     Token,
 )
+from rag.patience import Patience
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 HOSTILE = (
@@ -54,7 +56,7 @@ def words(text: str) -> set[str]:
 class SeedAssistant:
     """Answers as the engine does, by counting common words: quick, and the same each time.
 
-    Some words in a question change that: `unreachable` (an LLMError), `crash` (a bug), `slowly` (0.2 s a
+    Some words in a question change that: `unreachable` (an LLMError, but for an extractive answer), `crash` (a bug), `slowly` (0.2 s a
     token), `never` (nothing comes before `go_on` is set).
     """
 
@@ -86,8 +88,15 @@ class SeedAssistant:
         pass
 
     def stream(
-        self, question: str, *, history: Sequence[object] = (), where: Filter | None = None
-    ) -> Iterator[AnswerEvent]:
+        self, question: str, *, history: Sequence[object] = (), where: Filter | None = None, extractive: bool = False
+    ) -> AnswerStream:
+        if extractive:
+            question = question.replace("unreachable", "")
+        return AnswerStream(self._events(question, history, where), Patience(60))
+
+    def _events(
+        self, question: str, history: Sequence[object], where: Filter | None
+    ) -> Generator[AnswerEvent, None, None]:
         self.asked.append((question, list(history)))
         if not question.strip():
             raise QuestionError("the question is empty; type what you want to know")

@@ -119,7 +119,7 @@ def test_hostile_strings_stay_text_in_every_place() -> None:
     answer = answer_about(hostile, text=f"{HOSTILE} [1]\n\n- {HOSTILE}\n- {HOSTILE} [7]\n\n{HOSTILE}")
     answer = replace(
         answer, question=HOSTILE, standalone_question=f"{HOSTILE}?", missing=(HOSTILE,),
-        unknown_terms=(HOSTILE,), removed_markers=(HOSTILE,), notices=(HOSTILE,), model=HOSTILE,
+        unknown_terms=(HOSTILE,), removed_markers=(HOSTILE,), notices=(HOSTILE,), model=HOSTILE, searches=(HOSTILE,),
         passages=(*answer.passages, Passage(other, 0.1, 0, 9)),
     )  # fmt: skip
     failed, waiting = Exchange(HOSTILE, error=HOSTILE), Exchange(HOSTILE)
@@ -226,6 +226,31 @@ def test_near_misses_are_called_so_and_nothing_is_cited(world: Paper) -> None:
 def test_a_follow_up_shows_what_was_searched_for(world: Paper) -> None:
     answer = replace(answer_about(world), question="And its cost?", standalone_question="Cost of world models?")
     assert "Searched for: Cost of world models?" in Page(render.evidence(done(answer), 0)).text
+
+
+def test_what_was_searched_for_besides_is_shown_as_text(world: Paper) -> None:
+    answer = replace(answer_about(world), searches=("latent dynamics", "<b>world</b> models"))
+    said = "Also searched for: latent dynamics; <b>world</b> models"
+    assert said in Page(render.evidence(done(answer), 0)).text
+    running = Exchange("What?")
+    running.take(Retrieved("What?", answer.passages, answer.searches))
+    assert said in Page(render.evidence(running, 0)).text
+    assert "Also searched for" not in Page(render.evidence(done(answer_about(world)), 0)).text
+
+
+def test_another_way_is_offered_where_the_model_failed_or_broke_off(world: Paper) -> None:
+    assert not done(answer_about(world)).wants_another_way
+    assert done(replace(answer_about(world), cut=True)).wants_another_way
+    assert Exchange("What?", error="no key", model_failed=True).wants_another_way
+    assert not Exchange("What?", error="too long").wants_another_way
+
+
+def test_a_question_that_is_asked_again_is_not_its_own_history(world: Paper) -> None:
+    conversation = Conversation()
+    conversation.begin("One?").take(Done(answer_about(world, text="One [1].")))
+    conversation.begin("Two?").take(Done(replace(answer_about(world, text="Tw"), cut=True)))
+    assert [turn.content for turn in conversation.history(again=True)] == ["One?", "One [1]."]
+    assert len(conversation.history()) == 4
 
 
 def test_the_reply_tells_how_far_it_is(world: Paper) -> None:
