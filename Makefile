@@ -31,9 +31,11 @@ bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes,
 	$(BIN)/python -m tests.bench.ledger --save tests/bench/results/ledger.json
 	$(BIN)/python tests/bench/typos.py --save tests/bench/results/typos.json
 	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
+	$(BIN)/python tests/bench/llm.py --save tests/bench/results/llm.json
 ifdef FOOTNOTE_TEST_DATA
 	$(BIN)/footnote eval $(FOOTNOTE_TEST_DATA)/data/cranfield --ablation --save tests/bench/results/cranfield.json
 	$(BIN)/footnote eval $(FOOTNOTE_TEST_DATA)/data/scifact --ablation --save tests/bench/results/scifact.json
+	$(BIN)/python tests/bench/injection.py --save tests/bench/results/injection.json
 endif
 
 $(VENV)/bin/python:

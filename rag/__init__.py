@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rag.answer_stream import AnswerStream
     from rag.assistant import Assistant, answer, ingest, papers, search, similar, stream
     from rag.chain import build_chain
     from rag.errors import (
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
         ServeError,
         SettingsError,
     )
+    from rag.injection import instructions
+    from rag.listening import Listener
     from rag.settings import Settings, load_settings
     from rag.types import (
         Answer,
@@ -45,10 +48,12 @@ if TYPE_CHECKING:
         Usage,
         Verdict,
     )
+    from rag.words import visible
 
 __all__ = [
     "Answer",
     "AnswerEvent",
+    "AnswerStream",
     "Assistant",
     "Chunk",
     "Citation",
@@ -65,6 +70,7 @@ __all__ = [
     "LibraryMismatch",
     "LibraryMissing",
     "LibraryUnreachable",
+    "Listener",
     "Notice",
     "Outcome",
     "Paper",
@@ -84,17 +90,23 @@ __all__ = [
     "answer",
     "build_chain",
     "ingest",
+    "instructions",
     "load_settings",
     "papers",
     "search",
     "similar",
     "stream",
+    "visible",
 ]
 
 _HOMES = {
+    "rag.answer_stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
+    "rag.listening": {"Listener"},
+    "rag.injection": {"instructions"},
     "rag.settings": {"Settings", "load_settings"},
+    "rag.words": {"visible"},
 }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryMissing
 from rag.settings import Settings, load_settings
-from rag.types import Answer, AnswerEvent, Filter, IngestReport, Paper, Passage
+from rag.types import Answer, Filter, IngestReport, Paper, Passage
 
 if TYPE_CHECKING:
+    from rag.answer_stream import AnswerStream
     from rag.chain import AnswerChain, History
     from rag.index import Library
     from rag.sync import Progress
@@ -44,17 +45,21 @@ class Assistant:
                 self._opened = AnswerChain(self.settings)
             return self._opened
 
-    def stream(self, question: str, *, history: History = (), where: Filter | None = None) -> Iterator[AnswerEvent]:
-        """The events of an answer as they happen; the last is `Done`.
+    def stream(
+        self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
+    ) -> AnswerStream:
+        """The events of an answer as they happen; the last is `Done`. Its `close`, from any thread, ends it at once.
 
         Raises:
             RagError: See the classes in `rag.errors`; the message is fit for a user.
         """
-        return self.chain.stream({"question": question, "history": history, "where": where})
+        return self.chain.stream({"question": question, "history": history, "where": where, "extractive": extractive})
 
-    def answer(self, question: str, *, history: History = (), where: Filter | None = None) -> Answer:
+    def answer(
+        self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
+    ) -> Answer:
         """The answer at the end of `stream`."""
-        return self.chain.invoke({"question": question, "history": history, "where": where})
+        return self.chain.invoke({"question": question, "history": history, "where": where, "extractive": extractive})
 
     def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
         """The k papers that answer the question best, best first."""
@@ -154,26 +159,37 @@ def _assistant(settings: Settings | None) -> Assistant:
 
 
 def answer(
-    question: str, *, history: History = (), where: Filter | None = None, settings: Settings | None = None
+    question: str,
+    *,
+    history: History = (),
+    where: Filter | None = None,
+    extractive: bool = False,
+    settings: Settings | None = None,
 ) -> Answer:
     """Answers a question from the library, every sentence with a citation that can be checked.
 
     Args:
         history: Earlier turns, oldest first: `Turn`s, or mappings with "role" and "content".
         where: Restricts the papers that may be used.
+        extractive: Answers in sentences of the papers, without the language model, also where one is configured.
         settings: Instead of those of the environment.
 
     Raises:
         RagError: See the classes in `rag.errors`; the message is fit for a user.
     """
-    return _assistant(settings).answer(question, history=history, where=where)
+    return _assistant(settings).answer(question, history=history, where=where, extractive=extractive)
 
 
 def stream(
-    question: str, *, history: History = (), where: Filter | None = None, settings: Settings | None = None
-) -> Iterator[AnswerEvent]:
+    question: str,
+    *,
+    history: History = (),
+    where: Filter | None = None,
+    extractive: bool = False,
+    settings: Settings | None = None,
+) -> AnswerStream:
     """As `answer`, in events as they happen; the last is `Done` and carries the answer."""
-    return _assistant(settings).stream(question, history=history, where=where)
+    return _assistant(settings).stream(question, history=history, where=where, extractive=extractive)
 
 
 def search(

@@ -10,11 +10,17 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar, cast
 
+from rag.patience import Patience
+
 T = TypeVar("T")
 
 
-def from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
-    """The items as they come. Closing the iterator cuts short whatever the source waits for."""
+def from_thread(source: AsyncGenerator[T, None], patience: Patience) -> Iterator[T]:
+    """The items as they come. Closing the iterator cuts short whatever the source waits for.
+
+    Raises:
+        CancelledError: The patience was ended, by another thread while this one waits here.
+    """
     arrived: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
     running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
@@ -39,19 +45,24 @@ def from_thread(source: AsyncGenerator[T, None]) -> Iterator[T]:
         except BaseException as error:  # noqa: BLE001  raised again where the pieces are read
             arrived.put((None, error))
 
-    thread = Thread(target=work, name="footnote-llm", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = arrived.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield cast("T", item)
-    finally:
+    def hang_up() -> None:
+        arrived.put((None, asyncio.CancelledError()))
         if not running.cancel():
             loop, task = running.result()
             with suppress(RuntimeError):  # the loop is closed: there is nothing left to cancel
                 loop.call_soon_threadsafe(task.cancel)
+
+    thread = Thread(target=work, name="footnote-llm", daemon=True)
+    thread.start()
+    try:
+        with patience.cutting(hang_up):
+            while True:
+                item, error = arrived.get()
+                if isinstance(error, StopIteration):
+                    return
+                if error is not None:
+                    raise error
+                yield cast("T", item)
+    finally:
+        hang_up()
         thread.join(timeout=2.0)

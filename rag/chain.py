@@ -6,24 +6,28 @@ import difflib
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
 
+from rag.answer_stream import AnswerStream
+from rag.budget import check_room, fitting, prompt_room
 from rag.chroma import place
 from rag.corpus.sources import SEEDS
 from rag.drafting import grounded, quoted, refused, share_of_papers, strays, unknown_terms
 from rag.embedding import EmbeddingModel, open_model
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
+from rag.expansion import DEPTH, fused_with, searches_in
 from rag.followup import context_of
 from rag.index import Library, LibraryHandle
 from rag.ledger import Judge, Nearness
 from rag.llm import ChatModel
 from rag.markers import MarkerReader
+from rag.patience import Patience
 from rag.progress import progress_bar
 from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet
@@ -31,7 +35,7 @@ from rag.retrieval import PaperRetriever, Query, Ranking, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, is_idle, sync
 from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Paper, Retrieved, Token, Turn, Usage
-from rag.words import encodable
+from rag.words import encodable, visible
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +43,17 @@ MOST_QUESTION_CHARS = 8_000
 PASSAGES = 20  # how many an Answer carries
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
+_LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
 _INTERRUPTED = "An ingest was interrupted; it is completed first."
+_NO_END = "a stream of events ended without Done"
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
 History = Sequence[Turn | Mapping[str, str]]
-ChainInput = Mapping[str, Any] | str  # {question, history, where}, or the question alone
+ChainInput = Mapping[str, Any] | str  # {question, history, where, extractive}, or the question alone
 
 
 def build_chain(settings: Settings | None = None) -> AnswerChain:
-    """The chain as a LangChain Runnable: {question, history, where} in; an Answer, or its events, out."""
+    """The chain as a LangChain Runnable: {question, history, where, extractive} in; an Answer, or its events, out."""
     return AnswerChain(settings or load_settings())
 
 
@@ -83,8 +89,16 @@ class AnswerChain(Runnable[ChainInput, Any]):
         """The answer that `stream` ends with."""
         return drain(self.stream(input, config, **kwargs))
 
-    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> Iterator[AnswerEvent]:  # noqa: ARG002
-        """The events of an answer, the last of them `Done`.
+    async def ainvoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """The answer that `astream` ends with; cancelled, it hangs up on the language model."""
+        async with aclosing(self.astream(input, config, **kwargs)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.answer
+        raise RuntimeError(_NO_END)
+
+    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> AnswerStream:  # noqa: ARG002
+        """The events of an answer, the last of them `Done`; closing the stream hangs up on the language model.
 
         Raises:
             QuestionError: The question is empty or too long.
@@ -99,22 +113,23 @@ class AnswerChain(Runnable[ChainInput, Any]):
             raise QuestionError(
                 f"The filter is a {type(where).__name__}; give a Filter, e.g. Filter(sources=('a.txt',))."
             )
-        if self.settings.llm_configured:
+        with_model = self.settings.llm_configured and not input.get("extractive")
+        if with_model:
             self._check_model()
         history = checked_turns(input.get("history") or ())
-        return self._answer(question, history, where)
+        patience = Patience(self.settings.llm_deadline_s)
+        return AnswerStream(self._answer(question, history, where, patience if with_model else None), patience)
 
     async def astream(
         self, input: ChainInput, config: RunnableConfig | None = None, **_: Any
-    ) -> AsyncIterator[AnswerEvent]:
-        """As `stream`, with the work in a thread."""
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """As `stream`, with the work in a thread; cancelled, it hangs up on the language model."""
         events = self.stream(input, config)
         try:
             while (event := await run_in_executor(None, next, events, None)) is not None:
                 yield event
         finally:
-            with suppress(ValueError):  # cancelled while the thread is within the generator, which then ends by itself
-                events.close()  # type: ignore[attr-defined]
+            events.close()
 
     def filled(self, progress: Progress | None = None) -> Library:
         """The library, with the bundled seeds ingested first where there is nothing in it.
@@ -148,7 +163,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
     def _check_model(self) -> None:
         """What is wrong with the model's settings or the prompts is said at once, not after half a minute of ingest."""
         _ = self.llm
-        _ = self.prompts
+        check_room(self.settings, self.prompts)
 
     def _was_interrupted(self, library: Library) -> bool:
         """Whether an ingest from here was killed and can be completed; on a server it may be another machine's."""
@@ -159,41 +174,45 @@ class AnswerChain(Runnable[ChainInput, Any]):
             and is_idle(self.settings)
         )
 
-    def _answer(self, question: str, history: Sequence[Turn], where: Filter | None) -> Iterator[AnswerEvent]:
+    def _answer(
+        self, question: str, history: Sequence[Turn], where: Filter | None, patience: Patience | None
+    ) -> Generator[AnswerEvent, None, None]:
+        """The events of an answer; without patience for the language model none is asked."""
         clock = _Clock()
-        library = self.handle.current()
-        notices: tuple[str, ...] = ()
-        empty = library is None or not library.size
-        if library is None or empty or self._was_interrupted(library):
-            if self.settings.auto_ingest:
-                notices = (_EMPTY if empty else _INTERRUPTED,)
-                yield Notice(notices[0])
-            library = self.filled()
+        library, notices = yield from self._opened()
         check_sources(library, where)
         clock.lap("open")
-        query, usage = self.standalone(library, question, history)
+        query, usage = self.standalone(library, question, history, patience)
         clock.lap("condense")
-        ranking = retrieve(library, self.model, query, k=PASSAGES, where=where)
+        ranking = retrieve(library, self.model, query, k=DEPTH, where=where)
         clock.lap("retrieve")
         for typed, meant in ranking.slips.items():
             notices += (f"“{typed}” was read as “{meant}”.",)
             yield Notice(notices[-1])
-        yield Retrieved(ranking.query.standalone, ranking.passages)
+        unknown = unknown_terms(library, ranking.query.question)
+        found = self._is_found(ranking.best(PASSAGES), unknown)
+        searches: tuple[str, ...] = ()
+        if found and patience and ranking.evidence < self.settings.llm_expand_below:
+            ranking, searches, spent = self._widened(library, ranking, where, patience)
+            usage += spent
+            clock.lap("expand")
+        ranking = ranking.best(PASSAGES)
+        yield Retrieved(ranking.query.standalone, ranking.passages, searches)
         draft = Answer(
             question=question,
             standalone_question=ranking.query.standalone,
             text="",
             outcome=Outcome.ANSWERED,
             passages=ranking.passages,
-            unknown_terms=unknown_terms(library, ranking.query.question),
+            unknown_terms=unknown,
             notices=notices,
             usage=usage,
+            searches=searches,
         )
-        found = bool(ranking.passages) and ranking.evidence >= self.settings.evidence_gate
-        if not found or strays(ranking, draft.unknown_terms, self.settings.evidence_gate):
+        if not found:
             answer = yield from refused(draft, library, filtered=where is not None)
-        elif self.settings.llm_configured:
-            answer = yield from self._generated(draft, ranking)
+        elif patience:
+            answer = yield from self._generated(draft, ranking, patience)
         else:
             answer = yield from quoted(draft, ranking, library)
         clock.lap("answer")
@@ -202,37 +221,95 @@ class AnswerChain(Runnable[ChainInput, Any]):
                  answer.outcome.value, len(answer.citations), answer.timings_ms["total"])  # fmt: skip
         yield Done(answer)
 
-    def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> tuple[Query, Usage]:
-        """What to search for: written by the language model, or the question with what it refers to."""
-        if history and self.settings.llm_configured:
-            with suppress(LLMError):  # the search can do without; the answer will tell what is wrong
-                text, usage = self.llm.complete(self.prompts.condense(question, history))
+    def _opened(self) -> Generator[Notice, None, tuple[Library, tuple[str, ...]]]:
+        """The library, and what was told of it before it was filled."""
+        library = self.handle.current()
+        empty = library is None or not library.size
+        if library is not None and not empty and not self._was_interrupted(library):
+            return library, ()
+        told = (_EMPTY if empty else _INTERRUPTED,) if self.settings.auto_ingest else ()
+        yield from map(Notice, told)
+        return self.filled(), told
+
+    def _is_found(self, ranking: Ranking, unknown: Sequence[str]) -> bool:
+        """Whether there is evidence enough to write an answer from."""
+        gate = self.settings.evidence_gate
+        return bool(ranking.passages) and ranking.evidence >= gate and not strays(ranking, unknown, gate)
+
+    def standalone(
+        self, library: Library, question: str, history: Sequence[Turn], patience: Patience | None = None
+    ) -> tuple[Query, Usage]:
+        """What to search for: written by the language model, or the question with what it refers to.
+
+        Args:
+            patience: For the language model; without it none is asked.
+        """
+        if history and patience:
+            try:
+                text, usage = self.llm.complete(self.prompts.condense(question, history), patience)
                 return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
+            except LLMError as error:  # the search can do without; the answer will tell what is wrong
+                usage = error.usage
+        else:
+            usage = Usage()
+        return Query(question, context_of(question, history, partial(share_of_papers, library))), usage
 
-        return Query(question, context_of(question, history, partial(share_of_papers, library))), Usage()
+    def _widened(
+        self, library: Library, ranking: Ranking, where: Filter | None, patience: Patience
+    ) -> tuple[Ranking, tuple[str, ...], Usage]:
+        """The ranking with a say for searches in the field's terms; those that find nothing have none."""
+        question = ranking.query.standalone
+        try:
+            reply, usage = self.llm.complete(self.prompts.expand(question), patience)
+        except LLMError as error:  # the question alone will do; the answer will tell what is wrong
+            return ranking, (), error.usage
+        found = {
+            search: retrieve(library, self.model, Query(search), k=DEPTH, where=where)
+            for search in searches_in(reply, question)
+        }
+        found = {search: each for search, each in found.items() if each.evidence >= self.settings.evidence_gate}
+        return fused_with(ranking, list(found.values())), tuple(found), usage
 
-    def _generated(self, draft: Answer, ranking: Ranking) -> Generator[Token, None, Answer]:
-        """The model's answer: streamed, its markers mapped to citations, every sentence checked against them."""
-        given = draft.passages[: self.settings.llm_passages]
+    def _generated(self, draft: Answer, ranking: Ranking, patience: Patience) -> Generator[Token, None, Answer]:
+        """The model's answer, from half as much where the model reads less than the settings say."""
+        room = prompt_room(self.settings)
+        try:
+            return (yield from self._written(draft, ranking, room, patience))
+        except LLMError as error:
+            if not error.is_overlong:
+                raise
+        less = f"{self.llm.name} reads less than RAG_LLM_CONTEXT_TOKENS says, and was given less: lower that setting."
+        told = replace(draft, notices=(*draft.notices, less))
+        return (yield from self._written(told, ranking, room // 2, patience))
+
+    def _written(
+        self, draft: Answer, ranking: Ranking, room: int, patience: Patience
+    ) -> Generator[Token, None, Answer]:
+        """What the model writes: streamed, its markers mapped to citations, every sentence checked against them."""
+        asking = partial(self.prompts.answer, draft.standalone_question)
+        given = fitting(draft.passages[: self.settings.llm_passages], room, asking)
         reader, text, cut, usage, notices = MarkerReader(len(given)), "", False, draft.usage, draft.notices
         try:
-            for piece in self.llm.stream(self.prompts.answer(ranking.query.standalone, given)):
+            for piece in self.llm.stream(asking(given), patience):
                 if isinstance(piece, Usage):
-                    usage = _sum(usage, piece)
+                    usage += piece
                 elif shown := reader.feed(piece):
                     text += shown
                     yield Token(shown)
         except LLMError as error:
             if not text.strip():
+                error.usage = usage
                 raise
             cut, notices = True, (*notices, str(error))
         if rest := reader.finish():
             text += rest
             yield Token(rest)
+        if reader.dropped:
+            notices = (*notices, _LIST_DROPPED)
         return grounded(
             replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
                     removed_markers=tuple(reader.removed)),
-            given, reader.order, Judge(self._nearness(ranking)),
+            draft.passages[: len(given)], reader.order, Judge(self._nearness(ranking)),
         )  # fmt: skip
 
     def _nearness(self, ranking: Ranking) -> Nearness:
@@ -269,7 +346,7 @@ def drain(events: Iterator[AnswerEvent]) -> Answer:
     for event in events:
         if isinstance(event, Done):
             return event.answer
-    raise RuntimeError("a stream of events ended without Done")
+    raise RuntimeError(_NO_END)
 
 
 def check_sources(library: Library, where: Filter | None) -> None:
@@ -294,13 +371,13 @@ def checked_question(question: object) -> str:
     Raises:
         QuestionError: It is empty, too long, or no text.
     """
-    if not isinstance(question, str) or not question.strip():
+    if not isinstance(question, str) or not visible(question).strip():
         raise QuestionError('The question is empty; ask something, e.g. `footnote ask "What is grokking?"`.')
     if len(question) > MOST_QUESTION_CHARS:
         raise QuestionError(
             f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
         )
-    return encodable(question).strip()
+    return visible(encodable(question)).strip()
 
 
 def checked_turns(history: History) -> tuple[Turn, ...]:
@@ -317,12 +394,3 @@ def checked_turns(history: History) -> tuple[Turn, ...]:
         if role != "system" and content.strip():
             turns.append(Turn(role, encodable(content)))
     return tuple(turns)
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.prompt_tokens + other.prompt_tokens,
-        one.completion_tokens + other.completion_tokens,
-        one.cached_tokens + other.cached_tokens,
-        one.estimated or other.estimated,
-    )

@@ -1,7 +1,8 @@
-"""The command line: footnote ingest | ask | papers | eval | doctor, and `ui` from the package of that name."""
+"""The command line: footnote ingest | ask | papers | eval | cache | serve | doctor, and `ui` from its own package."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from importlib.metadata import entry_points
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.errors import RagError
+from rag.errors import LLMError, RagError
 from rag.evaluation.command import evaluate
+from rag.serving.command import serve
 from rag.terminal import json_text, plain, printable
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ app = typer.Typer(
 )
 papers_app = typer.Typer(help="Look at the papers in the library.", no_args_is_help=True)
 app.add_typer(papers_app, name="papers")
+cache_app = typer.Typer()
+app.add_typer(cache_app, name="cache")
 app.command("eval")(evaluate)
+app.command("serve")(serve)
 for _entry in entry_points(group="footnote.commands"):
     app.command(_entry.name)(_entry.load())
 
@@ -59,26 +64,43 @@ def main() -> None:
 def ask(
     question: Annotated[str, typer.Argument(help='The question; "-" reads it from standard input.')],
     source: Source = None,
+    extractive: Annotated[
+        bool, typer.Option("--extractive", help="Quote the papers, without the language model that is configured.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the library, with citations."""
-    from rag import Assistant, Done, Notice, Token
-
     text = sys.stdin.read() if question == "-" else question
+    try:
+        answer = _told(text, source, extractive=extractive, silent=as_json)
+    except LLMError as error:
+        raise RagError(f"{error} {_other_way(question)}") from error
+    typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
+    if answer.usage.total_tokens:
+        typer.secho(str(answer.usage), dim=True, err=True)
+    if answer.cut:
+        said = f"The answer was cut: {answer.notices[-1]} {_other_way(question)}"
+        typer.secho(plain(said), fg=typer.colors.YELLOW, err=True)
+        raise typer.Exit(2)
+
+
+def _told(question: str, source: list[str] | None, *, extractive: bool, silent: bool) -> Answer:
+    """The answer, told as it comes."""
+    from rag import Assistant, Done, Notice, Retrieved, Token
+
     answer: Answer | None = None
-    for event in Assistant.open().stream(text, where=_filter(source)):
+    for event in Assistant.open().stream(question, where=_filter(source), extractive=extractive):
         if isinstance(event, Notice):
             typer.secho(plain(event.text), dim=True, err=True)
-        elif isinstance(event, Token) and not as_json:
+        elif isinstance(event, Retrieved) and event.searches:
+            typer.secho(plain(f"Also searched for: {'; '.join(event.searches)}"), dim=True, err=True)
+        elif isinstance(event, Token) and not silent:
             typer.echo(plain(event.text), nl=False)
             sys.stdout.flush()
         elif isinstance(event, Done):
             answer = event.answer
     assert answer is not None  # noqa: S101 (every stream ends with Done)
-    typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
-    if answer.cut:
-        typer.secho(f"The answer was cut: {plain(answer.notices[-1])}", fg=typer.colors.YELLOW, err=True)
-        raise typer.Exit(2)
+    return answer
 
 
 @app.command()
@@ -153,6 +175,33 @@ def doctor() -> None:
         raise typer.Exit(2)
 
 
+@cache_app.callback(invoke_without_command=True)
+def show_cache(context: typer.Context) -> None:
+    """Look at the answers of the language model that are kept on disk, or remove them."""
+    from rag import load_settings
+    from rag.llm_cache import AnswerCache
+
+    if context.invoked_subcommand is None:
+        settings = load_settings()
+        kept = AnswerCache.of(settings).contents()
+        state = "" if settings.llm_cache else "; it is switched off (RAG_LLM_CACHE)"
+        typer.echo(f"{_answers(kept.answers)}, {kept.size_bytes / 1000:,.0f} kB, in {settings.home}{state}")
+
+
+@cache_app.command("clear")
+def clear_cache() -> None:
+    """Remove them all: every question goes to the language model again."""
+    from rag import load_settings
+    from rag.llm_cache import AnswerCache
+
+    typer.echo(f"{_answers(AnswerCache.of(load_settings()).clear().answers)} removed.")
+
+
+def _other_way(question: str) -> str:
+    """What to type where the language model fails."""
+    return f"(Without the language model: footnote ask --extractive {shlex.quote(' '.join(question.split()))})"
+
+
 def _filter(sources: list[str] | None) -> Filter | None:
     from rag import Filter
 
@@ -177,6 +226,10 @@ def _footnotes(answer: Answer) -> str:
     if answer.removed_markers:
         lines.append(f"Markers of the model that name no passage, removed: {' '.join(answer.removed_markers)}")
     return plain("\n".join(lines))
+
+
+def _answers(count: int) -> str:
+    return "1 answer" if count == 1 else f"{count:,} answers"
 
 
 def _label(paper: Paper) -> str:

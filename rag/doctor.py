@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from pydantic import SecretStr
+
 from rag.errors import RagError, SettingsError
 from rag.quiet import keep_quiet
 from rag.settings import BUNDLED_MODEL, Settings, load_settings, variable
@@ -53,7 +55,7 @@ def _chosen(settings: Settings) -> str:
     """The settings that differ from their defaults; a key is only said to be set."""
     fields = type(settings).model_fields
     shown = {
-        variable(name): "(set)" if name == "openai_api_key" else str(getattr(settings, name))
+        variable(name): "(set)" if isinstance(getattr(settings, name), SecretStr) else str(getattr(settings, name))
         for name, field in fields.items()
         if getattr(settings, name) != field.get_default(call_default_factory=True)
     }
@@ -68,9 +70,12 @@ def _home(settings: Settings) -> str:
 
 
 def _prompts(settings: Settings) -> str:
+    from rag.budget import check_room
     from rag.prompts import load_prompts
 
-    load_prompts(settings.prompts)
+    prompts = load_prompts(settings.prompts)
+    if settings.llm_configured:
+        check_room(settings, prompts)
     return str(settings.prompts) if settings.prompts else "as shipped (your own: RAG_PROMPTS)"
 
 
@@ -100,6 +105,6 @@ def _llm(settings: Settings) -> str:
 
     if not settings.llm_configured:
         return "none: answers quote the papers (for summaries: RAG_LLM_MODEL, and OPENAI_API_KEY or OPENAI_BASE_URL)"
-    model = ChatModel.open(settings)
+    model = ChatModel.open(settings.model_copy(update={"llm_cache": False}))  # it shall answer now
     model.complete([("human", "Reply with the word ready.")])
     return f"{model.name} at {model.host} answers"

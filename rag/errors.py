@@ -13,8 +13,12 @@ RagError
 ├── PromptError           a prompt file is missing or has an unknown placeholder
 ├── LLMError              the language model's server refused, failed or broke off
 ├── EvaluationError       a question file, a BEIR folder or a result file cannot be used
-└── ServeError            the chat cannot be served (port taken, ...)
+└── ServeError            the chat or the API cannot be served (port taken, ...)
 """
+
+from __future__ import annotations
+
+from rag.types import Usage
 
 
 class RagError(Exception):
@@ -66,11 +70,17 @@ class LLMError(RagError):
 
     Attributes:
         transient: True when asking again later may work.
+        usage: What was spent all the same.
+        is_overlong: True when the model reads less than it was sent.
     """
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(
+        self, message: str, *, transient: bool = False, usage: Usage | None = None, is_overlong: bool = False
+    ) -> None:
         super().__init__(message)
         self.transient = transient
+        self.usage = usage or Usage()
+        self.is_overlong = is_overlong
 
 
 class EvaluationError(RagError):
@@ -78,4 +88,4 @@ class EvaluationError(RagError):
 
 
 class ServeError(RagError):
-    """The chat cannot be served."""
+    """The chat or the API cannot be served."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rag import cues
+from rag.injection import instructions
 from rag.markers import MARKER
 from rag.quantities import states
 from rag.records import Record
@@ -30,6 +31,7 @@ _STATED_BONUS = 0.15  # beside the number's: it is the quantity that is asked fo
 _REASON_BONUS = 0.15
 _IDEA_BONUS = 0.2  # a list of papers says what each is about
 _MARKER_MALUS = 10.0  # a quote with a [3] of its own would cite what it does not
+_INSTRUCTION_MALUS = 10.0  # a paper states nothing in what it says to an assistant
 _LATE_BONUS = 0.10  # abstracts open with what is known and end with what was found
 NEAREST = "This comes nearest:"
 _VERBATIM = (Check(CheckKind.VERBATIM, True),)
@@ -137,6 +139,7 @@ class _Reader:
             score += _IDEA_BONUS * self.several * cues.is_idea(sentence)
             score -= _MOTIVATION_MALUS * cues.is_motivation(sentence)
             score -= _MARKER_MALUS * bool(MARKER.search(sentence))
+            score -= _INSTRUCTION_MALUS * bool(instructions(sentence))
             score -= _POINTER_MALUS * (not asks_pointer and cues.is_pointer(sentence))
             scores.append(score)
         return scores

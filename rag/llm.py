@@ -15,7 +15,10 @@ from pydantic import SecretStr
 
 from rag.async_bridge import from_thread
 from rag.errors import LLMError
+from rag.llm_cache import AnswerCache, Kept
 from rag.llm_faults import Explainer, foreign_errors, is_overlong
+from rag.patience import Patience
+from rag.prices import priced
 from rag.settings import Settings
 from rag.types import Usage
 
@@ -68,6 +71,7 @@ class ChatModel:
         limits = ("max_completion_tokens", "max_tokens")
         self._limits = limits if parts.hostname == _OPENAI_HOST else limits[::-1]
         self._refused: frozenset[str] = frozenset()
+        self._cache = AnswerCache.of(settings) if settings.llm_cache else None
 
     @classmethod
     def open(cls, settings: Settings) -> ChatModel:
@@ -88,40 +92,81 @@ class ChatModel:
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
         return cls(settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings)
 
-    def stream(self, messages: Sequence[Message]) -> Iterator[Piece]:
-        """The answer in pieces as they arrive, and last what it took. Closing the iterator hangs up.
+    def stream(self, messages: Sequence[Message], patience: Patience | None = None) -> Iterator[Piece]:
+        """The answer in pieces as they arrive, and what each attempt took. Closing the iterator hangs up.
 
-        Passing faults are tried again, but only before the first piece.
+        Passing faults are tried again, but only before the first piece. A request that was answered before is
+        answered from the cache.
+
+        Args:
+            patience: Where this is one of several calls for the same answer, which share it.
 
         Raises:
-            LLMError: The server refused, failed or broke off; the pieces that had arrived stand. After an
-                answer that was cut because it reached its limit, the usage still comes before the error.
+            LLMError: The server refused, failed or broke off; the pieces that had arrived stand, and what they
+                took comes before the error.
         """
-        return from_thread(self._answer(list(messages)))
+        patience = patience or Patience(self._settings.llm_deadline_s)
+        return from_thread(self._remembered(list(messages), patience.deadline), patience)
 
-    def complete(self, messages: Sequence[Message]) -> tuple[str, Usage]:
+    def complete(self, messages: Sequence[Message], patience: Patience | None = None) -> tuple[str, Usage]:
         """The whole answer and what it took.
 
         Raises:
-            LLMError: As for `stream`; an incomplete answer counts as none.
+            LLMError: As for `stream`; an incomplete answer counts as none. It carries what was spent.
         """
         text, usage = "", Usage()
-        for piece in self.stream(messages):
-            if isinstance(piece, Usage):
-                usage = piece
-            else:
-                text += piece
+        try:
+            for piece in self.stream(messages, patience):
+                if isinstance(piece, Usage):
+                    usage += piece
+                else:
+                    text += piece
+        except LLMError as error:
+            error.usage = usage
+            raise
         return text, usage
 
-    async def _answer(self, messages: list[Message]) -> AsyncGenerator[Piece, None]:
+    async def _remembered(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
+        """The answer from the cache, or the model's, which is kept when it has come to its end without a fault."""
+        request = self._request(messages)
+        # In a thread: a disk may be slow, and others share the event loop.
+        kept = await asyncio.to_thread(self._cache.get, request) if self._cache else None
+        if kept:
+            for text in kept.pieces:
+                yield text
+            yield kept.usage
+            return
+        pieces, usage = [], Usage()
+        async with aclosing(self._answer(messages, deadline)) as arriving:
+            async for piece in arriving:
+                if isinstance(piece, Usage):
+                    spent = priced(piece, self.name, self._settings.llm_prices)
+                    usage += spent
+                    yield spent
+                else:
+                    pieces.append(piece)
+                    yield piece
+        if self._cache:
+            await asyncio.to_thread(self._cache.put, request, Kept(pieces, usage))
+
+    def _request(self, messages: list[Message]) -> dict[str, object]:
+        """All that the answer depends on. Whose key pays for it is no part of that."""
+        return {
+            "server": self._base_url,
+            "model": self.name,
+            "messages": messages,
+            "temperature": self._settings.llm_temperature,
+            "max_tokens": self._settings.llm_max_tokens,
+        }
+
+    async def _answer(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """Attempts, until one answers or there is no use in another."""
-        deadline = time.monotonic() + self._settings.llm_deadline_s
         tries, answering = 0, False
         while True:
             try:
                 async with aclosing(self._attempt(messages, deadline)) as pieces:
                     async for piece in pieces:
-                        answering = True
+                        answering = answering or isinstance(piece, str)
                         yield piece
                 return
             except foreign_errors() as error:
@@ -131,7 +176,7 @@ class ChatModel:
                 pause_s = max(fault.wait_s, _back_off_s(tries))
                 in_vain = tries >= self._settings.llm_retries or time.monotonic() + pause_s >= deadline
                 if answering or in_vain or not fault.passing:
-                    raise LLMError(fault.message, transient=fault.passing) from error
+                    raise LLMError(fault.message, transient=fault.passing, is_overlong=fault.overlong) from error
                 log.info("%s Trying again in %.1f s.", fault.message, pause_s)
             tries += 1
             await asyncio.sleep(pause_s)
@@ -140,26 +185,27 @@ class ChatModel:
         """One request and its answer, which must be complete, short enough, and say something."""
         room = self._settings.llm_max_tokens * _MOST_CHARS_PER_TOKEN
         text, finish, usage, thoughts = "", "", None, _Thoughts()
-        async with aclosing(self._chunks(messages, deadline)) as chunks:
-            async for chunk in chunks:
-                finish = finish or chunk.response_metadata.get("finish_reason") or ""
-                usage = _counted(chunk) or usage
-                piece = thoughts.without(str(chunk.text))[: room - len(text)]
-                text += piece
-                if piece:
-                    yield piece
-                if len(text) >= room or thoughts.length >= room:
-                    raise LLMError(
-                        f"{self.host} wrote {room:,} characters and would not stop, although it was asked for"
-                        f" {self._settings.llm_max_tokens} tokens; what came after them was left."
-                    )
-        if rest := thoughts.rest():
-            text += rest
-            yield rest
-        if finish and text.strip():
-            yield usage or _estimated(messages, text)
-        if unusable := self._unusable(text, finish):
-            raise unusable
+        try:
+            async with aclosing(self._chunks(messages, deadline)) as chunks:
+                async for chunk in chunks:
+                    finish = finish or chunk.response_metadata.get("finish_reason") or ""
+                    usage = _counted(chunk) or usage
+                    piece = thoughts.without(str(chunk.text))[: room - len(text)]
+                    text += piece
+                    if piece:
+                        yield piece
+                    if len(text) >= room or thoughts.length >= room:
+                        raise self._endless(room)
+            if rest := thoughts.rest():
+                text += rest
+                yield rest
+            if unusable := self._unusable(text, finish):
+                raise unusable
+        except Exception:
+            if finish or usage or text or thoughts.length:  # it was at work, which is paid for
+                yield usage or _estimated(messages, len(text) + thoughts.length)
+            raise
+        yield usage or _estimated(messages, len(text) + thoughts.length)
 
     async def _chunks(self, messages: list[Message], deadline: float) -> AsyncGenerator[AIMessageChunk, None]:
         """What the server sends, as long as it is neither silent nor slow for too long."""
@@ -256,6 +302,12 @@ class ChatModel:
             )
         return None
 
+    def _endless(self, room: int) -> LLMError:
+        return LLMError(
+            f"{self.host} wrote {room:,} characters and would not stop, although it was asked for"
+            f" {self._settings.llm_max_tokens} tokens; what came after them was left."
+        )
+
     def _too_slow(self, deadline: float) -> LLMError:
         if time.monotonic() >= deadline:
             limit, name = self._settings.llm_deadline_s, "RAG_LLM_DEADLINE_S"
@@ -318,9 +370,9 @@ def _counted(chunk: AIMessageChunk) -> Usage | None:
     return Usage(counts["input_tokens"], counts["output_tokens"], cached)
 
 
-def _estimated(messages: list[Message], text: str) -> Usage:
+def _estimated(messages: list[Message], written_chars: int) -> Usage:
     prompt_chars = sum(len(content) for _, content in messages)
-    return Usage(prompt_chars // _CHARS_PER_TOKEN + 1, len(text) // _CHARS_PER_TOKEN + 1, estimated=True)
+    return Usage(prompt_chars // _CHARS_PER_TOKEN + 1, written_chars // _CHARS_PER_TOKEN + 1, estimated=True)
 
 
 def _is_loopback(url: str) -> bool:

@@ -32,6 +32,7 @@ class Fault:
     message: str
     passing: bool = False
     wait_s: float = 0.0
+    overlong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class Explainer:
             if is_overlong(error) or _status(error) == 413:
                 return Fault(
                     f"The question and its passages are too long for {self.model} on {self.host}:"
-                    f" lower RAG_LLM_PASSAGES or choose a model that reads more. It said: {words}"
+                    " lower RAG_LLM_CONTEXT_TOKENS to what it reads, or choose a model that reads more."
+                    f" It said: {words}",
+                    overlong=True,
                 )
             return self._explain_status(_status(error), words, error)
         if isinstance(error, OSError):

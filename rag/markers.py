@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from rag.marker_forms import (
+    BEGUN,
+    CLAUSE_ENDS,
+    CLAUSE_MAY_END,
+    IS_BARE,
+    IS_RAISED,
+    OPENER,
+    WRITTEN,
+    ranges,
+)
+from rag.reference_list import ReferenceList
+from rag.words import visible
 
 # A marker in the text a MarkerReader gives back: [n], never glued to a word, so that arr[1] is none.
 MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")
 
 BLANKS = " \t\u00a0\u202f"
 _GAP = r"\s{0,3}"
-_OPEN, _CLOSE, _NOTE = r"[\[【［]", r"[\]】］]", r"(?:†[^\[\]【】［］\n]{0,60})?"
-_NUMBERS = rf"\d{{1,3}}(?:{_GAP}(?:[,;&–—-]|and){_GAP}\d{{1,3}}){{0,20}}{_GAP}"
-_NUMBERS_BEGUN = r"\d[\d\s,;&–—and-]{0,80}"
-_NAME = rf"(?:passages?|sources?){_GAP}"
-_NAME_BEGUN = "|".join(word[:n] for word in ("passages", "sources") for n in range(len(word), 0, -1))
-_SQUARE = rf"{_OPEN}{_GAP}\^?{_GAP}(?:{_NAME})?{_NUMBERS}{_NOTE}{_CLOSE}"
-# What models write for a citation: [1] [1, 2] [1-3] [^1] [passage 1] 【1†source】 [[1]] ([1]) (passage 1)
-_WRITTEN = re.compile(
-    rf"{_SQUARE}|{_OPEN}{_SQUARE}{_CLOSE}|\({_GAP}{_SQUARE}{_GAP}\)|\({_GAP}{_NAME}{_NUMBERS}\)",
-    re.IGNORECASE,
-)
-# The beginning of one where the text ends. Looser than the above: it only makes text wait.
-_BEGUN = re.compile(
-    rf"(?:\({_GAP})?(?:{_OPEN}{{1,2}}{_GAP}\^?{_GAP}(?:(?:{_NAME_BEGUN}){_GAP})?"
-    rf"(?:{_NUMBERS_BEGUN}{_NOTE}(?:{_CLOSE}{_GAP})?)?)?\Z"
-    rf"|\({_GAP}(?:{_NAME_BEGUN}){_GAP}(?:{_NUMBERS_BEGUN})?\Z",
-    re.IGNORECASE,
-)
 # The target of a markdown link right behind a marker, (http://...) or (<...> "title"); and its beginning.
 _TARGET = re.compile(
     rf"\({_GAP}(?:<[^<>\n]*>|[^\s()<]*(?:\([^\s()]*\)[^\s()]*){{0,5}})"
@@ -39,14 +34,27 @@ _TARGET_BEGUN = re.compile(
 )
 _LONGEST_WAIT_CHARS = 2_000
 _CLAUSE_ENDS = ".,;:!?)\n"
+# Behind these, (1) is the number of something else: "Eq. (1)", "three (3)", "(1) and (2)".
+_NUMBERED = re.compile(
+    r"""(?:^|\W)(?:eqs?|equations?|formulas?|figs?|figures?|tables?|tab|sections?|sec|chapters?|appendix|algorithms?|steps?
+        |stages?|phases?|cases?|types?|class|level|version|points?|items?|parts?|conditions?|constraints?|problems?|goals?
+        |questions?|tasks?|rules?|lemmas?|theorems?|propert(?:y|ies)|propositions?|definitions?|corollary|examples?
+        |gleichung|abbildung|abb|tabelle|abschnitt|and|or|to|und|oder|et|ou|y|o|e)\.?\Z""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+# What a raised number is a note to, not a power: the end of a clause, or a word that is no unit.
+_ANNOTATED = re.compile(r"[.,;:!?)\]\"”’»%]\Z|[^\W\d_]{4,}\Z")
+_LINE_KEPT_CHARS = 2_000
 
 
 class MarkerReader:
     """Turns the markers of a streamed answer into [n], numbered in the order of first citation.
 
-    What is no marker passes as it is: [MASK], [see 4], arr[0], the interval [0, 1], the year [2019]. So do
-    bare parenthesised numbers, (1), which in prose mostly count points or name equations. A link on a marker
-    loses its target: where a citation leads is not for the model to say.
+    What is no marker passes as it is: [MASK], [see 4], arr[0], the interval [0, 1], the year [2019], and bare
+    numbers that count or name something: "(1) first", "Eq. (2)". At the end of a clause, (1) is a marker. A link on
+    a marker loses its target: where a citation leads is not for the model to say. A list of references behind
+    the answer and characters that show nothing are left out.
 
     Attributes:
         order: The passages cited, in the order of first citation: [n] stands for passage `order[n - 1]`.
@@ -57,23 +65,38 @@ class MarkerReader:
         self.order: list[int] = []
         self.removed: list[str] = []
         self._passage_count = passage_count
+        self._list = ReferenceList()
+        self._before = ""  # the last character that came, on which hangs whether the next one is visible
         self._waiting = ""
         self._line = ""  # what was given back of the current line: what the next marker stands behind
+        self._in_fence = False
+        self._cites_bare = False
+        self._skips_blanks = False  # behind a marker that was left out at the start of a line
+
+    @property
+    def dropped(self) -> str:
+        """The list of references that was left out, as written; empty where there was none."""
+        return self._list.dropped
 
     def feed(self, piece: str) -> str:
-        """The text that is certain now; what may yet become a marker waits for the next piece."""
-        return "".join(self._read(self._waiting + piece, final=False))
+        """The text that is certain now; what may yet become a marker or a list waits for the next piece."""
+        seen = visible(self._before + piece)[len(visible(self._before)) :].replace("\r", "")
+        self._before = piece[-1:] or self._before
+        return "".join(self._read(self._waiting + self._list.feed(seen), final=False))
 
     def finish(self) -> str:
         """The text that was waiting, when nothing more comes."""
-        return "".join(self._read(self._waiting, final=True))
+        return "".join(self._read(self._waiting + self._list.finish(), final=True))
 
     def _read(self, text: str, *, final: bool) -> Iterator[str]:
         self._waiting = ""
         while text:
-            opener = re.search(r"[(\[【［]", text)
+            if self._skips_blanks and not (text := text.lstrip(BLANKS)):
+                return
+            self._skips_blanks = False
+            opener = OPENER.search(text)
             start = opener.start() if opener else len(text)
-            written = _WRITTEN.match(text, start)
+            written = WRITTEN.match(text, start)
             # Blanks go with the marker behind them: where it is removed, they are, too.
             ahead = text[:start].rstrip(BLANKS)
             if not final and _is_undecided(text, start, written):
@@ -91,14 +114,18 @@ class MarkerReader:
     def _resolve(self, blanks: str, written: str, rest: str) -> tuple[str, str]:
         """What to give back for a marker with the blanks before it, and the text to go on with."""
         if self._is_text(blanks, written, rest):
-            return blanks + written, rest
-        target = _TARGET.match(rest)
+            return blanks + written[0], written[1:] + rest  # there may be a marker within it: ^[1]
+        target = _TARGET.match(rest) if _may_be_link(written) else None
         rest = rest[target.end() :] if target else rest
         at_line_start = not self._line.strip(BLANKS + "*->#")
         cited = self._cited(written)
+        self._cites_bare = self._cites_bare or (bool(cited) and IS_BARE.fullmatch(written) is not None)
         if not cited:
             if at_line_start:
-                return blanks, rest.lstrip(BLANKS)
+                self._skips_blanks = True
+                return blanks, rest
+            if re.search(r"[\[\d]\Z", self._line) and re.match(r"[\d\]]", rest):
+                return " ", rest  # [[9]1] without its [9] would be [1]
             return "", rest if rest[:1] in BLANKS + _CLAUSE_ENDS else blanks + rest
         if rest.startswith("(") or (at_line_start and rest.startswith(":")):
             rest = " " + rest  # `[1](` may turn out to be a link, and `[1]: http://...` links every [1] of the text
@@ -108,27 +135,51 @@ class MarkerReader:
         return (" " if glued else blanks) + "".join(f"[{self._number(n)}]" for n in cited), rest
 
     def _is_text(self, blanks: str, written: str, rest: str) -> bool:
-        """Whether what looks like a marker is an interval, [0, 1], or an index, arr[0]."""
-        numbers = [int(number) for number in re.findall(r"\d+", written.partition("†")[0])]
-        if len(numbers) > 1 and 0 in numbers:
+        """Whether what looks like a marker is an interval, [0, 1], an index, arr[0], a power or an item's number."""
+        spans = ranges(written)
+        if len(spans) > 1 and any(first == 0 for _, first, _ in spans):
             return True
+        is_valid = any(first <= self._passage_count and last > 0 for _, first, last in spans)
+        if IS_BARE.fullmatch(written):
+            spelled = any(self._line.lower().rstrip(BLANKS).endswith(word) for word in _spelled(spans))
+            return spelled or not self._is_bare_marker(blanks, rest, is_valid=is_valid)
+        if IS_RAISED.fullmatch(written):
+            is_power = not _ANNOTATED.search(self._line.rstrip(BLANKS)) or re.match(r"\w|[({]", rest)
+            return "[" not in written and bool(self._in_code() or is_power)
+        return self._is_index(blanks, written, rest, is_valid=is_valid)
+
+    def _is_bare_marker(self, blanks: str, rest: str, *, is_valid: bool) -> bool:
+        """Whether (1) cites: it ends a clause, names a passage, and is not the number of something."""
+        apart = bool(blanks) or re.search(r"[.,;!?%)\]\"”’»\u3040-\u9fff]\Z", self._line)
+        begins_line = not self._line.strip(BLANKS + "*->#")
+        if not apart or begins_line or self._in_code() or not CLAUSE_ENDS.match(rest):
+            return False
+        # Whoever has cited like this before means a citation, also where there is no such passage.
+        return (is_valid or self._cites_bare) and not _NUMBERED.search(self._line.rstrip(BLANKS)[-30:])
+
+    def _is_index(self, blanks: str, written: str, rest: str, *, is_valid: bool) -> bool:
+        """Whether it stands behind a name as in arr[0]."""
         word = re.search(r"[A-Za-z_]\w*\Z", self._line, re.ASCII)
         if blanks or word is None or not re.match(r"\[\s*\d", written):
             return False
-        is_valid = any(0 < number <= self._passage_count for number in numbers)
+        target = _TARGET.match(rest)
+        if target and ("/" in target[0] or not self._in_code()):
+            return False  # as text it would be a link
+        if self._in_code():
+            return True
         ends_clause = rest[:1] in _CLAUSE_ENDS + "["
-        looks_like_code = len(word[0]) <= 3 or "_" in word[0] or numbers == [0]
-        if looks_like_code:
-            return not (is_valid and (ends_clause or rest.startswith("(")))
+        if len(word[0]) <= 3 or "_" in word[0] or written == "[0]":
+            return not (is_valid and ends_clause)
         return not is_valid and not ends_clause
+
+    def _in_code(self) -> bool:
+        return self._in_fence or self._line.count("`") % 2 == 1
 
     def _cited(self, written: str) -> list[int]:
         """The passages a marker names; what in it names none is noted in `removed`."""
         cited: list[int] = []
         wrong: list[str] = []
-        for part in re.findall(r"\d+(?:\s*[–—-]\s*\d+)*", written.partition("†")[0]):
-            ends = [int(number) for number in re.findall(r"\d+", part)]
-            first, last = min(ends), max(ends)
+        for part, first, last in ranges(written):
             cited += range(max(first, 1), min(last, self._passage_count) + 1)
             if first < 1 or last > self._passage_count:
                 wrong.append(f"[{part}]")
@@ -141,19 +192,35 @@ class MarkerReader:
         return self.order.index(passage) + 1
 
     def _given(self, text: str) -> str:
-        self._line = (self._line + text).rpartition("\n")[2][-80:]
+        *ended, open_line = (self._line + text).split("\n")
+        for line in ended:
+            self._in_fence ^= line.lstrip().startswith("```")
+        self._line = open_line[-_LINE_KEPT_CHARS:]
         return text
+
+
+def _spelled(spans: Sequence[tuple[str, int, int]]) -> Iterator[str]:
+    """The numbers as words: "three (3)" cites nothing."""
+    return (f" {_SPELLED[first]}" for _, first, _ in spans if first < len(_SPELLED))
+
+
+def _may_be_link(written: str) -> bool:
+    """Whether a target behind the marker, [1](http://...), would make it a link."""
+    return written[-1] in "]】］"
 
 
 def _is_undecided(text: str, start: int, written: re.Match[str] | None) -> bool:
     """Whether more text could change what stands at `start`: a marker, the beginning of one, or neither."""
-    if start == len(text):
+    if start == len(text) or BEGUN.match(text, start):
         return True
     if written is None:
-        return _BEGUN.match(text, start) is not None
+        return False
     end = written.end()
-    if target := _TARGET.match(text, end):
-        end = target.end()
-    elif len(text) - end < _LONGEST_WAIT_CHARS and _TARGET_BEGUN.match(text, end):
-        return True
+    if IS_BARE.fullmatch(written[0]):
+        return CLAUSE_MAY_END.match(text, end) is not None
+    if _may_be_link(written[0]):
+        if target := _TARGET.match(text, end):
+            end = target.end()
+        elif len(text) - end < _LONGEST_WAIT_CHARS and _TARGET_BEGUN.match(text, end):
+            return True
     return end == len(text)

@@ -19,6 +19,7 @@ Message = tuple[str, str]
 _PLACEHOLDERS = {
     "answer.md": frozenset({"passages", "question", "cannot_answer"}),
     "condense.md": frozenset({"history", "question"}),
+    "expand.md": frozenset({"question"}),
 }
 _ROLES = {"system": "system", "user": "human"}
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -39,6 +40,7 @@ class Prompts:
 
     answer_parts: tuple[Message, ...]
     condense_parts: tuple[Message, ...]
+    expand_parts: tuple[Message, ...]
 
     def answer(self, question: str, passages: Sequence[Passage]) -> list[Message]:
         """The messages that ask for an answer; passages are numbered from 1 in the order given."""
@@ -55,15 +57,19 @@ class Prompts:
         )
         return _filled(self.condense_parts, {"history": turns, "question": _one_line(question)})
 
+    def expand(self, question: str) -> list[Message]:
+        """The messages that ask for searches in the field's own terms."""
+        return _filled(self.expand_parts, {"question": _one_line(question)})
+
 
 def load_prompts(folder: Path | None = None) -> Prompts:
-    """Reads and checks both prompt files of a folder, or of the shipped one.
+    """Reads and checks the prompt files of a folder, or of the shipped one.
 
     Raises:
         PromptError: A file is missing or unreadable, lacks a placeholder or has one that nobody fills.
     """
     where = bundled("prompts") if folder is None else folder
-    return Prompts(_parts(where / "answer.md"), _parts(where / "condense.md"))
+    return Prompts(*(_parts(where / name) for name in ("answer.md", "condense.md", "expand.md")))
 
 
 def declines(text: str) -> bool:

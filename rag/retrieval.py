@@ -77,6 +77,11 @@ class Ranking:
     slips: Mapping[str, str]
     evidence: float
 
+    def best(self, k: int) -> Ranking:
+        """The k best papers alone."""
+        passages = self.passages[:k]
+        return replace(self, passages=passages, records={p.paper.id: self.records[p.paper.id] for p in passages})
+
 
 def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, where: Filter | None = None) -> Ranking:
     """The k papers that answer the query best."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import AliasChoices, AnyHttpUrl, Field, SecretStr, UrlConstraints, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rag.errors import SettingsError
+from rag.prices import Price, read_prices
 
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 PREFIX = "RAG_"
+_SHORTEST_KEY = 16  # one that can be guessed keeps nobody out
 
 _HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(host_required=True)]
 
@@ -68,7 +71,22 @@ class Settings(BaseSettings):
     llm_retries: int = Field(
         2, ge=0, le=8, description="How often a passing fault (429, 5xx, no connection) is tried again."
     )
-    llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read.")
+    llm_passages: int = Field(6, ge=1, le=20, description="How many papers the model is given to read, at most.")
+    llm_context_tokens: int = Field(
+        4096, ge=1024, le=10_000_000,  # Ollama's default, and what is beyond it Ollama drops in silence
+        description="Tokens that the model reads and writes at a time; as many papers are given to it as fit.",
+    )  # fmt: skip
+    llm_expand_below: float = Field(
+        0.6, ge=0, le=1,
+        description="Evidence (as for the gate) under which the model is asked for searches in the field's terms too;"
+        " 0 never asks.",
+    )  # fmt: skip
+    llm_prices: Annotated[tuple[Price, ...], NoDecode] = Field(
+        (), description="JSON: US dollars per million tokens, by model; without it answers show tokens and no price."
+    )
+    llm_cache: bool = Field(
+        True, description="Whether an answer of the model is kept on disk and given again to the same request."
+    )
     prompts: Path | None = Field(None, description="Folder with your own prompt files instead of the shipped ones.")
     evidence_gate: float = Field(
         0.35, ge=0, le=1,  # tests/bench/results/gate.json
@@ -76,6 +94,11 @@ class Settings(BaseSettings):
     )  # fmt: skip
     host: str = Field("127.0.0.1", min_length=1, description="Address the chat listens on.")
     port: int = Field(7860, ge=1, le=65_535, description="Port the chat listens on.")
+    api_host: str = Field("127.0.0.1", min_length=1, description="Address the API of `footnote serve` listens on.")
+    api_port: int = Field(8008, ge=1, le=65_535, description="Port the API listens on.")
+    api_key: SecretStr | None = Field(
+        None, description="Key that clients of the API must send; needed on any address but this machine's own."
+    )
 
     @field_validator("home", "prompts")
     @classmethod
@@ -88,6 +111,19 @@ class Settings(BaseSettings):
         if url is not None and (url.username or url.password):
             raise ValueError("the address holds a user or password, which would show in messages and is not sent")
         return url
+
+    @field_validator("llm_prices", mode="before")
+    @classmethod
+    def _table(cls, prices: object) -> object:
+        return read_prices(prices) if isinstance(prices, str) else prices
+
+    @field_validator("api_key")
+    @classmethod
+    def _a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value() if key else None
+        if text is not None and not re.fullmatch(rf"[!-~]{{{_SHORTEST_KEY},}}", text):
+            raise ValueError(f"a key has at least {_SHORTEST_KEY} letters, digits and signs, and no spaces")
+        return key
 
     @property
     def llm_configured(self) -> bool:

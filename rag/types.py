@@ -167,8 +167,9 @@ class Usage:
 
     Attributes:
         estimated: True when the server reported nothing and the counts are our estimate.
-        price: In US dollars where known.
+        price: In US dollars; None where the settings name no price for the model.
         cached_tokens: Prompt tokens the server took from its cache.
+        cached: True when all of it came from our own cache: the tokens are what it took then, the price is 0.
     """
 
     prompt_tokens: int = 0
@@ -176,6 +177,46 @@ class Usage:
     cached_tokens: int = 0
     estimated: bool = False
     price: float | None = None
+    cached: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Given and written."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        """What both took. Nothing was spent on what is `cached`: it does not count beside what was.
+
+        The price of the whole is known where that of both parts is.
+        """
+        if not other.total_tokens or (other.cached and not self.cached and self.total_tokens):
+            return self
+        if not self.total_tokens or (self.cached and not other.cached):
+            return other
+        known = self.price is not None and other.price is not None
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.estimated or other.estimated,
+            (self.price or 0.0) + (other.price or 0.0) if known else None,
+            self.cached,
+        )
+
+    def __str__(self) -> str:
+        """As a reader is told, e.g. "1,234 + 210 tokens, $0.0008"; empty where no model was called."""
+        if not self.total_tokens:
+            return ""
+        tokens = f"{self.prompt_tokens:,} + {self.completion_tokens:,} tokens"
+        if self.cached:
+            return f"{tokens}, from the cache"
+        price = "" if self.price is None else f", {_dollars(self.price)}"
+        return f"{tokens}{price}{' (estimated)' if self.estimated else ''}"
+
+
+def _dollars(amount: float) -> str:
+    """Four decimals, for an answer is often a fraction of a cent."""
+    return f"${amount:,.4f}" if amount >= 0.0001 else "under $0.0001" if amount else "$0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +225,7 @@ class Answer:
 
     Attributes:
         standalone_question: The question with what it refers to spelled out; what was searched for.
+        searches: In the field's own terms, by the language model: what was searched for besides.
         text: The answer with its markers [n].
         missing: What was asked and is not stated in the library.
         unknown_terms: Terms of the question that occur nowhere in the library.
@@ -212,6 +254,7 @@ class Answer:
     notices: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    searches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +302,7 @@ class Retrieved:
 
     standalone_question: str
     passages: tuple[Passage, ...]
+    searches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

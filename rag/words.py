@@ -8,6 +8,15 @@ from collections.abc import Sequence
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 _MOST_LISTED = 8  # a sentence that lists more is not read
+# Letters that a joiner between them changes: the Arabic scripts and those of India and its neighbours.
+_JOINED = "\u0600-\u061b\u061d-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17ff\ufb50-\ufdff\ufe70-\ufefc"
+# Controls but for line ends and tabs; soft hyphens; and what has no width, turns the direction of the text around it,
+# picks a glyph or tags a language (Unicode 16, chapter 23): nobody misses them, and they can hide text.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    rf"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|(?<![{_JOINED}])[\u200c\u200d]"
+)
 
 # Function words, and the words people ask and chat with ("tell", "paper", "thanks"): they match everywhere, and say
 # nothing about what is asked.
@@ -57,3 +66,11 @@ def content_words(text: str) -> list[str]:
 def encodable(text: str) -> str:
     """Bytes that are no text, which Python keeps as lone surrogates and no tokenizer or server takes, as "?"."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def visible(text: str) -> str:
+    """The text without the characters that show nothing; joiners stay behind the letters that they shape.
+
+    What becomes of a character hangs on the one before it alone: a text may be read piece by piece.
+    """
+    return _UNSEEN.sub("", text)

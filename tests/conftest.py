@@ -68,6 +68,8 @@ def _alone(
     """No setting, no `.env`, no library of the user; and a test that wanted the network fails."""
     for name in [name for name in os.environ if name.upper().startswith(_OURS)]:
         monkeypatch.delenv(name)
+    # A port comes around again: what one test's model said must not answer another's.
+    monkeypatch.setenv("RAG_LLM_CACHE", "false")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.setenv("XDG_DATA_HOME", str(elsewhere / "data"))
     monkeypatch.chdir(elsewhere)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_ask_as_json_gives_the_whole_answer_and_reads_the_question_from_a_pipe(h
     answer = json.loads(out)
     assert list(answer) == [
         "question", "standalone_question", "text", "outcome", "citations", "passages", "claims", "missing",
-        "unknown_terms", "removed_markers", "cut", "model", "notices", "usage", "timings_ms",
+        "unknown_terms", "removed_markers", "cut", "model", "notices", "usage", "timings_ms", "searches",
     ]  # fmt: skip
     assert (answer["question"], answer["outcome"]) == (QUESTION, "answered")
     for citation in answer["citations"]:
@@ -104,6 +105,35 @@ def test_what_the_model_did_wrong_is_said_below_the_answer(home, monkeypatch):
     assert code == 0
     assert out.startswith("It is so [1]. Not so.\n")
     assert "name no passage, removed: [9]" in out
+
+
+def test_where_the_model_fails_the_command_without_it_is_named_and_works(home, monkeypatch):
+    monkeypatch.setenv("RAG_LLM_MODEL", "tiny")
+    for behaviour, said in [(server.wrong_key(), "wants a key"), (server.cuts("It has 30"), "broke off in the middle")]:
+        with ChatServer(behaviour) as chat:
+            monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
+            code, _, err = inside("ask", QUESTION)
+            assert code == 2
+            assert said in err
+            command = err.split("(Without the language model: ")[1].strip().removesuffix(")")
+            assert shlex.split(command) == ["footnote", "ask", "--extractive", QUESTION]
+            code, out, err = inside(*shlex.split(command)[1:])
+            assert len(chat.requests) == 1
+        assert (code, err) == (0, "")
+        assert "30 real-world tasks" in out
+
+
+def test_what_was_searched_for_besides_is_said(home, monkeypatch):
+    question = (
+        "Is there a link between picture generators that start from static and studies where people redraw drawings?"
+    )
+    with ChatServer(*["diffusion\x1b models\nserial reproduction", "It is so [1]."] * 2) as chat:
+        monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
+        monkeypatch.setenv("RAG_LLM_MODEL", "tiny")
+        _, out, err = inside("ask", question)
+        assert "Also searched for: diffusion models; serial reproduction\n" in err
+        assert "Also searched for" not in out
+        assert json.loads(inside("ask", "--json", question)[1])["searches"]
 
 
 def test_ingest_reports_what_it_did_and_what_it_could_not_read(tmp_path):

@@ -170,7 +170,7 @@ def test_tracing_that_is_switched_on_elsewhere_sends_nothing():
         (server.wrong_key(), "does not accept the key: check OPENAI_API_KEY", False),
         (server.fails(403), "does not let this key use tiny", False),
         (server.unknown_model(), "does not know the model tiny: check RAG_LLM_MODEL", False),
-        (server.too_long(), "too long for tiny .* lower RAG_LLM_PASSAGES", False),
+        (server.too_long(), "too long for tiny .* lower RAG_LLM_CONTEXT_TOKENS", False),
         (server.fails(413), "too long for tiny", False),
         (server.fails(400, "Bad thing."), "refused the request .400.. It said: Bad thing.", False),
         (server.fails(429, "Pay.", "insufficient_quota"), "no credit left", False),
@@ -204,7 +204,7 @@ def test_tracing_that_is_switched_on_elsewhere_sends_nothing():
 def test_a_fault_before_the_first_word_is_told_in_one_line(behaviour, said, transient):
     with ChatServer(behaviour) as chat:
         pieces, error = failure(chat, llm_retries=1)
-    assert [piece for piece in pieces if str(piece).strip()] == []
+    assert not "".join(piece for piece in pieces if isinstance(piece, str)).strip()
     assert re.search(said, str(error)), str(error)
     assert chat.host in str(error)
     assert "\n" not in str(error)
@@ -225,7 +225,7 @@ def test_a_fault_in_the_middle_keeps_what_was_said_and_is_not_tried_again(behavi
     with ChatServer(behaviour, "Another answer.") as chat:
         # Only the silence is waited for; a busy machine may take longer than that to say anything.
         pieces, error = failure(chat, **({"llm_timeout_s": 1.5} if "sent nothing" in said else {}))
-    assert pieces == ["It is", " so"]
+    assert pieces == ["It is", " so", Usage(4, 3, estimated=True)]
     assert said in str(error)
     assert len(chat.requests) == 1
 
@@ -305,7 +305,9 @@ def test_a_slow_drip_ends_within_the_deadline():
         pieces, error = failure(chat, llm_timeout_s=0.4, llm_deadline_s=0.6)
         assert time.monotonic() - start < 6
         assert chat.settled()
+    *pieces, usage = pieces
     assert set(pieces) == {"x"}
+    assert usage == Usage(4, len(pieces) // 4 + 1, estimated=True)
     assert "did not finish within 0.6 s: ask again, or raise RAG_LLM_DEADLINE_S" in str(error)
 
 
@@ -337,7 +339,9 @@ def test_a_server_that_does_not_stop_is_stopped():
     with ChatServer(server.talks_forever(1_000_000)) as chat:
         pieces, error = failure(chat, llm_max_tokens=100)
         assert chat.settled()
+    *pieces, usage = pieces
     assert len("".join(map(str, pieces))) == 1_600
+    assert usage == Usage(4, 401, estimated=True)
     assert "wrote 1,600 characters and would not stop" in str(error)
 
 

@@ -62,9 +62,9 @@ assert all(finding.ok for finding in examine()), list(examine())
 """
 CHAT = """
 import threading, urllib.request
-from rag import Assistant
+from rag import Assistant, Listener
 from ui.app import build_app
-from ui.server import bind, server
+from ui.server import sealed
 
 ready = threading.Event()
 where = []
@@ -73,9 +73,9 @@ def announce(address):
     where.append(address)
     ready.set()
 
-with bind("127.0.0.1", 0) as taken:
-    chat = server(build_app(Assistant.open()), taken, on_ready=announce)
-    thread = threading.Thread(target=chat.run, kwargs={"sockets": [taken]})
+with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
+    chat = listener.server(sealed(build_app(Assistant.open()), listener), on_ready=announce)
+    thread = threading.Thread(target=listener.run, args=(chat,))
     thread.start()
     assert ready.wait(60)
     for page in ("/", "/config", "/theme.css"):

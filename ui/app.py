@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
-from rag import RagError
+from rag import LLMError, RagError
 from ui import render
 from ui.conversation import Conversation
 from ui.stream import events
 
 if TYPE_CHECKING:
-    from rag import Assistant
+    from rag import AnswerStream, Assistant
 
 STATIC = Path(__file__).parent / "static"
 EXAMPLES = 4
@@ -39,10 +40,11 @@ class _Parts(NamedTuple):
     clear: gr.Button
     chat: gr.Chatbot
     evidence: gr.HTML
+    without: gr.Button
 
 
 def build_app(assistant: Assistant) -> gr.Blocks:
-    """The page and its events; look, script and address are added by `ui.server.serve`."""
+    """The page and its events; look, script and address are added by `ui.server.sealed`."""
     page = gr.Blocks(title="Footnote", fill_width=True, fill_height=True, analytics_enabled=False)
     with page:
         gr.HTML(render.header(assistant.settings.llm_model), elem_id="fn-header", apply_default_css=False)
@@ -71,6 +73,7 @@ def _layout() -> _Parts:
             with gr.Column(elem_id="fn-examples"):  # the style hides them once there are messages
                 looks: dict[str, Any] = {"visible": False, "size": "sm", "elem_classes": "fn-example"}
                 starters = [gr.Button(**looks) for _ in range(EXAMPLES)]
+            without = gr.Button("Answer without the language model", size="sm", elem_id="fn-without", visible=False)
             question = gr.Textbox(
                 elem_id="fn-question", label="Your question", show_label=False, lines=1, max_lines=6,
                 placeholder="Ask a question about the papers", **_READY,
@@ -79,50 +82,74 @@ def _layout() -> _Parts:
         with gr.Column(elem_id="fn-evidence-column"):
             script = "window.footnote.attach(element, turn => trigger('select', {turn}))"
             evidence = gr.HTML(render.no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script)
-    return _Parts(gr.State(Conversation()), question, starters, clear, chat, evidence)
+    return _Parts(gr.State(Conversation()), question, starters, clear, chat, evidence, without)
 
 
 def _connect(assistant: Assistant, page: gr.Blocks, parts: _Parts) -> None:
-    conversation, question, starters, clear, chat, evidence = parts
-    drawn = [conversation, question, chat, evidence]
-    ask = _asker(assistant)
+    conversation, question, starters, clear, chat, evidence, without = parts
+    drawn = [conversation, question, chat, evidence, without]
+    answering: dict[str | None, Conversation] = {}  # by the session of the tab
+    ask, ask_again = _askers(assistant, answering)
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     at_once: dict[str, Any] = {"concurrency_limit": AT_ONCE, "concurrency_id": "ask", **hidden}
     question.submit(ask, [question, conversation], drawn, **at_once)
     for starter in starters:
         starter.click(ask, [starter, conversation], drawn, **at_once)
+    without.click(ask_again, conversation, drawn, **at_once)
     question.stop(_stop, conversation, None, queue=False, **hidden)
     clear.click(_clear, conversation, drawn, queue=False, **hidden)
     evidence.select(_evidence_of, conversation, evidence, queue=False, **hidden)
+    page.unload(_leaver(answering))
     page.load(_example_buttons(assistant), None, starters, **hidden)
 
 
-def _asker(assistant: Assistant) -> Any:
-    async def ask(question: str, conversation: Conversation) -> AsyncIterator[tuple[Any, ...]]:
+def _askers(assistant: Assistant, answering: dict[str | None, Conversation]) -> tuple[Any, Any]:
+    """What a new question calls, and what asks the last one again without the language model."""
+
+    async def ask(question: str, conversation: Conversation, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
+        async for drawn in answered(question, conversation, request, extractive=False):
+            yield drawn
+
+    async def ask_again(conversation: Conversation, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
+        question = conversation.exchanges[-1].question
+        async for drawn in answered(question, conversation, request, extractive=True):
+            yield drawn
+
+    async def answered(
+        question: str, conversation: Conversation, request: gr.Request, *, extractive: bool
+    ) -> AsyncIterator[tuple[Any, ...]]:
         if conversation.running:
-            yield (conversation, *(gr.skip() for _ in range(3)))
+            yield (conversation, *(gr.skip() for _ in range(4)))
             return
-        history = conversation.history()
+        history = conversation.history(again=extractive)
+
+        def opened() -> AnswerStream:
+            return assistant.stream(question, history=history, extractive=extractive)
+
         exchange = conversation.begin(question)
+        answering[request.session_hash] = conversation
         yield _drawn(conversation, value="")
         drawn_at = time.monotonic()
         try:
-            async for event in events(lambda: assistant.stream(question, history=history), conversation.stop):
-                exchange.take(event)
-                if exchange.running and time.monotonic() - drawn_at > REDRAW_S:
-                    yield _drawn(conversation)
-                    drawn_at = time.monotonic()
+            async with aclosing(events(opened, conversation.stop)) as told:
+                async for event in told:
+                    exchange.take(event)
+                    if exchange.running and time.monotonic() - drawn_at > REDRAW_S:
+                        yield _drawn(conversation)
+                        drawn_at = time.monotonic()
         except RagError as error:
-            exchange.error = str(error)
+            exchange.error, exchange.model_failed = str(error), isinstance(error, LLMError)
+            exchange.usage = error.usage if isinstance(error, LLMError) else exchange.usage
         except Exception:
             _logger.exception("A question failed")
             exchange.error = _UNEXPECTED
         finally:
             exchange.stopped = exchange.running
+            answering.pop(request.session_hash, None)
         if conversation.holds(exchange):  # else it was cleared meanwhile
             yield _drawn(conversation)
 
-    return ask
+    return ask, ask_again
 
 
 def _drawn(conversation: Conversation, **box: Any) -> tuple[Any, ...]:
@@ -130,7 +157,8 @@ def _drawn(conversation: Conversation, **box: Any) -> tuple[Any, ...]:
     latest = len(conversation.exchanges) - 1
     buttons = _RUNNING if conversation.running else _READY
     shown = render.evidence(conversation.exchanges[latest], latest)
-    return conversation, gr.update(**buttons, **box), _messages(conversation), shown
+    offer = gr.update(visible=conversation.exchanges[latest].wants_another_way)
+    return conversation, gr.update(**buttons, **box), _messages(conversation), shown, offer
 
 
 def _messages(conversation: Conversation) -> list[dict[str, str]]:
@@ -139,9 +167,18 @@ def _messages(conversation: Conversation) -> list[dict[str, str]]:
         for turn, exchange in enumerate(conversation.exchanges)
         for said in (
             {"role": "user", "content": render.question(exchange.question)},
-            {"role": "assistant", "content": render.message(exchange, turn)},
+            {"role": "assistant", "content": render.message(exchange, turn, conversation.usage(turn))},
         )
     ]
+
+
+def _leaver(answering: dict[str | None, Conversation]) -> Any:
+    async def leave(request: gr.Request) -> None:
+        """Nobody reads on in a tab that was closed; Gradio itself would notice at the next drawing only."""
+        if conversation := answering.get(request.session_hash):
+            conversation.stop.set()
+
+    return leave
 
 
 async def _stop(conversation: Conversation) -> None:
@@ -150,7 +187,7 @@ async def _stop(conversation: Conversation) -> None:
 
 async def _clear(conversation: Conversation) -> tuple[Any, ...]:
     conversation.clear()
-    return conversation, gr.update(value="", **_READY), [], render.no_evidence()
+    return conversation, gr.update(value="", **_READY), [], render.no_evidence(), gr.update(visible=False)
 
 
 async def _evidence_of(conversation: Conversation, chosen: gr.EventData) -> str:

@@ -17,8 +17,7 @@ def ui(
     ] = False,
 ) -> None:
     """Serve the chat in the browser."""
-    from rag import load_settings
-    from ui.server import bind, serve
+    from rag import Listener, load_settings
 
     chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**chosen)
@@ -29,15 +28,16 @@ def ui(
             webbrowser.open(address)
 
     # The port first: learning that it is taken must not cost the time of an ingest.
-    with bind(settings.host, settings.port) as taken:
+    with Listener(settings.host, settings.port, settings=("RAG_HOST", "RAG_PORT")) as listener:
         from rag import Assistant
         from ui.app import build_app
+        from ui.server import sealed
 
         assistant = Assistant.open(settings)
         try:
             with suppress(KeyboardInterrupt):
                 assistant.prepare()  # with a progress bar where the library is empty
-                serve(build_app(assistant), taken, on_ready=announce)
+                listener.serve(sealed(build_app(assistant), listener), on_ready=announce)
             typer.echo("Footnote has ended.", err=True)
         finally:
             assistant.close()

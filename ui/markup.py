@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from rag import visible
+
+Span = tuple[int, int]
 
 _PLAIN = frozenset(" ,;")
-# Controls and the characters that turn or hide the text around them; a reader loses nothing without them.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def inert(text: str) -> str:
@@ -16,9 +19,9 @@ def inert(text: str) -> str:
     Markdown gives no meaning to a character written as an entity (CommonMark 0.31, section 2.5), so neither
     tags nor links, images, LaTeX or addresses can arise from the result, wherever it is put.
     """
-    seen = _UNSEEN.sub("", text)
     return "".join(
-        character if character.isalnum() or character in _PLAIN else f"&#{ord(character)};" for character in seen
+        character if character.isalnum() or character in _PLAIN else f"&#{ord(character)};"
+        for character in visible(text)
     )
 
 
@@ -34,17 +37,28 @@ def inert_value(value: str) -> str:
     return value if re.fullmatch(r"[A-Za-z0-9 #-]*", value) else inert(value)
 
 
-def highlighted(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with each span (start, end) in a <mark>; overlapping spans become one."""
-    pieces, position = [], 0
-    for start, end in _merged(spans, len(text)):
-        pieces += [inert(text[position:start]), element("mark", inert(text[start:end]))]
-        position = end
-    return "".join(pieces) + inert(text[position:])
+def highlighted(text: str, spans: Iterable[Span], *, suspect: Iterable[Span] = ()) -> str:
+    """The text with each span (start, end) in a <mark>; overlapping spans become one.
+
+    Args:
+        suspect: Spans marked in another way, also where they lie within the others.
+    """
+    plain, others = list(_merged(spans, len(text))), list(_merged(suspect, len(text)))
+    ends = sorted({0, len(text), *(place for span in (*plain, *others) for place in span)})
+    pieces = []
+    for start, end in pairwise(ends):
+        css = ["fn-cited"] * _within(start, plain) + ["fn-suspect"] * _within(start, others)
+        piece = inert(text[start:end])
+        pieces.append(element("mark", piece, " ".join(css)) if css else piece)
+    return "".join(pieces)
 
 
-def _merged(spans: Iterable[tuple[int, int]], length: int) -> Iterator[tuple[int, int]]:
-    current: tuple[int, int] | None = None
+def _within(place: int, spans: Iterable[Span]) -> bool:
+    return any(start <= place < end for start, end in spans)
+
+
+def _merged(spans: Iterable[Span], length: int) -> Iterator[Span]:
+    current: Span | None = None
     for start, end in sorted((max(0, start), min(length, end)) for start, end in spans):
         if start >= end:
             continue

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag import Answer, Citation, Outcome, Paper, Passage
+from rag import Answer, Citation, Outcome, Paper, Passage, Usage, instructions
 from ui.conversation import Exchange
 from ui.markup import element, highlighted, inert
 from ui.prose import prose
 
 WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
 LONGEST_QUESTION = 2000  # characters shown; the engine says what it thinks of more
+SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
 MADE_LABEL = "untitled; label made from its opening words"
 WELCOME = (
     '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
@@ -24,13 +25,18 @@ _BADGES = {
 }
 
 
-def message(exchange: Exchange, turn: int) -> str:
-    """What the chat shows as the reply to an exchange; `turn` makes its ids unique on the page."""
+def message(exchange: Exchange, turn: int, so_far: Usage | None = None) -> str:
+    """What the chat shows as the reply to an exchange.
+
+    Args:
+        turn: Makes its ids unique on the page.
+        so_far: What the language model took in the conversation until here.
+    """
     if exchange.answer:
-        return _block(_answer(exchange.answer, turn), "fn-answer")
+        return _block(_answer(exchange.answer, turn) + _cost(exchange.usage, so_far), "fn-answer")
     parts = [prose(exchange.text, {}, turn)] if exchange.text else []
     if exchange.error:
-        parts.append(element("p", inert(exchange.error), "fn-error"))
+        parts.append(element("p", inert(exchange.error), "fn-error") + _cost(exchange.usage, so_far))
     elif exchange.stopped:
         parts.append(element("p", "Stopped before the answer was complete.", "fn-note"))
     else:
@@ -52,11 +58,13 @@ def evidence(exchange: Exchange, turn: int) -> str:
     heading = element("h2", "Evidence") + element("p", inert(exchange.question), "fn-for")
     if answer is None:
         title = "Found so far" if exchange.running else "Found, but the question was not answered"
+        heading += _also_searched(exchange.searches)
         found = _found(exchange.passages or (), title, "", turn)
         return element("section", heading + (found or _empty_note(exchange)), "fn-turn", id=f"fn-{turn}")
     if answer.standalone_question.strip() not in ("", answer.question.strip()):
         searched = answer.standalone_question
         heading += element("p", "Searched for: " + inert(searched), "fn-searched", title=searched)
+    heading += _also_searched(answer.searches)
     cited = _by_paper(answer.citations)
     cards = "".join(_card(citations, turn) for citations in cited.values())
     rest = [passage for passage in answer.passages if passage.paper.id not in cited]
@@ -101,17 +109,20 @@ def _foot(answer: Answer, cited: int, turn: int) -> str:
     return element("p", f"{badge} {link} " + (element("span", how, "fn-how") if how else ""), "fn-foot")
 
 
+def _cost(usage: Usage, so_far: Usage | None) -> str:
+    """What an answer took, and the conversation where that is more; nothing where no language model was used."""
+    if not usage.total_tokens:
+        return ""
+    told = str(usage) if so_far in (None, usage) else f"{usage} · conversation {so_far}"
+    return element("p", inert(told), "fn-cost")
+
+
 def _card(citations: Sequence[Citation], turn: int) -> str:
     paper, number = citations[0].paper, citations[0].number
     spans = [(citation.start, citation.end) for citation in citations]
     heading = element("span", str(number), "fn-number") + element("h3", inert(paper.label))
     back = element("a", "Back to the answer", "fn-back", href=f"#fn-{turn}-{number}-from")
-    content = (
-        element("header", heading)
-        + _about(paper)
-        + element("p", highlighted(paper.abstract, spans), "fn-abstract")
-        + back
-    )
+    content = element("header", heading) + _about(paper) + _abstract(paper, spans, "fn-abstract") + back
     return element("article", content, "fn-card", id=f"fn-{turn}-{number}", tabindex="-1")
 
 
@@ -124,11 +135,7 @@ def _found(passages: Sequence[Passage], heading: str, note: str, turn: int) -> s
             "details",
             element("summary", inert(passage.paper.label))
             + _about(passage.paper)
-            + element(
-                "p",
-                highlighted(passage.paper.abstract, [(passage.start, passage.end)]),
-                "fn-abstract fn-uncited",
-            ),
+            + _abstract(passage.paper, [(passage.start, passage.end)], "fn-abstract fn-uncited"),
             "fn-found",
             id=f"fn-{turn}-found-{rank}",
         )
@@ -136,6 +143,13 @@ def _found(passages: Sequence[Passage], heading: str, note: str, turn: int) -> s
     )
     top = element("h3", heading, "fn-subhead") if heading else ""
     return top + (element("p", note, "fn-note") if note else "") + items
+
+
+def _abstract(paper: Paper, spans: Sequence[tuple[int, int]], css: str) -> str:
+    """The abstract with these places marked, and with those that speak to an assistant marked in another way."""
+    suspect = instructions(paper.abstract)
+    warning = element("p", SUSPECT, "fn-warning") if suspect else ""
+    return warning + element("p", highlighted(paper.abstract, spans, suspect=suspect), css)
 
 
 def _about(paper: Paper) -> str:
@@ -147,6 +161,11 @@ def _about(paper: Paper) -> str:
     if paper.also_in:
         place += "; also in " + ", ".join(f"{inert(source)}, line {line}" for source, line in paper.also_in)
     return made + (element("p", written, "fn-written") if written else "") + element("p", place, "fn-place")
+
+
+def _also_searched(searches: Sequence[str]) -> str:
+    listed = "; ".join(searches)
+    return element("p", "Also searched for: " + inert(listed), "fn-searched", title=listed) if searches else ""
 
 
 def _by_paper(citations: Sequence[Citation]) -> dict[str, list[Citation]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 
-from rag import AnswerEvent
+from rag import AnswerEvent, AnswerStream
 
 
-async def events(open_stream: Callable[[], Iterator[AnswerEvent]], stop: asyncio.Event) -> AsyncIterator[AnswerEvent]:
-    """The stream's events until its end, or until `stop`, which does not wait for the event under way.
+async def events(open_stream: Callable[[], AnswerStream], stop: asyncio.Event) -> AsyncGenerator[AnswerEvent, None]:
+    """The stream's events until its end, or until `stop`, which closes it without waiting for the event under way.
 
     Raises:
         Exception: Whatever the stream raises.
@@ -23,11 +23,14 @@ async def events(open_stream: Callable[[], Iterator[AnswerEvent]], stop: asyncio
         with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
             loop.call_soon_threadsafe(arrived.put_nowait, item)
 
+    opened: list[AnswerStream] = []
+
     def read() -> None:
         try:
-            for event in open_stream():
-                if stop.is_set():
-                    return
+            opened.append(stream := open_stream())
+            if stop.is_set():
+                return
+            for event in stream:
                 hand_on(event)
         except Exception as error:  # noqa: BLE001 - raised again below, in the task that waits for it
             hand_on(error)
@@ -52,4 +55,6 @@ async def events(open_stream: Callable[[], Iterator[AnswerEvent]], stop: asyncio
             yield item
     finally:
         stopping.cancel()
-        stop.set()  # also when the tab was closed: the thread ends with its next event
+        stop.set()  # also when the tab was closed
+        for stream in opened:
+            stream.close()

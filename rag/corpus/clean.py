@@ -6,6 +6,8 @@ import html
 import re
 import unicodedata
 
+from rag.words import visible
+
 _BOILERPLATE = re.compile(
     r"""
     new | abstract | subscribe | sign\ up | log\ in | upvote
@@ -43,7 +45,6 @@ _MARKDOWN_STRONG = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _BARE_CODE_POINT = re.compile(r"(?<![\w&#])x(201[0-5]|201[89cdCD]|2026)(?!\w)")
 _TIE = re.compile(r"(?<=[\w.,)\]])~(?=[\w(\[])")  # "w.r.t.~the", but not "covering ~4x"
 _DASHES = re.compile(r"(?<=\w)-{2,4}(?=\w)|(?<=\s)-{2,4}(?=\s)")
-_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _SPACES = re.compile(r"\s+")
 
 
@@ -54,7 +55,7 @@ def is_boilerplate(line: str) -> bool:
 
 def clean_text(text: str) -> str:
     """One line of readable text; idempotent, and a no-op on text that has no leftovers."""
-    while (unescaped := html.unescape(text)) != text:
+    while (unescaped := visible(html.unescape(text))) != text:
         text = unescaped
     text = _BARE_CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text)
     if "\\" in text or "$" in text:
@@ -63,7 +64,6 @@ def clean_text(text: str) -> str:
     text = _MARKDOWN_STRONG.sub(r"\1", text)
     text = _TIE.sub(" ", text)
     text = _DASHES.sub(lambda found: "–" if len(found[0]) == 2 else "—", text)
-    text = _UNSEEN.sub("", text)
     return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip())
 
 

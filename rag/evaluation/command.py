@@ -43,7 +43,8 @@ def evaluate(
     assert path is not None  # noqa: S101 (checked above)
     if save is not None:
         results.check_writable(save)
-    result = run(load_settings(), path, split=split, ablation=ablation)
+    # An answer out of the cache would say nothing of how long the model takes.
+    result = run(load_settings(llm_cache=False), path, split=split, ablation=ablation)
     if save is not None:
         results.save(result, save)
     if as_json:

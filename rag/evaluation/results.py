@@ -29,7 +29,14 @@ _STATISTICS: Mapping[str, tuple[tuple[str, metrics.Statistic], ...]] = {
     "sentences": (("sentences", metrics.mean), ("sentences_median", metrics.median)),
 }
 _DECIMALS = 4
-_NOT_WRITTEN = {"home", "prompts", "host", "port"}  # paths of this machine, and what no answer depends on
+_NOT_WRITTEN = {
+    "home",
+    "prompts",
+    "host",
+    "port",
+    "api_host",
+    "api_port",
+}  # paths of this machine, and what no answer depends on
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 

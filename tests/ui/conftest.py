@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -15,9 +15,11 @@ import pytest
 from rag import (
     Answer,
     AnswerEvent,
+    AnswerStream,
     Citation,
     Done,
     Filter,
+    Listener,
     LLMError,
     Notice,
     Outcome,
@@ -28,6 +30,7 @@ from rag import (
     Settings,
     Token,
 )
+from rag.patience import Patience
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 HOSTILE = (
@@ -53,7 +56,7 @@ def words(text: str) -> set[str]:
 class SeedAssistant:
     """Answers as the engine does, by counting common words: quick, and the same each time.
 
-    Some words in a question change that: `unreachable` (an LLMError), `crash` (a bug), `slowly` (0.2 s a
+    Some words in a question change that: `unreachable` (an LLMError, but for an extractive answer), `crash` (a bug), `slowly` (0.2 s a
     token), `never` (nothing comes before `go_on` is set).
     """
 
@@ -85,8 +88,15 @@ class SeedAssistant:
         pass
 
     def stream(
-        self, question: str, *, history: Sequence[object] = (), where: Filter | None = None
-    ) -> Iterator[AnswerEvent]:
+        self, question: str, *, history: Sequence[object] = (), where: Filter | None = None, extractive: bool = False
+    ) -> AnswerStream:
+        if extractive:
+            question = question.replace("unreachable", "")
+        return AnswerStream(self._events(question, history, where), Patience(60))
+
+    def _events(
+        self, question: str, history: Sequence[object], where: Filter | None
+    ) -> Generator[AnswerEvent, None, None]:
         self.asked.append((question, list(history)))
         if not question.strip():
             raise QuestionError("the question is empty; type what you want to know")
@@ -158,15 +168,18 @@ def _seed_papers() -> list[Paper]:
 def served(assistant: object) -> Iterator[str]:
     """The address of the page, served as `footnote ui` serves it."""
     from ui.app import build_app
-    from ui.server import address, bind, server
+    from ui.server import sealed
 
     ready = threading.Event()
-    with bind("127.0.0.1", 0) as taken:
-        running = server(build_app(assistant), taken, on_ready=lambda _: ready.set())  # type: ignore[arg-type]
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
+    with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
+        running = listener.server(
+            sealed(build_app(assistant), listener),
+            on_ready=lambda _: ready.set(),  # type: ignore[arg-type]
+        )
+        thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
         assert ready.wait(30)
-        yield address(taken)
+        yield listener.address
         running.should_exit = True
         thread.join(10)
 

@@ -11,7 +11,9 @@ import pytest
 from conftest import HOSTILE, SEEDS, SeedAssistant, paper, served
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from rag import Assistant, Paper, load_settings
+from rag import Assistant, Paper, Settings, load_settings
+from tests import llm_server as server
+from tests.llm_server import ChatServer
 
 pytestmark = pytest.mark.browser
 
@@ -164,6 +166,33 @@ def test_errors_are_told_and_the_chat_goes_on(new_page: Callable[..., Page], pag
     ask_and_wait(page, QUESTION)
 
 
+def test_a_model_that_fails_leaves_the_offer_of_an_answer_without_it(
+    new_page: Callable[..., Page], seed_settings: Settings
+) -> None:
+    question = "How many tasks does TimeArena have?"
+    with ChatServer(server.wrong_key(), question, server.cuts("It has 30"), question, "It has 30 [1].") as chat:
+        settings = load_settings(home=seed_settings.home, llm_model="tiny", openai_base_url=chat.base_url)
+        with served(Assistant.open(settings)) as address:
+            page = new_page(address, example="Ask")
+            log, offer = page.get_by_role("log"), page.get_by_role("button", name="Answer without the language model")
+            expect(offer).to_be_hidden()
+            ask(page, question)
+            expect(log).to_contain_text("wants a key", timeout=30_000)
+            offer.click()
+            expect(page.locator(".fn-foot")).to_have_count(1, timeout=20_000)
+            expect(page.locator(".fn-foot")).to_contain_text("no language model: sentences quoted")
+            expect(page.locator("#fn-1")).to_contain_text(question)
+            expect(offer).to_be_hidden()
+            ask_and_wait(page, "How many tasks does TimeArena have, please?")
+            expect(log).to_contain_text("The answer broke off here")
+            offer.click()
+            expect(page.locator(".fn-foot")).to_have_count(3, timeout=20_000)
+            expect(offer).to_be_hidden()
+            assert len(chat.requests) == 3
+            ask_and_wait(page, "How many tasks does TimeArena have, in all?")
+            expect(offer).to_be_hidden()
+
+
 def test_the_conversation_can_be_cleared_also_while_an_answer_is_written(
     new_page: Callable[..., Page], page_address: str
 ) -> None:
@@ -240,6 +269,25 @@ def test_the_browser_refuses_other_hosts(new_page: Callable[..., Page], page_add
     policy = page.request.get(page_address).headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "http" not in policy
+
+
+@pytest.mark.parametrize("leave", ["stop", "clear", "close"])
+def test_leaving_an_answer_hangs_up_on_a_model_that_is_silent(
+    new_page: Callable[..., Page], seed_settings: Settings, leave: str
+) -> None:
+    with ChatServer(server.stalls("It has 30")) as chat:
+        settings = load_settings(home=seed_settings.home, llm_model="tiny", openai_base_url=chat.base_url)
+        with served(Assistant.open(settings)) as address:
+            page = new_page(address, example="Ask")
+            ask(page, "How many tasks does TimeArena have?")
+            expect(page.get_by_role("log")).to_contain_text("It has 30", timeout=30_000)
+            if leave == "stop":
+                page.get_by_role("button", name="Stop").click()
+            elif leave == "clear":
+                page.get_by_role("button", name="Clear conversation").click()
+            else:
+                page.close()
+            assert chat.settled(1.0)
 
 
 @pytest.mark.slow

@@ -16,10 +16,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rag import ServeError
+from rag import Listener, ServeError
 from ui.command import ui
-from ui.server import bind
 
+NAMES = ("RAG_HOST", "RAG_PORT")
 HERE = Path(__file__).parent
 SERVE = """
 import conftest, rag, typer
@@ -50,9 +50,9 @@ def test_a_taken_port_is_found_before_the_library_is_opened(taken: int, monkeypa
 
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(ServeError, match=r"192\.0\.2\.1 is no address of this machine .*--host or RAG_HOST"):
-        bind("192.0.2.1", 7860)
+        Listener("192.0.2.1", 7860, settings=NAMES)
     with pytest.raises(ServeError, match=r"no such\.invalid is no address of this machine"):
-        bind("no such.invalid", 7860)
+        Listener("no such.invalid", 7860, settings=NAMES)
 
 
 def test_neither_help_nor_a_taken_port_waits_for_gradio() -> None:

@@ -1,0 +1,68 @@
+"""Stopping an answer in the chat hangs up on the language model at once, also while it says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from rag import Assistant, Settings, Token
+from tests import llm_server as server
+from tests.llm_server import ChatServer
+from ui.stream import events
+
+QUESTION = "How many tasks does TimeArena have?"
+
+
+def with_model(settings: Settings, chat: ChatServer) -> Assistant:
+    chosen = {"llm_model": "tiny", "openai_base_url": chat.base_url}
+    return Assistant.open(Settings(_env_file=None, home=settings.home, **chosen))  # type: ignore[arg-type]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("behaviour", [server.never_answers(), server.stalls(), server.stalls("It has 30")])
+def test_stop_hangs_up_while_the_model_is_silent(seed_settings: Settings, behaviour: server.Behaviour) -> None:
+    async def stopped(assistant: Assistant, chat: ChatServer) -> list[object]:
+        stop, heard = asyncio.Event(), []
+
+        async def listen() -> None:
+            async for event in events(lambda: assistant.stream(QUESTION), stop):
+                heard.append(event)
+
+        listening = asyncio.create_task(listen())
+        await until(lambda: chat.requests)
+        await asyncio.sleep(0.3)
+        stop.set()
+        await asyncio.wait_for(listening, 0.5)
+        return heard
+
+    with ChatServer(behaviour) as chat:
+        heard = asyncio.run(stopped(with_model(seed_settings, chat), chat))
+        assert chat.settled(1.0)
+    assert heard
+    assert not [thread for thread in threading.enumerate() if thread.name == "footnote-llm"]
+
+
+def test_a_listener_that_is_cancelled_hangs_up_while_the_model_is_silent(seed_settings: Settings) -> None:
+    async def cancelled(assistant: Assistant) -> None:
+        async def listen(heard: asyncio.Event) -> None:
+            async for event in events(lambda: assistant.stream(QUESTION), asyncio.Event()):
+                if isinstance(event, Token):
+                    heard.set()
+
+        heard = asyncio.Event()
+        listening = asyncio.create_task(listen(heard))
+        await heard.wait()
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+
+    with ChatServer(server.stalls("It has 30")) as chat:
+        asyncio.run(cancelled(with_model(seed_settings, chat)))
+        assert chat.settled(1.0)
