@@ -366,7 +366,7 @@ def test_more_questions_than_can_wait_are_turned_away(with_model, monkeypatch):
     with ChatServer(server.stalls(seconds=2.0), GOOD) as chat, with_model(chat) as address:
         first = threading.Thread(target=post, args=(address, asking()))
         first.start()
-        wait_for(lambda: chat.requests, within_s=20, what="the first question is asked")
+        wait_for(lambda: chat.requests, within_s=60, what="the first question is asked")
         status, headers, body = post(address, asking())
         first.join()
         assert (status, headers["x-should-retry"]) == (429, "true")
@@ -431,7 +431,7 @@ def hang_up_after(address: str, body: dict[str, Any], condition: Any) -> float:
         sent = json.dumps(body).encode()
         line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                      b"Content-Length: %d\r\n\r\n%s" % (len(sent), sent))  # fmt: skip
-        wait_for(condition, within_s=20, what="the model is asked")
+        wait_for(condition, within_s=60, what="the model is asked")
         return time.monotonic()
 
 
