@@ -58,8 +58,8 @@ class AnswerCache:
         path = self._path(request)
         try:
             kept = TypeAdapter(Kept).validate_python(json.loads(path.read_bytes()))
-            if not "".join(kept.pieces).strip():
-                raise ValueError("no text")
+            if not "".join(kept.pieces).strip() or not kept.usage.total_tokens:
+                raise ValueError("it has no text or no tokens")
             os.utime(path)
         except FileNotFoundError:
             return None

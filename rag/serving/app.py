@@ -141,7 +141,7 @@ class _Reading:
         """Ends the events, also while the next is waited for."""
         if self._coming:
             self._coming.cancel()
-            await asyncio.wait({self._coming})
+            await asyncio.gather(self._coming, return_exceptions=True)
         await self._events.aclose()
 
     async def _peek(self) -> AnswerEvent | None:
@@ -205,7 +205,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     finally:
         for task in (working, gone):
             task.cancel()
-        await asyncio.wait({working, gone})
+        await asyncio.gather(working, gone, return_exceptions=True)
 
 
 async def _hung_up(request: Request) -> None:
