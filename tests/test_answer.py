@@ -132,7 +132,7 @@ def test_the_fields_of_an_answer_are_those_of_the_design():
     fields = [field.name for field in dataclasses.fields(Answer)]
     assert fields == [
         "question", "standalone_question", "text", "outcome", "citations", "passages", "claims", "missing",
-        "unknown_terms", "removed_markers", "cut", "model", "notices", "usage", "timings_ms",
+        "unknown_terms", "removed_markers", "cut", "model", "notices", "usage", "timings_ms", "searches",
     ]  # fmt: skip
     with pytest.raises(dataclasses.FrozenInstanceError):
         Answer("", "", "", Outcome.ANSWERED).text = "other"  # type: ignore[misc]

@@ -313,6 +313,26 @@ def test_a_question_alone_is_input_enough_and_a_filter_that_is_none_is_an_error(
         chain.invoke({"question": "What is TimeArena?", "where": {"sources": ["a.txt"]}})
 
 
+def test_an_extractive_answer_is_the_one_that_is_given_where_no_model_is_configured(seed_settings, tmp_path):
+    follow_up = {"question": "How many tasks does it have?", "history": ASKED}
+    with ChatServer(GOOD) as chat:
+        configured = with_model(seed_settings, chat)
+        for asked in ({"question": QUESTION}, follow_up, {"question": OFFTOPIC}):
+            quoted, plain = (
+                configured.chain.invoke({**asked, "extractive": True}),
+                build_chain(seed_settings).invoke(asked),
+            )
+            assert (quoted.text, quoted.passages, quoted.model) == (plain.text, plain.passages, "")
+            assert quoted.usage == plain.usage
+        assert list(configured.stream(QUESTION, extractive=True))[-1].answer.citations
+    assert chat.requests == []
+    unusable = Settings(_env_file=None, home=seed_settings.home, llm_model="no-key", prompts=tmp_path / "none")
+    with pytest.raises(LLMError):
+        rag.answer(QUESTION, settings=unusable)
+    assert rag.answer(QUESTION, extractive=True, settings=unusable).citations
+    assert list(rag.stream(QUESTION, extractive=True, settings=unusable))[-1].answer.citations
+
+
 def test_the_chains_search_is_a_retriever(seed_settings):
     found = build_chain(seed_settings).retriever(k=3).invoke("What is TimeArena?")
     assert len(found) == 3
