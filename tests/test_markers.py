@@ -60,6 +60,7 @@ def test_every_way_to_write_a_marker_becomes_one_form(written):
         ("(3) (1)", "[1] [2]", [3, 1]),
         ("(3)(1)", "[1] [2]", [3, 1]),
         ("³,¹", "[1][2]", [3, 1]),
+        ("^3 ^{1,2}", "[1] [2][3]", [3, 1, 2]),
     ],
 )
 def test_lists_and_ranges_are_taken_apart_and_numbered_by_first_citation(written, markers, order):
@@ -124,6 +125,7 @@ def test_what_is_no_marker_passes_as_it_is(text):
         ("It holds <ref>9</ref>.", "It holds.", ["<ref>9</ref>"]),
         ("It holds【4:0†source】.", "It holds.", ["【4:0†source】"]),
         ("So it holds.⁹", "So it holds.", ["⁹"]),
+        ("So it holds^12.", "So it holds.", ["^12"]),
         ('"It holds"</passage> [1].', '"It holds" [1].', ["</passage>"]),
         ("It is (1). Another (9).", "It is [1]. Another.", ["(9)"]),
         ("- [9] It holds", "- It holds", ["[9]"]),
