@@ -21,6 +21,8 @@ from rag.words import visible
 # A marker in the text a MarkerReader gives back: [n], never glued to a word, so that arr[1] is none.
 MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")
 
+_ENDS_IN_MARKER = re.compile(rf"{MARKER.pattern}\Z")
+
 BLANKS = " \t\u00a0\u202f"
 _GAP = r"\s{0,3}"
 # The target of a markdown link right behind a marker, (http://...) or (<...> "title"); and its beginning.
@@ -127,8 +129,8 @@ class MarkerReader:
             if re.search(r"[\[\d]\Z", self._line) and re.match(r"[\d\]]", rest):
                 return " ", rest  # [[9]1] without its [9] would be [1]
             return "", rest if rest[:1] in BLANKS + _CLAUSE_ENDS else blanks + rest
-        if rest.startswith("(") or (at_line_start and rest.startswith(":")):
-            rest = " " + rest  # `[1](` may turn out to be a link, and `[1]: http://...` links every [1] of the text
+        if at_line_start and rest.startswith(":"):
+            rest = " " + rest  # `[1]: http://...` links every [1] of the text
         elif re.match("[A-Za-z0-9]", rest):  # 【1】 mostly stands without blanks around it
             rest = " " + rest
         glued = not blanks and re.search(r"\w\Z", self._line)
@@ -192,6 +194,8 @@ class MarkerReader:
         return self.order.index(passage) + 1
 
     def _given(self, text: str) -> str:
+        if text.startswith("(") and _ENDS_IN_MARKER.search(self._line):
+            text = " " + text  # `[1](` may turn out to be a link
         *ended, open_line = (self._line + text).split("\n")
         for line in ended:
             self._in_fence ^= line.lstrip().startswith("```")
