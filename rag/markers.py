@@ -20,9 +20,7 @@ from rag.words import visible
 
 # A marker in the text a MarkerReader gives back: [n], never glued to a word, so that arr[1] is none.
 MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")
-
 _ENDS_IN_MARKER = re.compile(rf"{MARKER.pattern}\Z")
-
 BLANKS = " \t\u00a0\u202f"
 _GAP = r"\s{0,3}"
 # The target of a markdown link right behind a marker, (http://...) or (<...> "title"); and its beginning.
@@ -38,9 +36,8 @@ _LONGEST_WAIT_CHARS = 2_000
 _CLAUSE_ENDS = ".,;:!?)\n"
 # Behind these, (1) is the number of something else: "Eq. (1)", "three (3)", "(1) and (2)".
 _NUMBERED = re.compile(
-    r"""(?:^|\W)(?:eqs?|equations?|formulas?|figs?|figures?|tables?|tab|sections?|sec|chapters?|appendix|algorithms?|steps?
-        |stages?|phases?|cases?|types?|class|level|version|points?|items?|parts?|conditions?|constraints?|problems?|goals?
-        |questions?|tasks?|rules?|lemmas?|theorems?|propert(?:y|ies)|propositions?|definitions?|corollary|examples?
+    r"""(?:^|\W)(?:eqs?|equations?|formulas?|figs?|figures?|tables?|tab|sections?|sec|chapters?|appendix|step|stage|phase
+        |case|item|condition|constraint|lemma|theorem|property|proposition|definition|corollary
         |gleichung|abbildung|abb|tabelle|abschnitt|and|or|to|und|oder|et|ou|y|o|e)\.?\Z""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -87,7 +87,7 @@ def test_lists_and_ranges_are_taken_apart_and_numbered_by_first_citation(written
         "(1) It is so.\n(2) It is not.\n- (3) Nor this.",
         "There are three: (1) one, (2) two and (3) three.",
         "We use Eq. (1), equation (2); see Table (3).",
-        "The three (3), and the conditions (1) and (2).",
+        "The three (3), and the condition (1) and (2).",
         "It calls f(1), g (x), h(2).",
         "In the year (2019), (100) of (0, 1).",
         "On 10² km², m^2, x², R² and x^{2} or f^(3).",
@@ -179,6 +179,10 @@ def test_markers_within_code_and_lists_are_markers():
     text, reader = read("- One `[2]`\n  1. two (3)\n\n```\n# as in [2]\n```\n**[9]** end [1]")
     assert text == "- One `[1]`\n  1. two [2]\n\n```\n# as in [1]\n```\n**** end [3]"
     assert (reader.order, reader.removed) == ([2, 3, 1], ["[9]"])
+
+
+def test_a_bare_number_behind_what_was_counted_is_a_citation():
+    assert read("TimeArena has 30 tasks (2), in 3 stages (1).")[0] == "TimeArena has 30 tasks [1], in 3 stages [2]."
 
 
 def test_a_bare_number_that_names_nothing_stays_where_no_other_was_a_citation():
