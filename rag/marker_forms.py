@@ -67,6 +67,8 @@ _TO_DIGITS = str.maketrans(SUPERSCRIPTS, "0123456789")
 
 def ranges(written: str) -> list[tuple[str, int, int]]:
     """The numbers of a marker as (as written, first, last); none where it is not known what they count."""
+    if (number := written[1:-1]).isdecimal() and written[-1] in "])】］）":
+        return [(number, int(number), int(number))]
     if re.search(r"\d:\d", written):
         return []
     plain = _PLACE_OF.sub("", written.translate(_TO_DIGITS))

@@ -20,7 +20,7 @@ from rag.words import visible
 
 # A marker in the text a MarkerReader gives back: [n], never glued to a word, so that arr[1] is none.
 MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")
-
+_ENDS_IN_MARKER = re.compile(rf"{MARKER.pattern}\Z")
 BLANKS = " \t\u00a0\u202f"
 _GAP = r"\s{0,3}"
 # The target of a markdown link right behind a marker, (http://...) or (<...> "title"); and its beginning.
@@ -36,9 +36,8 @@ _LONGEST_WAIT_CHARS = 2_000
 _CLAUSE_ENDS = ".,;:!?)\n"
 # Behind these, (1) is the number of something else: "Eq. (1)", "three (3)", "(1) and (2)".
 _NUMBERED = re.compile(
-    r"""(?:^|\W)(?:eqs?|equations?|formulas?|figs?|figures?|tables?|tab|sections?|sec|chapters?|appendix|algorithms?|steps?
-        |stages?|phases?|cases?|types?|class|level|version|points?|items?|parts?|conditions?|constraints?|problems?|goals?
-        |questions?|tasks?|rules?|lemmas?|theorems?|propert(?:y|ies)|propositions?|definitions?|corollary|examples?
+    r"""(?:^|\W)(?:eqs?|equations?|formulas?|figs?|figures?|tables?|tab|sections?|sec|chapters?|appendix|step|stage|phase
+        |case|item|condition|constraint|lemma|theorem|property|proposition|definition|corollary
         |gleichung|abbildung|abb|tabelle|abschnitt|and|or|to|und|oder|et|ou|y|o|e)\.?\Z""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -127,8 +126,8 @@ class MarkerReader:
             if re.search(r"[\[\d]\Z", self._line) and re.match(r"[\d\]]", rest):
                 return " ", rest  # [[9]1] without its [9] would be [1]
             return "", rest if rest[:1] in BLANKS + _CLAUSE_ENDS else blanks + rest
-        if rest.startswith("(") or (at_line_start and rest.startswith(":")):
-            rest = " " + rest  # `[1](` may turn out to be a link, and `[1]: http://...` links every [1] of the text
+        if at_line_start and rest.startswith(":"):
+            rest = " " + rest  # `[1]: http://...` links every [1] of the text
         elif re.match("[A-Za-z0-9]", rest):  # 【1】 mostly stands without blanks around it
             rest = " " + rest
         glued = not blanks and re.search(r"\w\Z", self._line)
@@ -192,6 +191,8 @@ class MarkerReader:
         return self.order.index(passage) + 1
 
     def _given(self, text: str) -> str:
+        if text.startswith("(") and _ENDS_IN_MARKER.search(self._line):
+            text = " " + text  # `[1](` may turn out to be a link
         *ended, open_line = (self._line + text).split("\n")
         for line in ended:
             self._in_fence ^= line.lstrip().startswith("```")

@@ -45,6 +45,7 @@ _IS_ENTRY = re.compile(_ENTRY.whole, re.IGNORECASE)
 _MAY_BEGIN_LIST = re.compile((_HEADING | _HEADED_ENTRY | _ENTRY).begun, re.IGNORECASE)
 _IS_LISTED, _LISTED_BEGUN = re.compile(_LISTED.whole, re.IGNORECASE), re.compile(_LISTED.begun, re.IGNORECASE)
 _NUMBERED = re.compile(SQUARE.whole, re.IGNORECASE)
+_LONGEST_MARKER_CHARS = 80
 _FEWEST_ENTRIES = 2  # without a heading: a single one may be a sentence
 
 
@@ -80,7 +81,7 @@ class ReferenceList:
         self._entries = 0
         self._said = False
         self._cited: set[int] = set()
-        self._tail = ""  # of the text passed: the beginning of a marker, maybe
+        self._unread = ""  # text that was passed and not yet looked through for what it cites
 
     def feed(self, piece: str) -> str:
         """The text that belongs to no such list for certain."""
@@ -168,11 +169,7 @@ class ReferenceList:
 
     def _passed(self, text: str) -> str:
         self._said = self._said or bool(text.strip())
-        looked = self._tail + text
-        for marker in _NUMBERED.finditer(looked):
-            for _, first, last in ranges(marker[0]):
-                self._cited |= set(range(first, last + 1))
-        self._tail = looked[-80:]
+        self._unread += text
         return text
 
     def _kind(self, *, final: bool) -> _Kind | None:
@@ -199,12 +196,18 @@ class ReferenceList:
     def _kind_of_entry(self, line: str, end: int) -> _Kind | None:
         """Whether a line that begins with a marker is an entry of a list: "[1] A title", but not "[1] says that"."""
         marker = _NUMBERED.search(line)
-        known = marker is not None and all(
-            set(range(first, last + 1)) <= self._cited for _, first, last in ranges(marker[0])
-        )
+        cited = self._cited_so_far()
+        known = marker is not None and all(set(range(first, last + 1)) <= cited for _, first, last in ranges(marker[0]))
         rest = line[end:].strip(" \t*_\"'“„«")
         if not rest:
             return None
         if rest[0] == ":" and marker is not None:
             return _Kind.DEFINITION if known or "^" in marker[0] else _Kind.TEXT
         return _Kind.ENTRY if known and rest[0].isalnum() and not rest[0].islower() else _Kind.TEXT
+
+    def _cited_so_far(self) -> set[int]:
+        for marker in _NUMBERED.finditer(self._unread):
+            for _, first, last in ranges(marker[0]):
+                self._cited |= set(range(first, last + 1))
+        self._unread = self._unread[-_LONGEST_MARKER_CHARS:]  # its end may be the beginning of a marker
+        return self._cited

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rag import Answer, Assistant, Outcome, Paper, Passage, Settings, instructions
+from rag import Answer, Assistant, Done, Outcome, Paper, Passage, Settings, instructions
 from rag.chunking import sentence_spans
 from rag.corpus import clean_text
 from rag.markers import MARKER
@@ -22,7 +22,7 @@ from tests import llm_server as server
 from tests.conftest import write_abstracts
 from tests.llm_server import ChatServer
 from ui import render
-from ui.conversation import Conversation, Exchange
+from ui.conversation import Exchange
 
 ELEMENTS = {
     "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "section", "span",
@@ -126,8 +126,6 @@ def obeys(attack: str, dice: random.Random) -> list[str]:
 
 def shown(answer: Answer) -> Iterator[Page]:
     """All that the chat shows of an answer."""
-    from rag import Done
-
     exchange = Exchange(answer.question)
     exchange.take(Done(answer))
     yield Page(render.message(exchange, 0))
@@ -181,7 +179,8 @@ def test_a_model_that_obeys_every_attack_changes_neither_citations_nor_what_is_s
                 obeyed[:] = obeys(attack, dice)
                 answer = assistant.answer(each.question)
                 assert answer.model == "obedient"
-                check_citations(answer, answer.passages[: chat.requests[-1].prompt.count("<passage number=") - 0])
+                told = chat.requests[-1].body["messages"][-1]["content"]
+                check_citations(answer, answer.passages[: told.count('<passage number="')])
                 assert "[99]" in " ".join(answer.removed_markers)
                 assert not re.search(r"\[\d{1,3}\]\(", answer.text)
                 assert "evil.example/h" not in answer.text
@@ -192,6 +191,7 @@ def test_a_model_that_obeys_every_attack_changes_neither_citations_nor_what_is_s
     assert len(chat.requests) == sum(len(each.attacks) for each in planted) == 250
 
 
+@pytest.mark.slow
 def test_without_a_model_no_planted_instruction_answers(planted, home):
     assistant = Assistant.open(Settings(_env_file=None, home=home))
     answered = 0
@@ -208,7 +208,5 @@ def test_without_a_model_no_planted_instruction_answers(planted, home):
 def test_while_it_streams_what_a_model_obeys_is_text(attacks):
     dice = random.Random(5)  # noqa: S311
     for attack in attacks[::10]:
-        conversation = Conversation()
-        text = "".join(obeys(attack, dice))
-        exchange = Exchange("What?", text=text)
-        assert "alert(2)" in Page(render.message(exchange, len(conversation.exchanges))).text
+        exchange = Exchange("What?", text="".join(obeys(attack, dice)))
+        assert "alert(2)" in Page(render.message(exchange, 0)).text
