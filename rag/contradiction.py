@@ -14,9 +14,9 @@ from rag.words import STOP_WORDS, fold
 
 _ALIGNED = 2  # sentences of the evidence that are compared, those that fit best
 _FIT_BONUS = 0.5  # of the sentence's fit, beside how alike the words around are
-_DIRECTION_ALIKE, _DIRECTION_MARGIN = 0.2, 0.1
+_DIRECTION_ALIKE, _DIRECTION_MARGIN = 0.25, 0.1
 _EXCHANGED_MARGIN = 0.2
-_NEGATION_ALIKE = 0.4
+_NEGATION_ALIKE = 0.5
 _SCOPE = 3  # words that mean something, behind a negator, that it negates
 _SCOPE_WORDS = 8  # and words at all
 _COMPARING = re.compile(r"(?:out|under)perform\w*|surpass\w*|exceed\w*|beat(?:s|ing|en)?|outshin\w*|over|above|below")

@@ -16,8 +16,9 @@ _SPELLED = {word: value for value, word in enumerate(_ONES)} | {
 _FACTORS: dict[str, Decimal] = {
     **dict.fromkeys(("twice", "double", "doubles", "doubled", "doubling"), Decimal(2)),
     **dict.fromkeys(("thrice", "triple", "triples", "tripled", "tripling"), Decimal(3)),
-    **dict.fromkeys(("half", "halves", "halved", "halving"), Decimal("0.5")),
 }
+_HALF = frozenset(("half", "halves", "halved", "halving"))
+_ROMAN = {"II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}  # not I, V and X, which are letters, too
 _MAGNITUDES = {
     "k": 3, "thousand": 3, "thousands": 3, "m": 6, "mn": 6, "million": 6, "millions": 6, "b": 9, "bn": 9,
     "billion": 9, "billions": 9, "t": 12, "trillion": 12, "trillions": 12, "hundred": 2, "hundreds": 2,
@@ -146,6 +147,12 @@ def _in_words(text: str) -> Iterator[Figure]:
             continue
         if lower in _SPELLED:
             value, start, end = Decimal(_SPELLED[lower]), word.start(), word.end()
+        elif word[0] in _ROMAN:
+            yield Figure(Decimal(_ROMAN[word[0]]), "", word[0], word.start(), word.end())
+        elif lower in _HALF:
+            yield Figure(Decimal("0.5"), "", word[0], word.start(), word.end())
+        elif lower.endswith("fold") and lower[:-4] in _SPELLED:
+            yield Figure(Decimal(_SPELLED[lower[:-4]]), "x", word[0], word.start(), word.end())
         elif lower in _FACTORS:
             yield Figure(_FACTORS[lower], "x", word[0], word.start(), word.end())
 

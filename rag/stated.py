@@ -26,6 +26,8 @@ def numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> C
     theirs = [(source, slot) for source in sources for slot in source.sentence.figure_slots]
     for slot in claim.figure_slots:
         if not any(slot.is_as(there) for _, there in theirs):
+            if _is_label(slot, claim, evidence):
+                continue
             wrong.append(f"{slot.written} is not in {evidence.cited}")
         elif rival := _rival(slot, claim, theirs, _FIGURE_ALIKE, _FIGURE_MARGIN):
             wrong.append(f"[{rival[0].number}] has {rival[1].written} where this has {slot.written}")
@@ -49,6 +51,15 @@ def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Che
         elif rival := _rival(slot, claim, theirs, _NAME_ALIKE, _NAME_MARGIN):
             wrong.append(f"[{rival[0].number}] has “{rival[1].written}” where this has “{slot.written}”")
     return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None
+
+
+def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
+    """Whether a figure numbers the word before it, and the sources have both as one name: interleukin 6, IL-6."""
+    before = re.search(rf"([^\W\d_])\w*\s{re.escape(slot.written)}(?!\S*\d)", claim.text)
+    if not before or not slot.written.isdigit():
+        return False
+    label = re.compile(rf"{fold(before[1])}[a-z]*{slot.written}(?!\d)")
+    return any(label.match(run) for run in evidence.runs)
 
 
 def _rival(
