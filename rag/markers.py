@@ -162,10 +162,10 @@ class MarkerReader:
         if blanks or word is None or not re.match(r"\[\s*\d", written):
             return False
         target = _TARGET.match(rest)
-        if target and ("/" in target[0] or not self._in_code()):
-            return False  # as text it would be a link
         if self._in_code():
-            return True
+            return not (target and "/" in target[0])
+        if rest.startswith("("):
+            return False  # as text it might be a link
         ends_clause = rest[:1] in _CLAUSE_ENDS + "["
         if len(word[0]) <= 3 or "_" in word[0] or written == "[0]":
             return not (is_valid and ends_clause)

@@ -202,6 +202,7 @@ def test_a_marker_of_no_passage_glued_to_a_word_leaves_no_link_either(text):
     passed, reader = read(text)
     assert "evil" not in passed
     assert reader.removed == ["[9]"]
+    assert read("hand[9](0, 6) x")[0] == "hand(0, 6) x"
 
 
 def test_the_text_does_not_depend_on_how_the_stream_was_cut():
