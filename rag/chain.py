@@ -20,11 +20,12 @@ from rag.chroma import place
 from rag.corpus.sources import SEEDS
 from rag.drafting import grounded, quoted, refused, share_of_papers, strays, unknown_terms
 from rag.embedding import EmbeddingModel, open_model
+from rag.entailment import open_entailment
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.expansion import DEPTH, fused_with, searches_in
 from rag.followup import context_of
 from rag.index import Library, LibraryHandle
-from rag.ledger import Judge, Nearness
+from rag.ledger import Entailment, Judge, Nearness
 from rag.llm import ChatModel
 from rag.markers import MarkerReader
 from rag.patience import Patience
@@ -80,6 +81,11 @@ class AnswerChain(Runnable[ChainInput, Any]):
     def llm(self) -> ChatModel:
         """The language model that the settings name."""
         return ChatModel.open(self.settings)
+
+    @cached_property
+    def entailment(self) -> Entailment | None:
+        """The model for natural language inference that the settings name, if they name one."""
+        return open_entailment(self.settings.nli_model) if self.settings.nli_model else None
 
     def retriever(self, *, k: int = 10, where: Filter | None = None) -> PaperRetriever:
         """The search of this chain alone, as a LangChain retriever of the k best papers' best passages."""
@@ -162,7 +168,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
 
     def _check_model(self) -> None:
         """What is wrong with the model's settings or the prompts is said at once, not after half a minute of ingest."""
-        _ = self.llm
+        _ = self.llm, self.entailment
         check_room(self.settings, self.prompts)
 
     def _was_interrupted(self, library: Library) -> bool:
@@ -309,7 +315,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
         return grounded(
             replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
                     removed_markers=tuple(reader.removed)),
-            draft.passages[: len(given)], reader.order, Judge(self._nearness(ranking)),
+            draft.passages[: len(given)], reader.order, Judge(self._nearness(ranking), self.entailment),
         )  # fmt: skip
 
     def _nearness(self, ranking: Ranking) -> Nearness:

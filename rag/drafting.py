@@ -7,11 +7,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from rag import cues, ledger
+from rag import cues
 from rag.extractive import extract
 from rag.grounding import best_quote, read_claims
 from rag.index import Library
-from rag.ledger import Judge
+from rag.ledger import Judge, absence
 from rag.markers import MARKER
 from rag.prompts import CANNOT_ANSWER, declines
 from rag.requirements import is_misspelt, spellings, unstated
@@ -100,9 +100,9 @@ def grounded(draft: Answer, given: Sequence[Passage], order: Sequence[int], judg
         claim = Claim(
             start, end, numbers, *judge.verdict(sentence, [(number, cited[number - 1]) for number in numbers])
         )
-        if ledger.is_absence(sentence):
-            missing.append(MARKER.sub("", sentence).strip())
-        elif not numbers and claim.verdict is not Verdict.NO_CLAIM:
+        if silent := absence(sentence):
+            missing.append(MARKER.sub("", sentence[slice(*silent)]).strip())
+        if not numbers and claim.verdict is not Verdict.NO_CLAIM:
             claim = _attributed(claim, sentence, cited, [passage.paper for passage in given], judge)
         for number in claim.citations:
             paper = cited[number - 1]

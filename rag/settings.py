@@ -88,6 +88,10 @@ class Settings(BaseSettings):
         True, description="Whether an answer of the model is kept on disk and given again to the same request."
     )
     prompts: Path | None = Field(None, description="Folder with your own prompt files instead of the shipped ones.")
+    nli_model: str | None = Field(
+        None, min_length=1,
+        description="Cross-encoder for natural language inference that also checks what a model writes.",
+    )  # fmt: skip
     evidence_gate: float = Field(
         0.35, ge=0, le=1,  # tests/bench/results/gate.json
         description="Least cosine of the best chunk or sentence for an answer to be written.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ _OPENS = re.compile(r"(?:^|[.?!:;•]|\n)[\s\"'“‘(\[*-]*\Z")
 _LETTERS = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa", "λ": "lambda",
             "μ": "mu", "σ": "sigma", "τ": "tau", "ω": "omega"}  # fmt: skip
 _GREEK = str.maketrans(_LETTERS)
+_OPENING = 8  # characters of quotes and brackets before the first word of a sentence
 _REACH = 6  # words to either side of a slot that tell what it is about
 _STOP_WEIGHT = 0.25
 
@@ -58,6 +60,10 @@ class Sentence:
     def tokens(self) -> list[re.Match[str]]:
         """Its words, the parts of hyphenated ones apart."""
         return list(_TOKEN.finditer(self.text))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [token.start() for token in self.tokens]
 
     @cached_property
     def stems(self) -> list[str]:
@@ -112,10 +118,12 @@ class Sentence:
         return self._around(self.tokens[place].start(), self.tokens[place].end())
 
     def _around(self, start: int, end: int) -> dict[tuple[str, str], float]:
-        before = [place for place, token in enumerate(self.tokens) if token.end() <= start]
-        after = [place for place, token in enumerate(self.tokens) if token.start() >= end]
+        first = bisect_left(self._starts, start)
+        behind = bisect_left(self._starts, end)
+        sides = (("before", range(first - 1, max(-1, first - 1 - _REACH), -1)),
+                 ("after", range(behind, min(len(self.tokens), behind + _REACH))))  # fmt: skip
         around: dict[tuple[str, str], float] = {}
-        for side, places in (("before", before[::-1][:_REACH]), ("after", after[:_REACH])):
+        for side, places in sides:
             for distance, place in enumerate(places, start=1):
                 base = _STOP_WEIGHT if fold(self.tokens[place][0]) in STOP_WORDS else 1.0
                 feature = (side, self.stems[place])
@@ -136,7 +144,7 @@ def names(text: str) -> Iterator[tuple[int, str]]:
         inner = any(letter.isupper() for letter in word[1:]) or any(letter.isdigit() for letter in word)
         if fold(word) in STOP_WORDS or (len(word) == 1):
             continue
-        if not inner and (in_capitals or _OPENS.search(text, 0, found.start())):
+        if not inner and (in_capitals or _OPENS.search(text, max(0, found.start() - _OPENING), found.start())):
             continue
         yield found.start(), re.sub(r"['’]s$", "", word)
 

@@ -14,8 +14,9 @@ from rag.words import fold
 _FIT_BONUS = 0.5  # of the sentence's fit, beside how alike the words around are
 _FIGURE_ALIKE, _FIGURE_MARGIN = 0.2, 0.15
 _NAME_ALIKE, _NAME_MARGIN = 0.5, 0.3
-_REPLACED_ALIKE = 0.4
+_REPLACED_ALIKE = 0.45
 _ALIGNED = 3  # sentences, those that fit best, in which something may stand in the place of a name
+_INTRODUCTION = 60  # characters before a bracket that may be what a name in it is short for
 _MOST_LONGER = 2  # letters: BRCA is BRCA1, AMP is AMPK
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]{0,5}[A-Z0-9]")
 
@@ -29,7 +30,7 @@ def numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> C
             if _is_label(slot, claim, evidence):
                 continue
             wrong.append(f"{slot.written} is not in {evidence.cited}")
-        elif rival := _rival(slot, claim, theirs, _FIGURE_ALIKE, _FIGURE_MARGIN):
+        elif rival := _rival(slot, theirs, _FIGURE_ALIKE, _FIGURE_MARGIN):
             wrong.append(f"[{rival[0].number}] has {rival[1].written} where this has {slot.written}")
     return Check(CheckKind.NUMBERS, not wrong, "; ".join(wrong)) if claim.figure_slots else None
 
@@ -43,12 +44,14 @@ def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Che
     wrong: list[str] = []
     unheard: list[str] = []
     theirs = [(source, slot) for source in sources for slot in source.sentence.name_slots]
+    # A name that has a place of its own in the claim is not the one that was replaced.
+    free = [(source, there) for source, there in theirs if not any(there.is_as(own) for own in claim.name_slots)]
     for slot in claim.name_slots:
         if not _is_named(slot.written, claim, evidence):
             (wrong if _is_replaced(slot, claim, sources) else unheard).append(
                 f"“{slot.written}” is not in {evidence.cited}"
             )
-        elif rival := _rival(slot, claim, theirs, _NAME_ALIKE, _NAME_MARGIN):
+        elif rival := _rival(slot, [each for each in theirs if each[1].is_as(slot)] + free, _NAME_ALIKE, _NAME_MARGIN):
             wrong.append(f"[{rival[0].number}] has “{rival[1].written}” where this has “{slot.written}”")
     return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None
 
@@ -63,7 +66,7 @@ def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
 
 
 def _rival(
-    slot: Slot, claim: Sentence, theirs: Sequence[tuple[Source, Slot]], least_alike: float, margin: float
+    slot: Slot, theirs: Sequence[tuple[Source, Slot]], least_alike: float, margin: float
 ) -> tuple[Source, Slot] | None:
     """What the sources have in the place of a figure or name, if its surroundings fit clearly better."""
     same, other, rival = 0.0, 0.0, None
@@ -72,8 +75,6 @@ def _rival(
         score = near + _FIT_BONUS * source.fit
         if slot.is_as(there):
             same = max(same, score)
-        elif not there.figure and any(there.is_as(own) for own in claim.name_slots):
-            continue  # it has a place of its own in the claim
         elif score > other and near >= least_alike and slot.may_stand_for(there):
             other, rival = score, (source, there)
     return rival if other > same + margin else None
@@ -111,9 +112,9 @@ def _occurs(name: str, evidence: Evidence) -> bool:
 def _is_short_for(name: str, claim: Sentence, evidence: Evidence) -> bool:
     """Whether a name is made of the first letters of words of the sources or, introduced in brackets, of the claim."""
     bare = without_prefix(name).removesuffix("s")
-    introduced = re.search(rf"((?:[\w-]+\s+){{1,6}})\({re.escape(name)}s?\)", claim.text)
-    if introduced:
-        letters = iter(joined(introduced[1]))
+    bracket = claim.text.find(f"({name}")
+    if bracket > 0:
+        letters = iter(joined(claim.text[max(0, bracket - _INTRODUCTION) : bracket]))
         if all(letter in letters for letter in joined(name)):
             return True
     if not _ACRONYM.fullmatch(bare):

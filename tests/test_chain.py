@@ -220,21 +220,42 @@ def test_a_model_that_cannot_answer_is_taken_at_its_word(ask, said):
     assert answer.model == "tiny"
 
 
-def test_an_answer_without_a_citation_is_partial_and_says_what_is_missing(ask):
-    with ChatServer("TimeArena has 30 tasks, I am sure.") as chat:
+def test_an_answer_from_memory_is_not_in_the_corpus_and_stays_as_it_was_written(ask):
+    said = "Paris has been the capital of France since the year 987."
+    with ChatServer(said) as chat:
         answer = ask(chat)
-    assert answer.outcome == Outcome.PARTIAL
-    assert answer.missing == ("a passage of the library that states what the model wrote",)
-    assert [(claim.verdict, claim.citations) for claim in answer.claims] == [(Verdict.UNSUPPORTED, ())]
+    assert (answer.outcome, answer.text) == (Outcome.NOT_IN_CORPUS, said)
+    [claim] = answer.claims
+    assert (claim.verdict, claim.citations, claim.problems) == (Verdict.UNSUPPORTED, (), ("it carries no citation",))
     assert answer.citations == ()
+
+
+def test_a_claim_without_a_marker_is_attributed_to_the_paper_that_carries_it(ask):
+    with ChatServer("TimeArena has 30 real-world tasks in cooking, household activities and laboratory work.") as chat:
+        answer = ask(chat)
+    [claim] = answer.claims
+    assert (answer.outcome, claim.verdict) == (Outcome.ANSWERED, Verdict.SUPPORTED)
+    assert (claim.attributed, claim.citations) == (True, (1,))
+    [citation] = answer.citations
+    assert "TimeArena" in citation.paper.abstract
+    assert citation.paper.abstract[citation.start : citation.end] == citation.quote
+    assert "[1]" not in answer.text
+
+
+def test_what_the_model_says_is_not_stated_is_missing(ask):
+    with ChatServer("TimeArena has 30 real-world tasks [1], but the passages do not state what they cost.") as chat:
+        answer = ask(chat)
+    assert answer.outcome is Outcome.PARTIAL
+    assert answer.missing == ("the passages do not state what they cost.",)
+    assert [claim.verdict for claim in answer.claims] == [Verdict.SUPPORTED]
 
 
 def test_a_made_up_number_is_found_out(ask):
     with ChatServer("TimeArena has 97 real-world tasks in cooking and laboratory work [1].") as chat:
         answer = ask(chat)
     [claim] = answer.claims
-    assert claim.verdict != Verdict.SUPPORTED
-    assert any("97" in check for check in claim.checks)
+    assert (answer.outcome, claim.verdict) == (Outcome.PARTIAL, Verdict.UNSUPPORTED)
+    assert claim.problems == ("97 is not in [1]",)
 
 
 def test_a_follow_up_is_spelled_out_by_the_model_and_then_searched(ask):
