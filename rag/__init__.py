@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from rag.types import (
         Answer,
         AnswerEvent,
+        Check,
+        CheckKind,
         Chunk,
         Citation,
         Claim,
@@ -55,6 +57,8 @@ __all__ = [
     "AnswerEvent",
     "AnswerStream",
     "Assistant",
+    "Check",
+    "CheckKind",
     "Chunk",
     "Citation",
     "Claim",

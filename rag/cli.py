@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from io import TextIOWrapper
@@ -223,6 +224,7 @@ def _footnotes(answer: Answer) -> str:
         lines.append(f"Nowhere in the library: {', '.join(unsaid)}")
     if answer.missing and answer.model:
         lines.append(f"Missing: {'; '.join(answer.missing)}")
+    lines += _doubts(answer)
     if answer.removed_markers:
         lines.append(f"Markers of the model that name no passage, removed: {' '.join(answer.removed_markers)}")
     return plain("\n".join(lines))
@@ -230,6 +232,16 @@ def _footnotes(answer: Answer) -> str:
 
 def _answers(count: int) -> str:
     return "1 answer" if count == 1 else f"{count:,} answers"
+
+
+def _doubts(answer: Answer) -> Iterator[str]:
+    """What the support ledger has to say of the sentences of a model."""
+    for claim in answer.claims:
+        sentence = answer.text[claim.start : claim.end]
+        if claim.attributed:
+            yield f"Cited by Footnote, not by the model, from [{claim.citations[0]}]: “{sentence}”"
+        elif claim.problems:
+            yield f"{claim.verdict.value.capitalize()}: “{sentence}” {'; '.join(claim.problems)}"
 
 
 def _label(paper: Paper) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag import Answer, Citation, Outcome, Paper, Passage, Usage, instructions
+from rag import Answer, Citation, Outcome, Paper, Passage, Usage, Verdict, instructions
 from ui.conversation import Exchange
 from ui.markup import element, highlighted, inert
-from ui.prose import prose
+from ui.prose import Remark, prose
 
 WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
 LONGEST_QUESTION = 2000  # characters shown; the engine says what it thinks of more
@@ -18,6 +18,9 @@ WELCOME = (
     "this library. Each sentence carries a number: click it to read the quoted words in place.</p></div>"
 )
 
+ATTRIBUTED = "A dashed marker was not written by the model: the paper was found to carry the sentence."
+_DOUBT_WORDS = 12  # of a sentence, by which a reader finds it again
+_VERDICTS = {Verdict.PARTIAL: "partly supported", Verdict.UNSUPPORTED: "not supported"}
 _BADGES = {
     Outcome.ANSWERED: "Answered",
     Outcome.PARTIAL: "Partly answered",
@@ -93,12 +96,45 @@ def _answer(answer: Answer, turn: int) -> str:
     papers = {citation.number: citation.paper for citation in answer.citations}
     notes = [element("p", "The answer broke off here; this is what had arrived.", "fn-note")] if answer.cut else []
     notes += [
+        _doubts(answer),
         _listed("Not stated in the library", answer.missing if answer.model else ()),  # else the text says so itself
         _listed("Found nowhere in the library", [term for term in answer.unknown_terms if term not in answer.text]),
         _listed("Removed markers that name no passage", answer.removed_markers),
         *(element("p", inert(notice), "fn-note") for notice in answer.notices),
     ]
-    return prose(answer.text, papers, turn) + "".join(notes) + _foot(answer, len(papers), turn)
+    return prose(answer.text, papers, turn, _remarks(answer)) + "".join(notes) + _foot(answer, len(papers), turn)
+
+
+def _remarks(answer: Answer) -> dict[int, Remark]:
+    """What the support ledger has to say behind sentences: whose support is lacking, and who lends it unasked."""
+    remarks = {}
+    for claim in answer.claims:
+        if claim.attributed:
+            remarks[claim.end] = Remark("fn-attributed", attributed=claim.citations)
+        elif label := _VERDICTS.get(claim.verdict):
+            remarks[claim.end] = Remark(f"fn-doubt fn-{claim.verdict}", label, "; ".join(claim.problems))
+    return remarks
+
+
+def _doubts(answer: Answer) -> str:
+    """The reasons why sentences are not supported, and what an attributed marker is."""
+    doubtful = [claim for claim in answer.claims if claim.verdict in _VERDICTS]
+    lines = [
+        element("li", element("q", inert(_shortened(answer.text[claim.start : claim.end]))) + " " + inert(reasons))
+        for claim in doubtful
+        if (reasons := "; ".join(claim.problems))
+    ]
+    listed = element("p", "Check before you rely on it:", "fn-note") + element("ul", "".join(lines), "fn-doubts")
+    if any(claim.attributed for claim in answer.claims):
+        listed = (listed if lines else "") + element("p", ATTRIBUTED, "fn-note")
+    elif not lines:
+        return ""
+    return listed
+
+
+def _shortened(sentence: str) -> str:
+    words = sentence.split()
+    return " ".join(words[:_DOUBT_WORDS]) + (" …" if len(words) > _DOUBT_WORDS else "")
 
 
 def _foot(answer: Answer, cited: int, turn: int) -> str:

@@ -10,13 +10,30 @@ import pytest
 from conftest import HOSTILE, paper
 from markdown_it import MarkdownIt
 
-from rag import Answer, Citation, Done, LLMError, Notice, Outcome, Paper, Passage, Retrieved, Token, Turn, Usage
+from rag import (
+    Answer,
+    Check,
+    CheckKind,
+    Citation,
+    Claim,
+    Done,
+    LLMError,
+    Notice,
+    Outcome,
+    Paper,
+    Passage,
+    Retrieved,
+    Token,
+    Turn,
+    Usage,
+    Verdict,
+)
 from ui import render
 from ui.conversation import Conversation, Exchange
 from ui.markup import element, highlighted, inert
 
 OURS = {
-    "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "section", "span",
+    "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",
     "strong", "summary", "ul",
 }  # fmt: skip
 ABSTRACT = "Worlds are hard. We model 41 % of them. The rest we leave."
@@ -313,3 +330,37 @@ def test_what_a_quoted_answer_says_is_missing_is_not_said_again(world: Paper) ->
     page = Page(render.message(done(answer), 0)).text
     assert page.count("its cost") == 1
     assert "Partly answered" in page
+
+
+def judged(text: str, *claims: Claim) -> Page:
+    answer = answer_about(paper("Worlds", ABSTRACT, "a.txt", 1), text=text)
+    return Page(render.message(done(replace(answer, claims=claims, model="tiny")), 0))
+
+
+def classed(page: Page, tag: str, css: str) -> list[dict[str, str | None]]:
+    return [each for each in page.all(tag) if css in (each.get("class") or "").split()]
+
+
+def test_a_sentence_that_is_not_supported_says_so_behind_it_and_why_below():
+    text = "It is 43 % <b>wide</b> [1]. Worlds are hard.\n- It **may** be."
+    reason = "43 % is not in [1]"
+    page = judged(
+        text,
+        Claim(0, 27, (1,), Verdict.UNSUPPORTED, (Check(CheckKind.NUMBERS, False, reason),)),
+        Claim(28, 44, (1,), Verdict.SUPPORTED, (Check(CheckKind.WORDING, True),), attributed=True),
+        Claim(45, len(text), (), Verdict.PARTIAL, (Check(CheckKind.NAMES, False, "why not"),)),
+    )
+    assert [each["title"] for each in classed(page, "span", "fn-doubt")] == [reason, "why not"]
+    [attributed] = classed(page, "a", "fn-attributed")
+    assert attributed["href"] == "#fn-0-1"
+    shown = page.text.replace("\xa0", " ")
+    assert "It is 43 % <b>wide</b> [1]. not supported Worlds are hard. [1]It may be. partly supported" in shown
+    assert f"It is 43 % <b>wide</b> [1]. {reason}" in shown
+    assert render.ATTRIBUTED in shown
+    assert {tag for tag, _ in page.elements} <= OURS
+
+
+def test_no_text_of_a_model_can_put_a_remark():
+    text = "Worlds \ue000 are \ue001 hard [1]."
+    page = judged(text, Claim(0, len(text), (1,), Verdict.PARTIAL, (Check(CheckKind.NAMES, False, "why"),)))
+    assert len(classed(page, "span", "fn-doubt")) == 1
