@@ -141,6 +141,32 @@ def test_the_readmes_figures_are_those_of_the_committed_results():
     assert told["vectors of a paper"] == [f"{speed['bytes_per_paper']['all_bytes'] / 1000:.1f} kB"]
 
 
+def test_the_readmes_figures_of_the_ledger_and_of_injection_are_those_of_the_committed_results():
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")] for line in README.splitlines() if line[:2] == "| "
+    ]
+    told = {cells[0].partition(":")[0].partition(";")[0]: re.findall(r"(\d+) %", cells[-1]) for cells in rows}
+    ledger = results_of("ledger")
+    blind, claims = ledger["held_out"], ledger["scifact_dev"]
+    for name, measured in {
+        "a figure changed, exchanged, or its unit changed": [blind["number"]],
+        "a name swapped for another": [blind["entity"]],
+        "a negation added or left out": [blind["negation"]],
+        "a direction turned, or the sides of a comparison exchanged": [blind["direction"]],
+        "cited to another paper": [blind["wrong_paper/random"], blind["wrong_paper/near"]],
+        "contradictions written by hand": [blind["contradiction"], claims["scifact_contradicted"]],
+        "false alarms": [blind["untouched"], blind["paraphrase"], claims["scifact_supported"]],
+    }.items():
+        assert told[name] == [f"{each['rate'] * 100:.0f}" for each in measured], name
+    injection = results_of("injection")
+    planted = injection["planted"]["test"]
+    assert f"{planted['all']['flagged'] * 100:.0f} % of planted ones" in README
+    assert (
+        f"({planted['code']['flagged'] * 100:.0f} % of code, {planted['text']['flagged'] * 100:.0f} % of text" in README
+    )
+    assert f"{injection['papers']['flagged']} of {injection['papers']['abstracts']:,} real abstracts" in README
+
+
 def test_the_committed_results_are_of_the_weights_and_the_gate_that_ship():
     for name in ("questions", "scifact", "cranfield"):
         settings = results_of(name)["settings"]
