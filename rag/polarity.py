@@ -22,11 +22,12 @@ _NEGATORS = frozenset(
 # Beside the negators: words that deny in their own way, so that a negation may stand for them.
 _DENYING = re.compile(
     r"un(?!der|i|til|less)\w{4,}|non\w{3,}|mis(?!t|sion)\w{4,}|im(?:possib|perfect|practic|material)\w*|irrelevan\w*"
-    r"|in(?:ability|accura|adequa|capab|complet|consist|correct|depend|effect|effici|feasib|frequ|sensitiv|signific|stab|suffici"
-    r"|varian)\w*|dis(?:abl|agree|allow|appear|connect|continu|courag|entangl|like|miss|prov|regard|similar)\w*|\w+less|little|few|only|limited|rather|hard|difficult|impossible|avoid\w*|prevent\w*"
-    r"|eliminat\w*|remov\w*|exclud\w*|except|free|far|remain\w*|still|but|however|poor\w*|weak\w*|struggl\w*|fall|falls"
-    r"|lack|lacks|lacking|lacked|absence|absent|unchanged|unaffected|same|similar\w*|short|low|lower|lowest|suffer\w*|neglect\w*|ignor\w*|overlook\w*|reject\w*|contrary|challeng\w*|worse|zero|loss"
-    r"|unlike|instead|scarce|minimal|negligible|bypass\w*|obviat\w*|omit\w*|drop\w*|forgo\w*|agnostic|infeasible|need|needs|yet"
+    r"|in(?:ability|accura|adequa|capab|complet|consist|correct|depend|effect|effici|feasib|frequ|sensitiv|signific|stab"
+    r"|suffici|varian)\w*|dis(?:abl|agree|allow|appear|connect|continu|courag|entangl|like|miss|prov|regard|similar)\w*"
+    r"|\w+less|little|few|only|limited|rather|hard|difficult|avoid\w*|prevent\w*|eliminat\w*|remov\w*|exclud\w*|except"
+    r"|free|struggl\w*|neglect\w*|ignor\w*|overlook\w*|reject\w*|contrary|zero|loss|unlike|instead|lack|lacks|lacking"
+    r"|lacked|absence|absent|same|similar\w*|scarce|minimal|negligible|bypass\w*|obviat\w*|omit\w*|drop|drops|forgo\w*"
+    r"|agnostic"
 )
 # Scale by scale the words up and the words down, as regular expressions of whole words.
 _SCALES: dict[str, tuple[str, str]] = {

@@ -18,6 +18,7 @@ _REPLACED_ALIKE = 0.45
 _ALIGNED = 3  # sentences, those that fit best, in which something may stand in the place of a name
 _INTRODUCTION = 60  # characters before a bracket that may be what a name in it is short for
 _MOST_LONGER = 2  # letters: BRCA is BRCA1, AMP is AMPK
+_KIND = re.compile(r"[A-Z]{2,6}s")  # "LLMs" may well stand where the paper has the name of one
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]{0,5}[A-Z0-9]")
 
 
@@ -44,13 +45,18 @@ def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Che
     wrong: list[str] = []
     unheard: list[str] = []
     theirs = [(source, slot) for source in sources for slot in source.sentence.name_slots]
-    # A name that has a place of its own in the claim is not the one that was replaced.
-    free = [(source, there) for source, there in theirs if not any(there.is_as(own) for own in claim.name_slots)]
+    # A name that has a place of its own in the claim is not the one that was replaced; nor is a kind of things.
+    free = [
+        (source, there) for source, there in theirs
+        if not _KIND.fullmatch(there.written) and not any(there.is_as(own) for own in claim.name_slots)
+    ]  # fmt: skip
     for slot in claim.name_slots:
         if not _is_named(slot.written, claim, evidence):
             (wrong if _is_replaced(slot, claim, sources) else unheard).append(
                 f"“{slot.written}” is not in {evidence.cited}"
             )
+        elif _KIND.fullmatch(slot.written):
+            continue
         elif rival := _rival(slot, [each for each in theirs if each[1].is_as(slot)] + free, _NAME_ALIKE, _NAME_MARGIN):
             wrong.append(f"[{rival[0].number}] has “{rival[1].written}” where this has “{slot.written}”")
     return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None

@@ -47,7 +47,16 @@ def test_the_example_is_all_comments_and_names_the_defaults(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     uncommented, default = Settings(), Settings(_env_file=None)
     # What an example of a value stands for has no default worth naming.
-    examples = {"home", "chroma_url", "llm_model", "openai_api_key", "openai_base_url", "prompts", "llm_prices"}
+    examples = {
+        "home",
+        "chroma_url",
+        "llm_model",
+        "openai_api_key",
+        "openai_base_url",
+        "prompts",
+        "llm_prices",
+        "nli_model",
+    }
     differ = {name for name in Settings.model_fields if getattr(uncommented, name) != getattr(default, name)}
     assert differ <= examples
 
