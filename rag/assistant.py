@@ -13,7 +13,8 @@ from rag.types import Answer, Filter, IngestReport, Paper, Passage
 
 if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream
-    from rag.chain import AnswerChain, History
+    from rag.asked import History
+    from rag.chain import AnswerChain
     from rag.index import Library
     from rag.sync import Progress
 
@@ -63,7 +64,7 @@ class Assistant:
 
     def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
         """The k papers that answer the question best, best first."""
-        from rag.chain import check_sources, checked_question
+        from rag.asked import check_sources, checked_question
         from rag.retrieval import Query, retrieve
 
         query, library = Query(checked_question(question)), self.chain.filled()

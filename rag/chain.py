@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
 
 from rag.answer_stream import AnswerStream
-from rag.budget import check_room, fitting, prompt_room
+from rag.asked import check_sources, checked_question, checked_turns
 from rag.chroma import place
 from rag.corpus.sources import SEEDS
-from rag.drafting import grounded, quoted, refused, share_of_papers, strays, unknown_terms
+from rag.drafting import quoted, refused, share_of_papers, strays, unknown_terms
 from rag.embedding import EmbeddingModel, open_model
-from rag.entailment import open_entailment
-from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
-from rag.expansion import DEPTH, fused_with, searches_in
+from rag.errors import CorpusError, LibraryMissing, QuestionError
+from rag.expansion import DEPTH, fused_with
 from rag.followup import context_of
 from rag.index import Library, LibraryHandle
-from rag.ledger import Entailment, Judge, Nearness
-from rag.llm import ChatModel
-from rag.markers import MarkerReader
 from rag.patience import Patience
 from rag.progress import progress_bar
-from rag.prompts import Prompts, load_prompts
 from rag.quiet import keep_quiet
 from rag.retrieval import PaperRetriever, Query, Ranking, retrieve
 from rag.settings import Settings, load_settings
 from rag.sync import Progress, is_idle, sync
-from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Paper, Retrieved, Token, Turn, Usage
-from rag.words import encodable, visible
+from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Turn, Usage
+from rag.writing import Writer
 
 log = logging.getLogger(__name__)
 
-MOST_QUESTION_CHARS = 8_000
 PASSAGES = 20  # how many an Answer carries
 
 _EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
-_LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
 _INTERRUPTED = "An ingest was interrupted; it is completed first."
 _NO_END = "a stream of events ended without Done"
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
-History = Sequence[Turn | Mapping[str, str]]
 ChainInput = Mapping[str, Any] | str  # {question, history, where, extractive}, or the question alone
 
 
@@ -73,19 +64,9 @@ class AnswerChain(Runnable[ChainInput, Any]):
         return open_model(self.settings.embedding_model)
 
     @cached_property
-    def prompts(self) -> Prompts:
-        """The prompt files, read and checked once."""
-        return load_prompts(self.settings.prompts)
-
-    @cached_property
-    def llm(self) -> ChatModel:
-        """The language model that the settings name."""
-        return ChatModel.open(self.settings)
-
-    @cached_property
-    def entailment(self) -> Entailment | None:
-        """The model for natural language inference that the settings name, if they name one."""
-        return open_entailment(self.settings.nli_model) if self.settings.nli_model else None
+    def writer(self) -> Writer:
+        """The language model that the settings name, opened when it is first needed."""
+        return Writer(self.settings, lambda text: self.model.embed([text])[0])
 
     def retriever(self, *, k: int = 10, where: Filter | None = None) -> PaperRetriever:
         """The search of this chain alone, as a LangChain retriever of the k best papers' best passages."""
@@ -121,7 +102,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             )
         with_model = self.settings.llm_configured and not input.get("extractive")
         if with_model:
-            self._check_model()
+            self.writer.check()
         history = checked_turns(input.get("history") or ())
         patience = Patience(self.settings.llm_deadline_s)
         return AnswerStream(self._answer(question, history, where, patience if with_model else None), patience)
@@ -165,11 +146,6 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if filled is None:
             raise LibraryMissing("The bundled seeds could not be read; run `footnote ingest PATHS` with your files.")
         return filled
-
-    def _check_model(self) -> None:
-        """What is wrong with the model's settings or the prompts is said at once, not after half a minute of ingest."""
-        _ = self.llm, self.entailment
-        check_room(self.settings, self.prompts)
 
     def _was_interrupted(self, library: Library) -> bool:
         """Whether an ingest from here was killed and can be completed; on a server it may be another machine's."""
@@ -218,7 +194,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
         if not found:
             answer = yield from refused(draft, library, filtered=where is not None)
         elif patience:
-            answer = yield from self._generated(draft, ranking, patience)
+            answer = yield from self.writer.write(draft, ranking, patience)
         else:
             answer = yield from quoted(draft, ranking, library)
         clock.lap("answer")
@@ -250,82 +226,21 @@ class AnswerChain(Runnable[ChainInput, Any]):
         Args:
             patience: For the language model; without it none is asked.
         """
+        usage = Usage()
         if history and patience:
-            try:
-                text, usage = self.llm.complete(self.prompts.condense(question, history), patience)
-                return Query(text.strip()[:MOST_QUESTION_CHARS] or question), usage
-            except LLMError as error:  # the search can do without; the answer will tell what is wrong
-                usage = error.usage
-        else:
-            usage = Usage()
+            text, usage = self.writer.spelled_out(question, history, patience)
+            if text:
+                return Query(text), usage
         return Query(question, context_of(question, history, partial(share_of_papers, library))), usage
 
     def _widened(
         self, library: Library, ranking: Ranking, where: Filter | None, patience: Patience
     ) -> tuple[Ranking, tuple[str, ...], Usage]:
         """The ranking with a say for searches in the field's terms; those that find nothing have none."""
-        question = ranking.query.standalone
-        try:
-            reply, usage = self.llm.complete(self.prompts.expand(question), patience)
-        except LLMError as error:  # the question alone will do; the answer will tell what is wrong
-            return ranking, (), error.usage
-        found = {
-            search: retrieve(library, self.model, Query(search), k=DEPTH, where=where)
-            for search in searches_in(reply, question)
-        }
+        searches, usage = self.writer.searches(ranking.query.standalone, patience)
+        found = {search: retrieve(library, self.model, Query(search), k=DEPTH, where=where) for search in searches}
         found = {search: each for search, each in found.items() if each.evidence >= self.settings.evidence_gate}
         return fused_with(ranking, list(found.values())), tuple(found), usage
-
-    def _generated(self, draft: Answer, ranking: Ranking, patience: Patience) -> Generator[Token, None, Answer]:
-        """The model's answer, from half as much where the model reads less than the settings say."""
-        room = prompt_room(self.settings)
-        try:
-            return (yield from self._written(draft, ranking, room, patience))
-        except LLMError as error:
-            if not error.is_overlong:
-                raise
-        less = f"{self.llm.name} reads less than RAG_LLM_CONTEXT_TOKENS says, and was given less: lower that setting."
-        told = replace(draft, notices=(*draft.notices, less))
-        return (yield from self._written(told, ranking, room // 2, patience))
-
-    def _written(
-        self, draft: Answer, ranking: Ranking, room: int, patience: Patience
-    ) -> Generator[Token, None, Answer]:
-        """What the model writes: streamed, its markers mapped to citations, every sentence checked against them."""
-        asking = partial(self.prompts.answer, draft.standalone_question)
-        given = fitting(draft.passages[: self.settings.llm_passages], room, asking)
-        reader, text, cut, usage, notices = MarkerReader(len(given)), "", False, draft.usage, draft.notices
-        try:
-            for piece in self.llm.stream(asking(given), patience):
-                if isinstance(piece, Usage):
-                    usage += piece
-                elif shown := reader.feed(piece):
-                    text += shown
-                    yield Token(shown)
-        except LLMError as error:
-            if not text.strip():
-                error.usage = usage
-                raise
-            cut, notices = True, (*notices, str(error))
-        if rest := reader.finish():
-            text += rest
-            yield Token(rest)
-        if reader.dropped:
-            notices = (*notices, _LIST_DROPPED)
-        return grounded(
-            replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
-                    removed_markers=tuple(reader.removed)),
-            draft.passages[: len(given)], reader.order, Judge(self._nearness(ranking), self.entailment),
-        )  # fmt: skip
-
-    def _nearness(self, ranking: Ranking) -> Nearness:
-        """Cosines with the sentences of the papers found, whose vectors are at hand; each text is embedded once."""
-        vector = lru_cache(lambda text: self.model.embed([text])[0])
-
-        def nearness(text: str, paper: Paper) -> float:
-            return float((ranking.records[paper.id].sentence_vectors @ vector(text)).max(initial=0.0))
-
-        return nearness
 
 
 @dataclass(slots=True)
@@ -353,50 +268,3 @@ def drain(events: Iterator[AnswerEvent]) -> Answer:
         if isinstance(event, Done):
             return event.answer
     raise RuntimeError(_NO_END)
-
-
-def check_sources(library: Library, where: Filter | None) -> None:
-    """Makes sure that a misspelt source is not taken for one that knows nothing.
-
-    Raises:
-        QuestionError: The filter names a source that no paper is from.
-    """
-    if where is None or not where.sources:
-        return
-    known = {source for paper in library.catalogue().values() for source, _ in paper.places}
-    for source in where.sources:
-        if source not in known:
-            near = difflib.get_close_matches(source, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)[:10])}."
-            raise QuestionError(f"No paper of the library is from {source!r}; {hint}")
-
-
-def checked_question(question: object) -> str:
-    """The question without white space around it.
-
-    Raises:
-        QuestionError: It is empty, too long, or no text.
-    """
-    if not isinstance(question, str) or not visible(question).strip():
-        raise QuestionError('The question is empty; ask something, e.g. `footnote ask "What is grokking?"`.')
-    if len(question) > MOST_QUESTION_CHARS:
-        raise QuestionError(
-            f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
-        )
-    return visible(encodable(question)).strip()
-
-
-def checked_turns(history: History) -> tuple[Turn, ...]:
-    """Turns, or OpenAI-style mappings with a role and a content, as turns; system messages are left out."""
-    turns = []
-    for number, turn in enumerate(history if isinstance(history, Iterable) else (history,), start=1):
-        said = {"role": turn.role, "content": turn.content} if isinstance(turn, Turn) else turn
-        role, content = (said.get("role"), said.get("content")) if isinstance(said, Mapping) else ("", "")
-        if role not in ("user", "assistant", "system") or not isinstance(content, str):
-            raise QuestionError(
-                f"Turn {number} of the history is not understood; give Turn(role, content) or a mapping with"
-                ' "role" ("user" or "assistant") and "content" (text).'
-            )
-        if role != "system" and content.strip():
-            turns.append(Turn(role, encodable(content)))
-    return tuple(turns)

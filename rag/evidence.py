@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from rag.chunking import sentence_spans
+from rag.injection import statements
 from rag.slots import Sentence, joined, without_prefix
 from rag.types import Paper
 from rag.words import fold
@@ -95,5 +95,5 @@ class Evidence:
 @lru_cache(maxsize=64)
 def _sentences(paper: Paper) -> tuple[Sentence, ...]:
     """Title and sentences of a paper; kept, for one paper is read for many sentences of an answer."""
-    abstract = (Sentence(paper.abstract[start:end]) for start, end in sentence_spans(paper.abstract))
+    abstract = (Sentence(paper.abstract[start:end]) for start, end in statements(paper.abstract))
     return (Sentence(paper.title), *abstract) if paper.title else tuple(abstract)

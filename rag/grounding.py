@@ -7,6 +7,7 @@ from collections import Counter
 
 from rag.chunking import sentence_spans
 from rag.figures import figures
+from rag.injection import statements
 from rag.markers import BLANKS, MARKER
 from rag.slots import stem
 from rag.words import STOP_WORDS, fold
@@ -39,7 +40,7 @@ def best_quote(sentence: str, abstract: str) -> tuple[int, int]:
     Shared words count by kind (see `_words`) and less the more sentences of the abstract have them; of two
     sentences that share the same, the one with fewer other words wins, then the earlier one.
     """
-    spans = sentence_spans(abstract)
+    spans = statements(abstract)
     candidates = [_words(abstract[start:end]) for start, end in spans]
     spread = Counter(word for words in candidates for word in words)
     wanted = _words(sentence)

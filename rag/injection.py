@@ -69,3 +69,10 @@ _EXPLICIT = re.compile("|".join(f"(?:{each})" for each in (*_PATTERNS, _ORDER, _
 def instructions(text: str) -> tuple[Span, ...]:
     """The sentences of a text that read like instructions to an assistant, as offsets."""
     return tuple((start, end) for start, end in sentence_spans(text) if _EXPLICIT.search(text[start:end]))
+
+
+def statements(text: str) -> list[Span]:
+    """The other sentences, which alone are evidence; all of them where there is no other."""
+    ordered = set(instructions(text))
+    spans = sentence_spans(text)
+    return [span for span in spans if span not in ordered] or spans

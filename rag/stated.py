@@ -18,6 +18,7 @@ _REPLACED_ALIKE = 0.45
 _ALIGNED = 3  # sentences, those that fit best, in which something may stand in the place of a name
 _INTRODUCTION = 60  # characters before a bracket that may be what a name in it is short for
 _MOST_LONGER = 2  # letters: BRCA is BRCA1, AMP is AMPK
+_LINK = re.compile(r"https?://[^\s)\]>\"']+", re.IGNORECASE)
 _KIND = re.compile(r"[A-Z]{2,6}s")  # "LLMs" may well stand where the paper has the name of one
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]{0,5}[A-Z0-9]")
 
@@ -37,12 +38,12 @@ def numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> C
 
 
 def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
-    """Whether every name is in the sources and in its place; None where there is none.
+    """Whether every name and link is in the sources, names in their place; None where there is none.
 
     A name that is not in them fails where something else stands in its place. Where nothing does, it may be
     another word for what they name: that is said, and passes.
     """
-    wrong: list[str] = []
+    wrong = [f"the link {link} is not in {evidence.cited}" for link in _links(claim.text) if link not in evidence.text]
     unheard: list[str] = []
     theirs = [(source, slot) for source in sources for slot in source.sentence.name_slots]
     # A name that has a place of its own in the claim is not the one that was replaced; nor is a kind of things.
@@ -59,7 +60,13 @@ def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Che
             continue
         elif rival := _rival(slot, [each for each in theirs if each[1].is_as(slot)] + free, _NAME_ALIKE, _NAME_MARGIN):
             wrong.append(f"[{rival[0].number}] has “{rival[1].written}” where this has “{slot.written}”")
-    return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None
+    if not wrong and not claim.name_slots:
+        return None
+    return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard))
+
+
+def _links(text: str) -> list[str]:
+    return [found.rstrip(".,;:!?") for found in _LINK.findall(text)]
 
 
 def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rag import Answer, Assistant, Done, Outcome, Token, Verdict
+from rag import Answer, Assistant, Check, CheckKind, Done, Outcome, Token, Verdict
 from rag.chunking import sentence_spans
 from tests.conftest import write_titled
 
@@ -76,7 +76,7 @@ def check(answer: Answer) -> Answer:
         cited = [citation for citation in answer.citations if citation.number == number and citation.quote == sentence]
         assert len(cited) == 1
         assert answer.text[claim.end :].startswith(f" [{number}]")
-        assert (claim.verdict, claim.checks) == (Verdict.SUPPORTED, ("verbatim",))
+        assert (claim.verdict, claim.checks) == (Verdict.SUPPORTED, (Check(CheckKind.VERBATIM, True),))
         written += f"{sentence} [{number}]"
     labels = {citation.number: citation.paper.label for citation in answer.citations}
     rest = answer.text

@@ -94,7 +94,7 @@ def test_an_invented_number_is_found_out_and_the_text_left_as_it_was(ask):
     assert answer.text == said
     [claim] = answer.claims
     assert claim.verdict != Verdict.SUPPORTED
-    assert any("97" in check for check in claim.checks)
+    assert any("97" in problem for problem in claim.problems)
 
 
 def test_a_model_that_obeys_an_abstract_is_not_believed(seed_settings, tmp_path):

@@ -25,7 +25,7 @@ from ui import render
 from ui.conversation import Exchange
 
 ELEMENTS = {
-    "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "section", "span",
+    "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",
     "strong", "summary", "ul",
 }  # fmt: skip
 ATTRIBUTES = {"class", "href", "id", "tabindex", "title"}

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from rag.chain import MOST_QUESTION_CHARS
+from rag.asked import MOST_QUESTION_CHARS
 from rag.chunking import sentence_spans
 from rag.corpus.lines import Unreadable, read_lines
 from rag.errors import EvaluationError

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rag.asked import checked_turns
 from rag.assistant import Assistant
-from rag.chain import checked_turns
 from rag.errors import EvaluationError
 from rag.evaluation import beir, questions, results
 from rag.evaluation.measured import Gains, Measured

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rag import Assistant, Passage, load_settings
-from rag.chain import checked_turns
+from rag.asked import checked_turns
 from rag.evaluation.questions import Question, ranking_figures, read_questions
 from rag.evaluation.variants import reranked
 from rag.retrieval import WEIGHTS, retrieve

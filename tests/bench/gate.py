@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rag import Assistant, Outcome, load_settings
-from rag.chain import checked_turns
+from rag.asked import checked_turns
 from rag.evaluation.questions import OFFTOPIC, UNANSWERABLE, read_questions
 from rag.retrieval import retrieve
 
