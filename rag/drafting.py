@@ -20,6 +20,7 @@ from rag.types import Answer, Citation, Claim, Outcome, Paper, Passage, Token, V
 from rag.words import content_words, listed
 
 _NEAREST_SENTENCES = 2
+_ATTRIBUTED_FROM = 3  # the nearest papers, one of which may carry a sentence that cites none
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
 _NO_ANSWER = "answers this question."
 _REFUSAL = re.compile(rf"(?:None of the [\d,]+ papers in the library|No paper that the filter admits) {_NO_ANSWER}")
@@ -120,11 +121,12 @@ def grounded(draft: Answer, given: Sequence[Passage], order: Sequence[int], judg
 
 def _attributed(claim: Claim, sentence: str, cited: list[Paper], given: Sequence[Paper], judge: Judge) -> Claim:
     """An uncited claim with the paper that supports it best, if one does, which is numbered behind those cited."""
-    judged = [(paper, *judge.verdict(sentence, [(1, paper)])) for paper in given]
-    carrying = [(paper, checks) for paper, verdict, checks in judged if verdict is Verdict.SUPPORTED]
-    if not carrying:
+    nearest = sorted(given, key=lambda paper: -judge.support(sentence, paper))[:_ATTRIBUTED_FROM]
+    judged = ((paper, *judge.verdict(sentence, [(1, paper)])) for paper in nearest)
+    carrying = next(((paper, checks) for paper, verdict, checks in judged if verdict is Verdict.SUPPORTED), None)
+    if carrying is None:
         return claim
-    paper, checks = max(carrying, key=lambda each: judge.support(sentence, each[0]))
+    paper, checks = carrying
     if paper not in cited:
         cited.append(paper)
     number = cited.index(paper) + 1
@@ -132,10 +134,12 @@ def _attributed(claim: Claim, sentence: str, cited: list[Paper], given: Sequence
 
 
 def _outcome(claims: Sequence[Claim], missing: Sequence[str]) -> Outcome:
-    """Answered where a claim holds; an answer whose claims all fail is none, or a part where it had cited something."""
-    if any(claim.verdict in (Verdict.SUPPORTED, Verdict.PARTIAL) for claim in claims):
+    """Answered where a claim is supported; else an answer is a part, or none where nothing of it holds or is cited."""
+    verdicts = {claim.verdict for claim in claims}
+    if Verdict.SUPPORTED in verdicts:
         return Outcome.PARTIAL if missing else Outcome.ANSWERED
-    return Outcome.PARTIAL if any(claim.citations for claim in claims) else Outcome.NOT_IN_CORPUS
+    holds = Verdict.PARTIAL in verdicts or any(claim.citations for claim in claims)
+    return Outcome.PARTIAL if holds else Outcome.NOT_IN_CORPUS
 
 
 def unknown_terms(library: Library, question: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 _ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
     seventeen eighteen nineteen""".split()
@@ -22,6 +22,7 @@ _ROMAN = {"II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}  # 
 _MAGNITUDES = {
     "k": 3, "thousand": 3, "thousands": 3, "m": 6, "mn": 6, "million": 6, "millions": 6, "b": 9, "bn": 9,
     "billion": 9, "billions": 9, "t": 12, "trillion": 12, "trillions": 12, "hundred": 2, "hundreds": 2,
+    "mio": 6, "millionen": 6, "millones": 6, "mrd": 9, "milliarden": 9, "milliards": 9,
 }  # fmt: skip
 # Ways to write a unit, by the unit. What is not listed has none: "3 datasets" is 3, and the noun is a word.
 _UNITS = {
@@ -71,24 +72,29 @@ _DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.500, as German and o
 _WORD = re.compile(r"[A-Za-z]+")
 _FRACTION = re.compile(r"[ -](?:thirds?|quarters?|fourths?|fifths?|sixths?|tenths?|hundredths?)\b")
 _INSIDE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*/\Z")  # OCT3/4
+_HEDGE = re.compile(
+    r"(?:\b(?:about|around|roughly|nearly|approximately|approx\.|over|more than|almost|some|close to)\s|[~≈∼]\s?)\Z",
+    re.IGNORECASE,
+)
 _RANGE = re.compile(r"\s?(?:[-–—]|to|and|or|,|/)\s?(?:and\s|or\s)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure: `value` in plain units (7B is 7,000,000,000), `unit` "" where none is written."""
+    """A figure: `value` in plain units (7B is 7,000,000,000), `unit` "" where none is written; rough behind "about"."""
 
     value: Decimal
     unit: str
     written: str
     start: int
     end: int
+    is_rough: bool = False
 
     def is_as(self, other: Figure) -> bool:
         """Whether both say the same: equal, or this one is the other rounded; 41 % is also 0.41."""
         if self.unit and other.unit and self.unit != other.unit:
             return False
-        if _rounds_to(other.value, self.value):
+        if _rounds_to(other.value, self.value, is_rough=self.is_rough):
             return True
         if _DOTTED_THOUSANDS.fullmatch(self.written) and self.value * 1000 == other.value:
             return True
@@ -101,7 +107,10 @@ class Figure:
 
 def figures(text: str) -> list[Figure]:
     """The figures of a text in order, those of a range each with its unit; "one" is mostly no figure and none here."""
-    found = sorted((*_in_digits(text), *_in_words(text)), key=lambda figure: figure.start)
+    found = [
+        replace(figure, is_rough=bool(_HEDGE.search(text, max(0, figure.start - 20), figure.start)))
+        for figure in sorted((*_in_digits(text), *_in_words(text)), key=lambda figure: figure.start)
+    ]
     shared: list[Figure] = []
     for figure in reversed(found):  # "10 to 20 %": the unit stands behind the last one
         follower = shared[-1] if shared else None
@@ -133,11 +142,14 @@ def _in_words(text: str) -> Iterator[Figure]:
     value, start, end = Decimal(0), -1, -1
     for word in (*_WORD.finditer(text), None):
         lower = word[0].lower() if word else ""
-        joined = word is not None and start >= 0 and text[end : word.start()] in (" ", "-")
+        joined = word is not None and start >= 0 and text[end : word.start()] in (" ", "-", " and ")
         if word and joined and lower in _MAGNITUDES and len(lower) > 2:
             value, end = value.scaleb(_MAGNITUDES[lower]), word.end()
             continue
-        if word and joined and lower in _SPELLED and value % 100 in range(20, 100, 10) and _SPELLED[lower] < 10:
+        if joined and lower == "and" and value >= 100:
+            continue  # "one hundred and twenty"
+        tens = value % 100 in range(20, 100, 10) and lower in _ONES[1:10]
+        if word and joined and lower in _SPELLED and (tens or (value >= 100 and value % 100 == 0)):
             value, end = value + _SPELLED[lower], word.end()
             continue
         if start >= 0 and not _FRACTION.match(text, end) and not (value == 1 and text[start:end].lower() == "one"):
@@ -172,11 +184,12 @@ def _plain(digits: str) -> Decimal | None:
     return Decimal(digits) if digits.count(".") <= 1 else None
 
 
-def _rounds_to(exact: Decimal, rounded: Decimal) -> bool:
-    """Whether `rounded`, of at least two digits, is `exact` with fewer digits."""
+def _rounds_to(exact: Decimal, rounded: Decimal, *, is_rough: bool) -> bool:
+    """Whether `rounded` is `exact` with fewer digits; with a single one, or rounded down, only where it is rough."""
     if exact == rounded:
         return True
     digits = len(rounded.normalize().as_tuple().digits)
-    if digits < 2 or not exact:
+    if not exact or (digits < 2 and not is_rough):
         return False
-    return exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1)) == rounded
+    last = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+    return exact.quantize(last) == rounded or (is_rough and exact.quantize(last, ROUND_DOWN) == rounded)

@@ -37,7 +37,7 @@ _SCALES: dict[str, tuple[str, str]] = {
         r"|largest|most|richer|heavier|stronger|strengthen\w*|intensif\w*|widen\w*|enhanc\w*|gain(?:s|ed|ing)?",
         r"decreas\w*|reduc\w*|lower(?:s|ed|ing)?|fewer|less|smaller|declin\w*|drop(?:s|ped|ping)?|fall(?:s|ing|en)?|fell"
         r"|shrink\w*|shrank|diminish\w*|downregulat\w*|down-regulat\w*|attenuat\w*|shorter|shallower|narrower|minim\w+"
-        r"|lowest|smallest|least|fewest|lighter|weaker|weaken\w*|narrow(?:s|ed|ing)|cut(?:s|ting)?|lessen\w*|los(?:e|es|ing)",
+        r"|lowest|smallest|least|fewest|lighter|weaker|weaken\w*|narrow(?:s|ed|ing)|cut(?:s|ting)?|lessen\w*|los(?:e|es|ing)|halv\w*|half",
     ),
     "quality": (
         r"better|improv\w*|outperform\w*|surpass\w*|beat(?:s|ing|en)?|superior|best|exceed\w*|outshin\w*|enhanc\w*"
@@ -53,8 +53,8 @@ _SCALES: dict[str, tuple[str, str]] = {
     "order": (r"before|prior|preced\w*|earlier|first", r"after|following|follow(?:s|ed)|later|last|subsequent\w*"),
     "cost": (r"cheaper|cheapest|inexpensive", r"costlier|dearer|expensive"),
     "effort": (r"easier|easy|easily|simpler|simple|simplif\w*", r"harder|hard|difficult\w*|complicat\w*"),
-    "degree": (r"high|highly|strong\w*|large|many|much|long|rich|abundant|frequent\w*",
-               r"low|weak|weakly|small|few|little|short|poor|scarce\w*|rare\w*"),
+    "degree": (r"high|highly|strong\w*|large|many|much|rich|abundant|frequent\w*",
+               r"low|weak|weakly|small|few|little|poor|scarce\w*|rare\w*"),
     "charge": (r"positiv\w*", r"negativ\w*"),
     "effect": (r"activat\w*|promot\w*|stimulat\w*|induc\w*|enabl\w*|facilitat\w*|allow\w*|support\w*",
                r"inhibit\w*|suppress\w*|block\w*|prevent\w*|disabl\w*|hinder\w*|imped\w*|hamper\w*|prohibit\w*"),

@@ -38,12 +38,12 @@ def numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> C
 
 
 def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
-    """Whether every name and link is in the sources, names in their place; None where there is none.
+    """Whether every name is in the sources and in its place; None where there is none.
 
     A name that is not in them fails where something else stands in its place. Where nothing does, it may be
     another word for what they name: that is said, and passes.
     """
-    wrong = [f"the link {link} is not in {evidence.cited}" for link in _links(claim.text) if link not in evidence.text]
+    wrong: list[str] = []
     unheard: list[str] = []
     theirs = [(source, slot) for source in sources for slot in source.sentence.name_slots]
     # A name that has a place of its own in the claim is not the one that was replaced; nor is a kind of things.
@@ -58,15 +58,9 @@ def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Che
             )
         elif _KIND.fullmatch(slot.written):
             continue
-        elif rival := _rival(slot, [each for each in theirs if each[1].is_as(slot)] + free, _NAME_ALIKE, _NAME_MARGIN):
+        elif rival := _rival(slot, _without_company(slot, theirs, free), _NAME_ALIKE, _NAME_MARGIN):
             wrong.append(f"[{rival[0].number}] has “{rival[1].written}” where this has “{slot.written}”")
-    if not wrong and not claim.name_slots:
-        return None
-    return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard))
-
-
-def _links(text: str) -> list[str]:
-    return [found.rstrip(".,;:!?") for found in _LINK.findall(text)]
+    return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None
 
 
 def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
@@ -76,6 +70,22 @@ def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
         return False
     label = re.compile(rf"{fold(before[1])}[a-z]*{slot.written}(?!\d)")
     return any(label.match(run) for run in evidence.runs)
+
+
+def links(claim: Sentence, evidence: Evidence) -> Check | None:
+    """Whether every web address is in the sources; None where there is none."""
+    found = [link.rstrip(".,;:!?") for link in _LINK.findall(claim.text)]
+    wrong = [f"the link {link} is not in {evidence.cited}" for link in found if link not in evidence.text]
+    return Check(CheckKind.LINKS, not wrong, "; ".join(wrong)) if found else None
+
+
+def _without_company(
+    slot: Slot, theirs: Sequence[tuple[Source, Slot]], free: Sequence[tuple[Source, Slot]]
+) -> list[tuple[Source, Slot]]:
+    """The names that are as this one, and those that may stand for it: not where it stands itself, in a sentence."""
+    own = [each for each in theirs if each[1].is_as(slot)]
+    at_home = {id(source.sentence) for source, _ in own}
+    return own + [each for each in free if id(each[0].sentence) not in at_home]
 
 
 def _rival(

@@ -107,9 +107,11 @@ class CheckKind(StrEnum):
 
     CITATION = "citation"
     VERBATIM = "verbatim"
+    LANGUAGE = "language"
     WORDING = "wording"
     NUMBERS = "numbers"
     NAMES = "names"
+    LINKS = "links"
     DIRECTION = "direction"
     NEGATION = "negation"
     ENTAILMENT = "entailment"

@@ -84,6 +84,52 @@ def test_a_sentence_of_the_paper_needs_no_further_check():
     assert judged("TimeArena outperforms BERT on cooking tasks.", TIMEARENA, verbatim=False) == (Verdict.SUPPORTED, {})
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "We present TimeArena, environment for language agents, on 4.15% of 3 datasets [1].",
+        "benefit from longer prompts [1].",
+        "It reaches -41.5% on 3 datasets with 1,500 tasks, while BERT needs 20 GPU hours [1].".replace("-41.5", "415"),
+        "Agents do benefit from longer prompts [1].",
+    ],
+)
+def test_a_part_of_a_sentence_or_another_sign_in_it_is_not_verbatim(sentence):
+    checks = Judge(nearness).verdict(sentence, [(1, TIMEARENA)])[1]
+    assert CheckKind.VERBATIM not in {check.kind for check in checks}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "1. TimeArena outperforms BERT on cooking tasks [1].",
+        "- **Finding 2:** TimeArena outperforms BERT on cooking tasks [1].",
+        "According to passage 1, TimeArena outperforms BERT on cooking tasks [1].",
+        "Two papers say that TimeArena outperforms BERT on cooking tasks [1].",
+    ],
+)
+def test_what_numbers_an_item_or_a_passage_is_no_figure(sentence):
+    assert judged(sentence, TIMEARENA) == (Verdict.SUPPORTED, {})
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["In the Phase I trial most patients were cured.", "FooNet reaches 99% on ImageNet:", "I found that FooNet wins.",
+     "No paper reports better accuracy than FooNet."],
+)  # fmt: skip
+def test_an_uncited_sentence_with_a_name_or_a_figure_is_a_claim_in_any_dress(sentence):
+    assert judged(sentence)[0] is Verdict.UNSUPPORTED
+
+
+def test_a_citation_that_has_nothing_to_do_with_the_sentence_is_found():
+    verdict, failed = judged("TimeArena outperforms BERT on the cooking tasks [1][2].", TIMEARENA, CATS)
+    assert (verdict, failed) == (Verdict.PARTIAL, {CheckKind.CITATION: "[2] says nothing of this"})
+
+
+def test_a_sentence_too_long_to_check_is_not_passed():
+    verdict, failed = judged("accuracy increases " * 200, TIMEARENA)
+    assert (verdict, failed.keys()) == (Verdict.UNSUPPORTED, {CheckKind.WORDING})
+
+
 def test_a_failed_name_alone_is_partial_and_a_contradiction_is_unsupported():
     assert judged("RoBERTa needs 20 GPU hours [1].", TIMEARENA)[0] is Verdict.PARTIAL
     assert judged("Accuracy decreases with more interaction [1].", TIMEARENA)[0] is Verdict.UNSUPPORTED
@@ -150,9 +196,9 @@ def test_in_another_language_only_figures_are_compared():
     german = "Die Umgebung erreicht mit den Agenten 41,5 % auf drei Datensätzen und ist nicht die beste [1]."
     verdict, failed = judged(german, TIMEARENA)
     assert verdict is Verdict.PARTIAL
-    assert failed == {CheckKind.WORDING: "it is in another language than [1]: only its figures were compared"}
+    assert failed == {CheckKind.LANGUAGE: "it is in another language than [1]: only its figures were compared"}
     assert CheckKind.NUMBERS in judged(german.replace("41,5", "43"), TIMEARENA)[1]
-    assert judged("它在三个数据集上达到 41.5 % 的准确率 [1]。", TIMEARENA)[1].keys() == {CheckKind.WORDING}
+    assert judged("它在三个数据集上达到 41.5 % 的准确率 [1]。", TIMEARENA)[1].keys() == {CheckKind.LANGUAGE}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +233,7 @@ def test_instructions_in_an_abstract_are_no_evidence():
 
 def test_a_link_must_be_in_the_paper():
     sentence = "TimeArena, at https://evil.example/x, outperforms BERT on cooking tasks [1]."
-    assert judged(sentence, TIMEARENA)[1] == {CheckKind.NAMES: "the link https://evil.example/x is not in [1]"}
+    assert judged(sentence, TIMEARENA)[1] == {CheckKind.LINKS: "the link https://evil.example/x is not in [1]"}
 
 
 def test_a_hostile_sentence_takes_no_time():
