@@ -74,6 +74,8 @@ class Bench:
         return self.verdict(question)[0] not in (Verdict.SUPPORTED, Verdict.NO_CLAIM)
 
     def _nearness(self, text: str, paper: Paper) -> float:
+        if text not in self._claims:  # without the number of a list's item, say
+            self._claims[text] = self._model.embed([text])[0]
         return max((float(each @ self._claims[text]) for each in self._sentences[paper.id]), default=0.0)
 
 

@@ -208,7 +208,7 @@ def test_an_answer_carries_its_outcome_its_model_and_its_reservations(
     )  # fmt: skip
     text = Page(render.message(done(answer), 0)).text
     for shown in (
-        badge, "1 paper cited", "llama-4", "Not stated in the library: its cost; its size", "[12]",
+        badge, "1 paper cited", "llama-4", "Not stated in the papers that it read: its cost; its size", "[12]",
         "Found nowhere in the library: zebra", "broke off", "The seeds were ingested.",
     ):  # fmt: skip
         assert shown in text
