@@ -176,7 +176,10 @@ class ChatModel:
                 pause_s = max(fault.wait_s, _back_off_s(tries))
                 in_vain = tries >= self._settings.llm_retries or time.monotonic() + pause_s >= deadline
                 if answering or in_vain or not fault.passing:
-                    raise LLMError(fault.message, transient=fault.passing, is_overlong=fault.overlong) from error
+                    lasting = not fault.passing and not fault.overlong
+                    raise LLMError(
+                        fault.message, transient=fault.passing, is_overlong=fault.overlong, lasting=lasting
+                    ) from error
                 log.info("%s Trying again in %.1f s.", fault.message, pause_s)
             tries += 1
             await asyncio.sleep(pause_s)
@@ -315,7 +318,7 @@ class ChatModel:
         else:
             limit, name = self._settings.llm_timeout_s, "RAG_LLM_TIMEOUT_S"
             what = f"sent nothing for {limit:g} s"
-        return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True)
+        return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True, lasting=True)
 
 
 class _Thoughts:

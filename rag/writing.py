@@ -60,19 +60,26 @@ class Writer:
         check_room(self._settings, self.prompts)
 
     def spelled_out(self, question: str, history: Sequence[Turn], patience: Patience) -> tuple[str, Usage]:
-        """The question as it would be without the conversation before it; "" where the model fails."""
-        try:
-            text, usage = self.llm.complete(self.prompts.condense(question, history), patience)
-        except LLMError as error:  # the search can do without; the answer will tell what is wrong
-            return "", error.usage
+        """The question as it would be without the conversation before it.
+
+        Raises:
+            LLMError: The model failed.
+        """
+        text, usage = self.llm.complete(self.prompts.condense(question, history), patience)
         return text.strip()[:MOST_QUESTION_CHARS], usage
 
     def searches(self, question: str, patience: Patience) -> tuple[tuple[str, ...], Usage]:
-        """Searches in the field's own terms; none where the model fails."""
+        """Searches in the field's own terms; none where the model fails at this, but may yet answer.
+
+        Raises:
+            LLMError: The model failed, and would at the answer.
+        """
         try:
             reply, usage = self.llm.complete(self.prompts.expand(question), patience)
-        except LLMError as error:  # the question alone will do; the answer will tell what is wrong
-            return (), error.usage
+        except LLMError as error:
+            if error.lasting:
+                raise
+            return (), error.usage  # the question alone will do
         return searches_in(reply, question), usage
 
     def write(self, draft: Answer, ranking: Ranking, patience: Patience) -> Generator[Token, None, Answer]:

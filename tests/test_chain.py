@@ -36,6 +36,7 @@ QUESTION = "How many tasks does TimeArena have?"
 OFFTOPIC = "Who won the 1998 football world cup?"
 GOOD = "TimeArena has 30 real-world tasks in cooking, household activities and laboratory work [1]."
 ASKED = [{"role": "user", "content": "What is TimeArena?"}, {"role": "assistant", "content": "An environment [1]."}]
+VAGUE = [{"role": "user", "content": "Can machines paint?"}, {"role": "assistant", "content": "They can, in a way."}]
 
 
 @pytest.fixture(autouse=True)
@@ -276,6 +277,33 @@ def test_a_follow_up_that_cannot_be_spelled_out_is_searched_all_the_same(ask):
     assert len(chat.requests) == 2
     assert answer.passages[0].paper.label.startswith("TimeArena")
     assert answer.text == GOOD
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        (server.wrong_key(), r"does not accept the key.*\(401\)"),
+        (server.unknown_model(), r"does not know the model tiny.*\(404\)"),
+        (server.stalls(), "sent nothing for 1 s"),
+        (server.never_answers(), "sent nothing for 1 s"),
+        (server.fails(503), r"failed.*\(503\)"),
+        (server.empty(), "gave an empty answer"),
+    ],
+    ids=str,
+)
+def test_a_follow_up_that_only_a_failing_model_could_spell_out_is_not_told_to_be_unanswerable(ask, behaviour, why):
+    with ChatServer(behaviour) as chat:
+        with pytest.raises(LLMError, match=why):
+            ask(chat, "What about it in plain words?", VAGUE, llm_timeout_s=1)
+        assert len(chat.requests) == 1
+
+
+@pytest.mark.parametrize("behaviour", [server.wrong_key(), server.stalls()], ids=str)
+def test_a_fault_that_lasts_is_told_after_one_request(ask, behaviour):
+    with ChatServer(behaviour) as chat:
+        with pytest.raises(LLMError):
+            ask(chat, "How many tasks does it have?", ASKED, llm_timeout_s=1)
+        assert len(chat.requests) == 1
 
 
 def test_instructions_within_a_question_or_history_stay_data(ask):
