@@ -202,6 +202,25 @@ def test_a_list_of_references_that_the_model_appends_is_left_out_and_that_is_sai
     assert "list of references" in notice
 
 
+def test_thoughts_that_were_never_opened_are_no_part_of_the_answer_and_that_is_said(ask):
+    with ChatServer(server.says("The second passage says 97 tasks [2].", " No.\n</thi", f"nk>\n\n{GOOD}")) as chat:
+        answer = ask(chat)
+    assert re.sub(r"\[\d\]", "[1]", answer.text) == GOOD
+    assert [claim.problems for claim in answer.claims] == [()]
+    assert {citation.paper.label.split(":")[0] for citation in answer.citations} == {"TimeArena"}
+    [number] = {citation.number for citation in answer.citations}
+    assert f"[{number}]" in answer.text
+    assert tokens(ask.events).endswith(answer.text), "the numbers are those that were streamed"
+    assert answer.notices == ("What the model thought aloud before its answer was left out.",)
+
+
+def test_what_cut_an_answer_is_told_last(ask):
+    with ChatServer(server.cuts("Hm.</think>", GOOD, " And")) as chat:
+        answer = ask(chat)
+    assert (answer.cut, len(answer.notices)) == (True, 2)
+    assert "broke off" in answer.notices[-1]
+
+
 def test_no_model_is_asked_where_the_evidence_is_too_little(ask):
     with ChatServer(GOOD) as chat:
         answer = ask(chat, OFFTOPIC)

@@ -358,11 +358,27 @@ def test_chunks_without_choices_do_no_harm():
         (("<thin", "g> is <think>"), "<thing> is <think>"),
         (("<", "b"), "<b"),
         (("<",), "<"),
+        (("<thinking>hm</think> hm</thinking>\nYes",), "Yes"),
+        (
+            (
+                "Hm [1]. Let me see.\n</th",
+                "ink>\n\nYes",
+            ),
+            "Yes",
+        ),
+        (("It closes its thoughts with `</think>` always.",), "It closes its thoughts with `</think>` always."),
+        (("Between <think> and </think> it thinks.",), "Between <think> and </think> it thinks."),
     ],
 )
 def test_what_a_model_thinks_aloud_first_is_left_out(pieces, text):
     with ChatServer(server.says(*pieces)) as chat:
         assert model(chat).complete(MESSAGES)[0].strip() == text
+
+
+def test_thoughts_that_are_closed_with_nothing_behind_them_are_no_answer():
+    with ChatServer(server.says("Hm, let me see.", "</think>\n")) as chat:
+        _, error = failure(chat)
+    assert "gave an empty answer" in str(error)
 
 
 @pytest.mark.parametrize(
