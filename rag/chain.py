@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -112,11 +113,13 @@ class AnswerChain(Runnable[ChainInput, Any]):
     ) -> AsyncGenerator[AnswerEvent, None]:
         """As `stream`, with the work in a thread; cancelled, it hangs up on the language model."""
         events = self.stream(input, config)
+        thread = ThreadPoolExecutor(1, "footnote-answer")  # the loop's own are few where there are few cores
         try:
-            while (event := await run_in_executor(None, next, events, None)) is not None:
+            while (event := await run_in_executor(thread, next, events, None)) is not None:
                 yield event
         finally:
             events.close()
+            thread.shutdown(wait=False)
 
     def filled(self, progress: Progress | None = None) -> Library:
         """The library, with the bundled seeds ingested first where there is nothing in it.

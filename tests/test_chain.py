@@ -7,6 +7,8 @@ import dataclasses
 import json
 import logging
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -366,6 +368,22 @@ def test_several_questions_at_once_keep_their_own_answers(seed_settings):
     with ChatServer(echoes) as chat:
         answers = with_model(seed_settings, chat).chain.batch([{"question": question} for question in questions])
     assert [answer.text for answer in answers] == [f"{question} [1]." for question in questions]
+
+
+def test_as_many_are_answered_at_once_as_ask_however_few_threads_the_loop_has(seed_settings):
+    met = threading.Barrier(8, timeout=30)
+
+    def waits_for_the_others(exchange: server.Exchange) -> None:
+        met.wait()
+        server.says(GOOD)(exchange)
+
+    async def all_at_once(chain: Runnable) -> list[Answer]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        return await asyncio.gather(*(chain.ainvoke(QUESTION) for _ in range(8)))
+
+    with ChatServer(waits_for_the_others) as chat:
+        answers = asyncio.run(all_at_once(with_model(seed_settings, chat, llm_expand_below=0).chain))
+    assert [answer.text for answer in answers] == [GOOD] * 8
 
 
 def test_no_notice_comes_where_nothing_is_amiss(ask):
