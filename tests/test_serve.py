@@ -22,7 +22,7 @@ import openai
 import pytest
 
 import rag.serving.app
-from rag import Assistant, Listener, Settings, SettingsError, Turn, load_settings
+from rag import Assistant, Listener, ServeError, Settings, SettingsError, Turn, load_settings
 from rag.serving.app import MOST_BODY_BYTES, build_api
 from rag.serving.inert import InertStream, inert
 from rag.serving.protocol import Request, RequestError, read_request
@@ -437,13 +437,25 @@ def test_with_a_key_only_its_holders_are_served(seed_settings, client, caplog):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8008", "", "[", "10.0.0.1"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:8008",
+        "",
+        "[",
+        "10.0.0.1",
+        "user:pw@127.0.0.1",
+        "x@localhost",
+    ],
 )
 def test_a_page_whose_name_leads_to_this_machine_is_not_served(api, host):
     assert post(api, asking(), host=host)[0] == 403
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:8008", "127.1.2.3"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "localhost.:8008", "127.0.0.1:80", "[::1]:8008", "127.1.2.3"]
+)
 def test_this_machine_goes_by_all_its_names(api, host):
     assert post(api, asking("What is grokking?"), host=host)[0] == 200
 
@@ -545,3 +557,10 @@ def test_a_taken_port_is_an_error_that_names_the_way_out():
     assert refused.code == 2
     assert f"port {port} on 127.0.0.1 is taken" in refused.err
     assert "RAG_API_PORT" in refused.err
+
+
+@pytest.mark.parametrize("host", ["x..y", "a" * 64 + ".example", "a" * 5_000])
+def test_a_name_that_no_machine_can_have_is_refused_in_words(host):
+    with pytest.raises(ServeError, match="is no name of a machine; choose one with --host or RAG_API_HOST") as refused:
+        Listener(host, 0, settings=("RAG_API_HOST", "RAG_API_PORT"))
+    assert len(str(refused.value)) < 200
