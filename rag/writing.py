@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 
 from rag.asked import MOST_QUESTION_CHARS
-from rag.budget import check_room, fitting, prompt_room
+from rag.budget import check_room, fitting, latest, prompt_room
 from rag.drafting import grounded
 from rag.entailment import open_entailment
 from rag.errors import LLMError
@@ -66,7 +66,9 @@ class Writer:
         Raises:
             LLMError: The model failed.
         """
-        text, usage = self.llm.complete(self.prompts.condense(question, history), patience)
+        asking = partial(self.prompts.condense, question)
+        turns = latest(history, prompt_room(self._settings), asking)
+        text, usage = self.llm.complete(asking(turns), patience)
         return text.strip()[:MOST_QUESTION_CHARS], usage
 
     def searches(self, question: str, patience: Patience) -> tuple[tuple[str, ...], Usage]:
