@@ -129,6 +129,8 @@ class Assistant:
         empty = before is None or not before.size
         library = self.chain.filled(progress)
         self.chain.model.embed(["warm"])
+        if self.settings.llm_configured:
+            _ = self.chain.writer.entailment
         return IngestReport(added=library.size, total=library.size) if empty else None
 
     def close(self) -> None:

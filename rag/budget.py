@@ -1,4 +1,4 @@
-"""Which passages the context of a language model has room for."""
+"""Which passages and turns the context of a language model has room for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from rag.chunking import sentence_spans
 from rag.errors import SettingsError
-from rag.prompts import Message, Prompts
+from rag.prompts import MOST_TURNS, Message, Prompts
 from rag.settings import Settings
-from rag.types import Passage
+from rag.types import Passage, Turn
 
 # For a tokenizer that is not here, on the careful side. A vocabulary of 30,000 words (the bundled embedding model's;
 # language models have larger ones) makes of each of the 308 seed abstracts at most a token for 4.03 characters.
@@ -56,6 +56,19 @@ def fitting(passages: Sequence[Passage], room: int, asking: Asking) -> Sequence[
     ends = [end for _, end in sentence_spans(best.paper.abstract)]
     kept = bisect_right(ends, room, key=lambda end: _tokens(asking([_opening(best, end)])))
     return [_opening(best, ends[max(kept, 1) - 1])]
+
+
+def latest(history: Sequence[Turn], room: int, asking: Callable[[Sequence[Turn]], Sequence[Message]]) -> Sequence[Turn]:
+    """The last of the turns, as many as there is room for; the very last in any case.
+
+    Args:
+        room: In tokens, for the whole prompt.
+        asking: The messages that are sent with the given turns.
+    """
+    for count in range(min(len(history), MOST_TURNS), 1, -1):
+        if _tokens(asking(history[-count:])) <= room:
+            return history[-count:]
+    return history[-1:]
 
 
 def _opening(passage: Passage, end: int) -> Passage:

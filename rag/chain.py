@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -19,7 +20,7 @@ from rag.chroma import place
 from rag.corpus.sources import SEEDS
 from rag.drafting import quoted, refused, share_of_papers, strays, unknown_terms
 from rag.embedding import EmbeddingModel, open_model
-from rag.errors import CorpusError, LibraryMissing, QuestionError
+from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.expansion import DEPTH, fused_with
 from rag.followup import context_of
 from rag.index import Library, LibraryHandle
@@ -112,11 +113,13 @@ class AnswerChain(Runnable[ChainInput, Any]):
     ) -> AsyncGenerator[AnswerEvent, None]:
         """As `stream`, with the work in a thread; cancelled, it hangs up on the language model."""
         events = self.stream(input, config)
+        thread = ThreadPoolExecutor(1, "footnote-answer")  # the loop's own are few where there are few cores
         try:
-            while (event := await run_in_executor(None, next, events, None)) is not None:
+            while (event := await run_in_executor(thread, next, events, None)) is not None:
                 yield event
         finally:
             events.close()
+            thread.shutdown(wait=False)
 
     def filled(self, progress: Progress | None = None) -> Library:
         """The library, with the bundled seeds ingested first where there is nothing in it.
@@ -164,7 +167,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
         library, notices = yield from self._opened()
         check_sources(library, where)
         clock.lap("open")
-        query, usage = self.standalone(library, question, history, patience)
+        query, usage, fault = self._spelled_out(library, question, history, patience)
         clock.lap("condense")
         ranking = retrieve(library, self.model, query, k=DEPTH, where=where)
         clock.lap("retrieve")
@@ -175,7 +178,11 @@ class AnswerChain(Runnable[ChainInput, Any]):
         found = self._is_found(ranking.best(PASSAGES), unknown)
         searches: tuple[str, ...] = ()
         if found and patience and ranking.evidence < self.settings.llm_expand_below:
-            ranking, searches, spent = self._widened(library, ranking, where, patience)
+            try:
+                ranking, searches, spent = self._widened(library, ranking, where, patience)
+            except LLMError as error:
+                error.usage += usage
+                raise
             usage += spent
             clock.lap("expand")
         ranking = ranking.best(PASSAGES)
@@ -191,6 +198,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
             usage=usage,
             searches=searches,
         )
+        if fault and not found:  # perhaps only because the question was not spelled out
+            raise fault
         if not found:
             answer = yield from refused(draft, library, filtered=where is not None)
         elif patience:
@@ -218,20 +227,25 @@ class AnswerChain(Runnable[ChainInput, Any]):
         gate = self.settings.evidence_gate
         return bool(ranking.passages) and ranking.evidence >= gate and not strays(ranking, unknown, gate)
 
-    def standalone(
-        self, library: Library, question: str, history: Sequence[Turn], patience: Patience | None = None
-    ) -> tuple[Query, Usage]:
-        """What to search for: written by the language model, or the question with what it refers to.
+    def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> Query:
+        """What to search for without a language model: the question with what it refers to."""
+        return Query(question, context_of(question, history, partial(share_of_papers, library)))
 
-        Args:
-            patience: For the language model; without it none is asked.
-        """
-        usage = Usage()
+    def _spelled_out(
+        self, library: Library, question: str, history: Sequence[Turn], patience: Patience | None
+    ) -> tuple[Query, Usage, LLMError | None]:
+        """What to search for, as the language model spells it out; where that failed, as we can, and the fault."""
+        usage, fault = Usage(), None
         if history and patience:
-            text, usage = self.writer.spelled_out(question, history, patience)
+            try:
+                text, usage = self.writer.spelled_out(question, history, patience)
+            except LLMError as error:
+                if error.lasting:
+                    raise
+                text, usage, fault = "", error.usage, error
             if text:
-                return Query(text), usage
-        return Query(question, context_of(question, history, partial(share_of_papers, library))), usage
+                return Query(text), usage, None
+        return self.standalone(library, question, history), usage, fault
 
     def _widened(
         self, library: Library, ranking: Ranking, where: Filter | None, patience: Patience

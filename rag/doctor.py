@@ -42,6 +42,8 @@ def examine() -> Iterator[Finding]:
         ("language model", _llm),
     ):
         yield _found(what, look, settings)
+    if settings.nli_model:
+        yield _found("entailment model", _entailment, settings)
 
 
 def _found(what: str, look: Callable[[Settings], str], settings: Settings) -> Finding:
@@ -85,6 +87,14 @@ def _embedding(settings: Settings) -> str:
     model = open_model(settings.embedding_model)
     kind = "bundled, checksum right" if settings.embedding_model == BUNDLED_MODEL else "your choice"
     return f"{model.name} ({kind}; {model.dimension} dimensions, reads {model.max_tokens} tokens)"
+
+
+def _entailment(settings: Settings) -> str:
+    from rag.entailment import open_entailment
+
+    name = str(settings.nli_model)
+    verdict = open_entailment(name)("It has 30 tasks.", "It has tasks.")
+    return f"{name} (calls it {verdict} that what has 30 tasks has tasks)"
 
 
 def _library(settings: Settings) -> str:

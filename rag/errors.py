@@ -72,15 +72,23 @@ class LLMError(RagError):
         transient: True when asking again later may work.
         usage: What was spent all the same.
         is_overlong: True when the model reads less than it was sent.
+        lasting: True when another request right now would be refused as well, or wait in vain for as long.
     """
 
     def __init__(
-        self, message: str, *, transient: bool = False, usage: Usage | None = None, is_overlong: bool = False
+        self,
+        message: str,
+        *,
+        transient: bool = False,
+        usage: Usage | None = None,
+        is_overlong: bool = False,
+        lasting: bool = False,
     ) -> None:
         super().__init__(message)
         self.transient = transient
         self.usage = usage or Usage()
         self.is_overlong = is_overlong
+        self.lasting = lasting
 
 
 class EvaluationError(RagError):

@@ -38,7 +38,7 @@ class Listener:
         """
         try:
             self._socket = _listening(host, port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for a name that IDNA does not allow
             raise ServeError(_reason(error, host, port, *settings)) from error
         self.host, self.port = self._socket.getsockname()[:2]
         self.is_loopback = ipaddress.ip_address(self.host).is_loopback
@@ -93,7 +93,9 @@ def _listening(host: str, port: int) -> socket.socket:
     return taken
 
 
-def _reason(error: OSError, host: str, port: int, host_setting: str, port_setting: str) -> str:
+def _reason(error: OSError | UnicodeError, host: str, port: int, host_setting: str, port_setting: str) -> str:
+    if isinstance(error, UnicodeError):
+        return f"{host[:80]} is no name of a machine; choose one with --host or {host_setting}"
     if error.errno == errno.EADDRINUSE:
         return f"port {port} on {host} is taken; end what uses it, or choose another with --port N or {port_setting}"
     if error.errno == errno.EACCES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
@@ -50,6 +51,8 @@ _HEADERS = frozenset(
         "user-agent",
     )
 )
+_THOUGHTS = ("<think>", "<thinking>")
+_END_OF_THOUGHTS = re.compile(r"(?<![`\"'“])</think(?:ing)?>")
 log = logging.getLogger(__name__)
 
 
@@ -124,7 +127,7 @@ class ChatModel:
         except LLMError as error:
             error.usage = usage
             raise
-        return text, usage
+        return after_thoughts(text), usage
 
     async def _remembered(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """The answer from the cache, or the model's, which is kept when it has come to its end without a fault."""
@@ -176,7 +179,10 @@ class ChatModel:
                 pause_s = max(fault.wait_s, _back_off_s(tries))
                 in_vain = tries >= self._settings.llm_retries or time.monotonic() + pause_s >= deadline
                 if answering or in_vain or not fault.passing:
-                    raise LLMError(fault.message, transient=fault.passing, is_overlong=fault.overlong) from error
+                    lasting = not fault.passing and not fault.overlong
+                    raise LLMError(
+                        fault.message, transient=fault.passing, is_overlong=fault.overlong, lasting=lasting
+                    ) from error
                 log.info("%s Trying again in %.1f s.", fault.message, pause_s)
             tries += 1
             await asyncio.sleep(pause_s)
@@ -295,7 +301,7 @@ class ChatModel:
             return LLMError(f"{self.host} withheld the answer or its rest (content filter): ask in other words.")
         if finish == "length" and text.strip():
             return LLMError(f"The answer was cut at {most} tokens: raise RAG_LLM_MAX_TOKENS.")
-        if not text.strip():
+        if not after_thoughts(text).strip():
             return LLMError(
                 f"{self.name} on {self.host} gave an empty answer: if it is a model that thinks first, raise"
                 f" RAG_LLM_MAX_TOKENS (now {most}) or turn its thinking off; otherwise choose another model."
@@ -315,11 +321,20 @@ class ChatModel:
         else:
             limit, name = self._settings.llm_timeout_s, "RAG_LLM_TIMEOUT_S"
             what = f"sent nothing for {limit:g} s"
-        return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True)
+        return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True, lasting=True)
+
+
+def after_thoughts(text: str) -> str:
+    """The text behind thoughts that are closed but were never opened: some servers have put <think> into the prompt.
+
+    It is known only when all has been written; a tag that is quoted, or that an opening one stands before, ends none.
+    """
+    end = _END_OF_THOUGHTS.search(text)
+    return text[end.end() :].lstrip() if end and not re.search("<think", text[: end.start()]) else text
 
 
 class _Thoughts:
-    """Leaves out what a model thinks aloud: a <think> block at the very beginning of its answer.
+    """Leaves out what a model thinks aloud: a <think> or <thinking> block at the very beginning of its answer.
 
     Attributes:
         length: Characters of thought so far.
@@ -328,7 +343,7 @@ class _Thoughts:
     def __init__(self) -> None:
         self.length = 0
         self._held = ""
-        self._state = "unknown"
+        self._state, self._end = "unknown", ""
 
     def without(self, piece: str) -> str:
         """The part of the next piece that is answer."""
@@ -336,16 +351,16 @@ class _Thoughts:
             return piece
         self._held += piece
         begin = self._held.lstrip()
-        if self._state == "unknown" and begin.startswith("<think>"):
-            self._state = "thinking"
+        if self._state == "unknown" and (opened := next(filter(begin.startswith, _THOUGHTS), None)):
+            self._state, self._end = "thinking", f"</{opened[1:]}"
         if self._state == "thinking":
             self.length += len(piece)
-            thought, end, answer = self._held.partition("</think>")
+            thought, end, answer = self._held.partition(self._end)
             # Only what may be the beginning of the end is kept, so that long thoughts cost nothing.
-            self._held = answer.lstrip() if end else thought[-len("</think>") :]
+            self._held = answer.lstrip() if end else thought[-len(self._end) :]
             if not end:
                 return ""
-        elif "<think>".startswith(begin):
+        elif any(tag.startswith(begin) for tag in _THOUGHTS):
             return ""
         self._state = "answering"
         return self.rest()

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from rag.errors import SettingsError
 from rag.settings import Settings
 from rag.types import Usage
 
 MOST_BYTES = 16_000_000  # some thousands of answers; the longest unasked go first
-_SUFFIX = ".json"
+_SUFFIX, _ASIDE = ".json", "tmp"
 log = logging.getLogger(__name__)
 
 
@@ -73,7 +74,7 @@ class AnswerCache:
         entry = json.dumps(asdict(answer)).encode()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(dir=self._folder)  # readable by its owner only
+            handle, aside = tempfile.mkstemp(prefix=_ASIDE, dir=self._folder)  # readable by its owner only
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(entry)
@@ -91,15 +92,24 @@ class AnswerCache:
         return Contents(len(sizes), sum(sizes))
 
     def clear(self) -> Contents:
-        """Removes everything.
+        """Removes everything that is the cache's own.
 
         Returns:
             What there was.
+
+        Raises:
+            SettingsError: A file cannot be removed.
         """
-        before = self.contents()
-        for _, _, path in self._files():
-            with suppress(FileNotFoundError):
-                os.unlink(path)
+        try:
+            before = self.contents()
+            for _, _, path in self._files():
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+        except OSError as error:
+            reason = error.strerror or "unknown reason"
+            raise SettingsError(
+                f"The answers kept in {self._folder} cannot be removed ({reason}); mend that, or remove the folder."
+            ) from error
         return before
 
     def _path(self, request: Mapping[str, object]) -> Path:
@@ -111,6 +121,9 @@ class AnswerCache:
         with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):  # another process has removed it meanwhile
+                    ours = entry.name.endswith(_SUFFIX) or entry.name.startswith(_ASIDE)
+                    if not (ours and entry.is_file(follow_symlinks=False)):
+                        continue
                     stat = entry.stat()
                     yield stat.st_mtime, stat.st_size, entry.path
 

@@ -23,6 +23,7 @@ _MEANINGS = {
 }
 _OVERLONG = re.compile(r"context.{0,20}(length|window|size)|(prompt|input) is too long|too many tokens", re.IGNORECASE)
 _MOST_WORDS_CHARS = 200  # of what a server said
+_LONGEST_WAIT_S = 86_400.0  # a day; what is asked for beyond may be a number without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Explainer:
             return Fault(f"No connection to {self.host} ({reason}): {advice}", passing=True)
         if isinstance(error, openai.APIError):
             words = self._redacted(_own_words(error))
-            if is_overlong(error) or _status(error) == 413:
+            if is_overlong(error):
                 return Fault(
                     f"The question and its passages are too long for {self.model} on {self.host}:"
                     " lower RAG_LLM_CONTEXT_TOKENS to what it reads, or choose a model that reads more."
@@ -113,7 +114,11 @@ def foreign_errors() -> tuple[type[Exception], ...]:
 
 def is_overlong(error: openai.APIError) -> bool:
     """Whether the server says that the prompt is more than the model reads."""
-    return bool(_OVERLONG.search(error.message))
+    status = _status(error)
+    if status == 413:
+        return True
+    # Others' words may be the same: a limit on tokens a minute is "too many tokens" as well (429).
+    return status in (400, 422, None) and bool(_OVERLONG.search(error.message))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -139,8 +144,9 @@ def _retry_after_s(error: openai.APIError) -> float:
     """How long the server asks us to wait: it says so in seconds, or as a date."""
     response = getattr(error, "response", None)
     asked = str(response.headers.get("retry-after", "")) if response is not None else ""
+    wait_s = 0.0
     if re.fullmatch(r"\d+(\.\d+)?", asked.strip()):
-        return float(asked)
+        wait_s = float(asked)
     with suppress(ValueError):
-        return max(0.0, float(parsedate_to_datetime(asked).timestamp()) - time.time())
-    return 0.0
+        wait_s = wait_s or max(0.0, float(parsedate_to_datetime(asked).timestamp()) - time.time())
+    return min(wait_s, _LONGEST_WAIT_S)

@@ -25,7 +25,7 @@ _ROLES = {"system": "system", "user": "human"}
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEADING = re.compile(r"^##[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 # Long conversations are cut: what a follow-up refers to was said lately, and the model's context is finite.
-_TURNS_READ, _TURN_CHARS_READ = 8, 2_000
+MOST_TURNS, _TURN_CHARS_READ = 8, 2_000
 
 # A tag of ours in any dress: other brackets, spaces or invisible characters in between.
 _GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"
@@ -53,7 +53,7 @@ class Prompts:
     def condense(self, question: str, history: Sequence[Turn]) -> list[Message]:
         """The messages that ask for the question as it would be without the conversation before it."""
         turns = "\n".join(
-            f"{turn.role}: {_one_line(turn.content)[:_TURN_CHARS_READ]}" for turn in history[-_TURNS_READ:]
+            f"{turn.role}: {_one_line(turn.content)[:_TURN_CHARS_READ]}" for turn in history[-MOST_TURNS:]
         )
         return _filled(self.condense_parts, {"history": turns, "question": _one_line(question)})
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 
 from rag.asked import MOST_QUESTION_CHARS
-from rag.budget import check_room, fitting, prompt_room
+from rag.budget import check_room, fitting, latest, prompt_room
 from rag.drafting import grounded
 from rag.entailment import open_entailment
 from rag.errors import LLMError
 from rag.expansion import searches_in
 from rag.ledger import Entailment, Judge, Nearness
-from rag.llm import ChatModel
+from rag.llm import ChatModel, after_thoughts
 from rag.markers import MarkerReader
 from rag.patience import Patience
 from rag.prompts import Prompts, load_prompts
@@ -23,6 +23,7 @@ from rag.settings import Settings
 from rag.types import Answer, Paper, Token, Turn, Usage
 
 _LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
+_THOUGHTS_DROPPED = "What the model thought aloud before its answer was left out."
 
 
 class Writer:
@@ -60,19 +61,28 @@ class Writer:
         check_room(self._settings, self.prompts)
 
     def spelled_out(self, question: str, history: Sequence[Turn], patience: Patience) -> tuple[str, Usage]:
-        """The question as it would be without the conversation before it; "" where the model fails."""
-        try:
-            text, usage = self.llm.complete(self.prompts.condense(question, history), patience)
-        except LLMError as error:  # the search can do without; the answer will tell what is wrong
-            return "", error.usage
+        """The question as it would be without the conversation before it.
+
+        Raises:
+            LLMError: The model failed.
+        """
+        asking = partial(self.prompts.condense, question)
+        turns = latest(history, prompt_room(self._settings), asking)
+        text, usage = self.llm.complete(asking(turns), patience)
         return text.strip()[:MOST_QUESTION_CHARS], usage
 
     def searches(self, question: str, patience: Patience) -> tuple[tuple[str, ...], Usage]:
-        """Searches in the field's own terms; none where the model fails."""
+        """Searches in the field's own terms; none where the model fails at this, but may yet answer.
+
+        Raises:
+            LLMError: The model failed, and would at the answer.
+        """
         try:
             reply, usage = self.llm.complete(self.prompts.expand(question), patience)
-        except LLMError as error:  # the question alone will do; the answer will tell what is wrong
-            return (), error.usage
+        except LLMError as error:
+            if error.lasting:
+                raise
+            return (), error.usage  # the question alone will do
         return searches_in(reply, question), usage
 
     def write(self, draft: Answer, ranking: Ranking, patience: Patience) -> Generator[Token, None, Answer]:
@@ -97,7 +107,7 @@ class Writer:
         """What the model writes: streamed, its markers mapped to citations, every sentence checked against them."""
         asking = partial(self.prompts.answer, draft.standalone_question)
         given = fitting(draft.passages[: self._settings.llm_passages], room, asking)
-        reader, text, cut, usage, notices = MarkerReader(len(given)), "", False, draft.usage, draft.notices
+        reader, text, fault, usage, notices = MarkerReader(len(given)), "", "", draft.usage, draft.notices
         try:
             for piece in self.llm.stream(asking(given), patience):
                 if isinstance(piece, Usage):
@@ -109,14 +119,18 @@ class Writer:
             if not text.strip():
                 error.usage = usage
                 raise
-            cut, notices = True, (*notices, str(error))
+            fault = str(error)
         if rest := reader.finish():
             text += rest
             yield Token(rest)
         if reader.dropped:
             notices = (*notices, _LIST_DROPPED)
+        if (said := after_thoughts(text)).strip() and said != text:  # the numbers stay as they were streamed
+            text, notices = said, (*notices, _THOUGHTS_DROPPED)
+        if fault:  # the last of them
+            notices = (*notices, fault)
         return grounded(
-            replace(draft, text=text, cut=cut, notices=notices, usage=usage, model=self.llm.name,
+            replace(draft, text=text, cut=bool(fault), notices=notices, usage=usage, model=self.llm.name,
                     removed_markers=tuple(reader.removed)),
             draft.passages[: len(given)], reader.order, Judge(self._nearness(ranking), self.entailment),
         )  # fmt: skip

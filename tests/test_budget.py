@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rag import Answer, Assistant, Paper, Passage, Settings, SettingsError
+from rag import Answer, Assistant, Paper, Passage, Settings, SettingsError, Turn
 from rag.budget import check_room, fitting, prompt_room
 from rag.prompts import load_prompts
 from tests import llm_server as server
@@ -113,3 +113,24 @@ def test_settings_that_leave_no_room_for_a_question_are_named(seed_settings, mon
         assert chat.requests == []
         assert "FAIL  prompts" in inside("doctor").out
         assert inside("ask", "--extractive", QUESTION).code == 0
+
+
+def test_the_oldest_turns_are_left_out_where_a_follow_up_has_no_room_for_all(seed_settings):
+    history = [Turn("user", f"Turn {n}: " + "what is TimeArena " * 200) for n in range(8)]
+    few = {"llm_context_tokens": 2_000, "llm_max_tokens": 400}
+    with ChatServer("How many tasks does TimeArena have?", "It has 30 [1].") as chat:
+        ask(seed_settings, chat, history, **few)
+        condense, _ = chat.requests
+    told = [n for n in range(8) if f"Turn {n}: " in condense.prompt]
+    assert told == list(range(told[0], 8)), "the last ones, in their order"
+    assert 1 < len(told) < 8
+    assert len(condense.prompt) / 4 <= 1_600
+    with ChatServer("How many tasks does TimeArena have?", "It has 30 [1].") as chat:
+        ask(seed_settings, chat, history, llm_context_tokens=16_000)
+        assert all(f"Turn {n}: " in chat.requests[0].prompt for n in range(8))
+
+
+def ask(seed_settings, chat, history, **few):
+    chosen = {"llm_model": "tiny", "openai_base_url": chat.base_url, "llm_retries": 0, "llm_expand_below": 0, **few}
+    settings = Settings(_env_file=None, home=seed_settings.home, **chosen)
+    Assistant.open(settings).answer("And how many tasks does it have?", history=history)

@@ -173,7 +173,7 @@ def test_with_a_language_model_each_question_is_asked_once_and_no_key_is_written
     path, key = jsonl(tmp_path / "asked.jsonl", asked), "sk-never-written"
     with ChatServer("TimeArena has 30 real-world tasks [1].") as chat:
         chosen = {"llm_model": "tiny", "openai_api_key": key, "openai_base_url": chat.base_url}
-        settings = Settings(_env_file=None, home=seed_settings.home, **chosen)
+        settings = Settings(_env_file=None, home=seed_settings.home, llm_expand_below=0, **chosen)
         result = run_questions(settings, path)
         follow_ups = sum(bool(row["history"]) for row in asked)
         assert len(chat.requests) == len(asked) + follow_ups, "a follow-up is spelled out first, once"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rag import Answer, Assistant, Outcome, Retrieved, Settings
+from rag import Answer, Assistant, LLMError, Outcome, Retrieved, Settings
 from rag.expansion import fused_with, searches_in
 from rag.retrieval import Query, Ranking, retrieve
 from tests import llm_server as server
@@ -170,10 +170,7 @@ def test_a_follow_up_is_spelled_out_first_and_then_expanded(seed_settings):
         server.empty(),
         server.reasons_only(),
         server.fails(500),
-        server.wrong_key(),
-        server.invalid_json(),
         server.talks_forever(),
-        server.stalls(),
         server.cuts("diffusion"),
         LAY,
         "Yes, there is: " + "image generators and people redrawing drawings share an inductive bias, " * 4,
@@ -184,10 +181,27 @@ def test_a_follow_up_is_spelled_out_first_and_then_expanded(seed_settings):
 def test_a_reply_that_is_of_no_use_leaves_the_question_alone(seed_settings, reply):
     with ChatServer(expands_with(reply)) as chat:
         alone = with_model(seed_settings, chat, llm_expand_below=0).answer(LAY)
-        answer = with_model(seed_settings, chat, llm_timeout_s=1).answer(LAY)
+        answer = with_model(seed_settings, chat).answer(LAY)
     assert answer.passages == alone.passages
     assert answer.searches == ()
     assert answer.text == CANNOT
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        (server.wrong_key(), r"\(401\)"),
+        (server.invalid_json(), "not as a chat server does"),
+        (server.stalls(), "sent nothing for 1 s"),
+    ],
+    ids=str,
+)
+def test_a_fault_that_the_answer_would_meet_as_well_is_told_at_once(seed_settings, behaviour, why):
+    with ChatServer(LAY, behaviour) as chat:
+        with pytest.raises(LLMError, match=why) as failed:
+            with_model(seed_settings, chat, llm_timeout_s=1).answer("And those?", history=ASKED)
+        assert len(chat.requests) == 2, "the one for the answer is spared"
+    assert failed.value.usage.prompt_tokens == server.PROMPT_TOKENS, "what spelling out the question took"
 
 
 # How it is fused

@@ -166,7 +166,9 @@ def test_a_stream_that_breaks_halfway_keeps_its_text_and_says_that_it_was_cut(ho
     assert code == 2
     assert out.startswith("TimeArena has 30 real-world tasks [1]. It also\n")
     assert "[1] TimeArena" in out
-    assert err.startswith(f"The answer was cut: {chat.host} broke off in the middle of the answer: ask again. (")
+    spent, said = err.splitlines()
+    assert re.fullmatch(r"[\d,]+ \+ \d+ tokens \(estimated\)", spent), "what was written was paid for"
+    assert said.startswith(f"The answer was cut: {chat.host} broke off in the middle of the answer: ask again. (")
 
 
 def use_model(monkeypatch: pytest.MonkeyPatch, url: str) -> None:

@@ -358,11 +358,27 @@ def test_chunks_without_choices_do_no_harm():
         (("<thin", "g> is <think>"), "<thing> is <think>"),
         (("<", "b"), "<b"),
         (("<",), "<"),
+        (("<thinking>hm</think> hm</thinking>\nYes",), "Yes"),
+        (
+            (
+                "Hm [1]. Let me see.\n</th",
+                "ink>\n\nYes",
+            ),
+            "Yes",
+        ),
+        (("It closes its thoughts with `</think>` always.",), "It closes its thoughts with `</think>` always."),
+        (("Between <think> and </think> it thinks.",), "Between <think> and </think> it thinks."),
     ],
 )
 def test_what_a_model_thinks_aloud_first_is_left_out(pieces, text):
     with ChatServer(server.says(*pieces)) as chat:
         assert model(chat).complete(MESSAGES)[0].strip() == text
+
+
+def test_thoughts_that_are_closed_with_nothing_behind_them_are_no_answer():
+    with ChatServer(server.says("Hm, let me see.", "</think>\n")) as chat:
+        _, error = failure(chat)
+    assert "gave an empty answer" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -446,3 +462,28 @@ def test_the_module_costs_no_heavy_import():
         cwd=Path(__file__).parent.parent,
     )
     assert done.stdout == "set()\n"
+
+
+def test_a_limit_on_tokens_a_minute_is_waited_for_and_not_taken_for_a_prompt_that_is_too_long():
+    message = "Too many tokens, please wait before trying again."
+    with ChatServer(server.fails(429, message, retry_after="0"), "It is so [1].") as chat:
+        assert model(chat).complete(MESSAGES)[0] == "It is so [1]."
+        assert len(chat.requests) == 2
+    with ChatServer(server.fails(429, message, retry_after="600")) as chat:
+        _, error = failure(chat)
+    assert (error.transient, error.is_overlong) == (True, False)
+    assert "ask again in 600 s" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_prompt_that_is_too_long_is_known_by_status_and_words(status):
+    with ChatServer(server.fails(status, "Too many tokens in the prompt.")) as chat:
+        _, error = failure(chat)
+    assert error.is_overlong
+
+
+@pytest.mark.parametrize("asked", ["1" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_wait_without_end_is_a_day(asked):
+    with ChatServer(server.too_many_requests(asked)) as chat:
+        _, error = failure(chat)
+    assert "ask again in 86400 s" in str(error)

@@ -204,6 +204,25 @@ def test_what_a_killed_process_left_half_written_is_no_answer_and_is_cleared_awa
     assert files(tmp_path) == []
 
 
+def test_what_is_not_the_caches_own_is_neither_counted_nor_removed(tmp_path):
+    cache = AnswerCache(tmp_path)
+    cache.put(REQUEST, KEPT)
+    for folder in ("notes", "tmp", "folder.json"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    assert cache.contents().answers == cache.clear().answers == 1
+    assert cache.contents().answers == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.json", "notes", "notes.txt", "tmp"]
+
+
+def test_a_cache_that_cannot_be_cleared_is_an_error_in_words(tmp_path, monkeypatch):
+    (tmp_path / "llm-cache").touch()
+    monkeypatch.setenv("RAG_HOME", str(tmp_path))
+    code, _, err = inside("cache", "clear")
+    assert code == 2
+    assert "cannot be removed (Not a directory); mend that, or remove the folder." in " ".join(err.split())
+
+
 def test_a_folder_that_cannot_be_written_costs_the_cache_and_nothing_else(tmp_path, caplog):
     (tmp_path / "file").touch()
     cache = AnswerCache(tmp_path / "file" / "folder")

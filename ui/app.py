@@ -111,6 +111,9 @@ def _askers(assistant: Assistant, answering: dict[str | None, Conversation]) -> 
             yield drawn
 
     async def ask_again(conversation: Conversation, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
+        if not conversation.exchanges:  # cleared between the drawing of the button and its click
+            yield (conversation, *(gr.skip() for _ in range(4)))
+            return
         question = conversation.exchanges[-1].question
         async for drawn in answered(question, conversation, request, extractive=True):
             yield drawn

@@ -114,7 +114,7 @@ def _deep_ranking(assistant: Assistant, question: Question, answer: Answer) -> l
         query = Query(answer.standalone_question)
     else:
         turns = checked_turns([turn.model_dump() for turn in question.history])
-        query, _ = chain.standalone(chain.filled(), question.question, turns)
+        query = chain.standalone(chain.filled(), question.question, turns)
     known = {passage.paper.id for passage in answer.passages}
     deep = retrieve(chain.filled(), chain.model, query, k=DEPTH).passages
     return [*answer.passages, *(passage for passage in deep if passage.paper.id not in known)]

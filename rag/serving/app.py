@@ -20,6 +20,7 @@ from starlette.routing import Route
 from rag.errors import RagError
 from rag.serving import protocol
 from rag.serving.guard import check_caller, check_type
+from rag.serving.inert import InertStream
 from rag.serving.protocol import MODEL, RequestError
 from rag.types import Answer, AnswerEvent, Done, Token
 
@@ -156,6 +157,7 @@ async def _lines(reading: _Reading, head: Mapping[str, Any], *, with_usage: bool
     def told(chunk: Mapping[str, Any]) -> str:
         return f"data: {json.dumps({**chunk, 'usage': chunk.get('usage')} if with_usage else chunk)}\n\n"
 
+    text = InertStream()
     try:
         yield told(protocol.chunk(head, {"role": "assistant", "content": ""}))
         while True:
@@ -165,8 +167,11 @@ async def _lines(reading: _Reading, head: Mapping[str, Any], *, with_usage: bool
                 yield ": still at work\n\n"
                 continue
             if isinstance(event, Token):
-                yield told(protocol.chunk(head, {"content": event.text}))
+                if shown := text.feed(event.text):
+                    yield told(protocol.chunk(head, {"content": shown}))
             elif isinstance(event, Done):
+                if rest := text.rest():
+                    yield told(protocol.chunk(head, {"content": rest}))
                 end = protocol.chunk(head, {}, protocol.finish_reason(event.answer))
                 yield told({**end, "footnote": protocol.evidence(event.answer)})
                 if with_usage:

@@ -43,8 +43,10 @@ def check_type(headers: Mapping[str, str]) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    if "@" in host:  # which a Host header cannot have
+        return False
     try:
         name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return name in ("localhost", "localhost.") or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rag.errors import LibraryError, LLMError, QuestionError, RagError
+from rag.serving.inert import inert
 from rag.types import Answer, Citation, Passage, Turn, Usage
 
 MODEL = "footnote"
@@ -109,7 +110,7 @@ def fault(error: RagError) -> RequestError:
 
 def completion(head: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
     """The whole answer; `head` is what all objects of one response share."""
-    message = {"role": "assistant", "content": answer.text, "refusal": None}
+    message = {"role": "assistant", "content": inert(answer.text), "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}
     return {
         **head,

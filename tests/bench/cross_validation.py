@@ -81,7 +81,7 @@ def _rankings() -> Iterator[Ranking]:
     for question in read_questions(HERE / "questions.jsonl"):
         if question.answerable:
             turns = checked_turns([turn.model_dump() for turn in question.history])
-            query, _ = chain.standalone(library, question.question, turns)
+            query = chain.standalone(library, question.question, turns)
             yield question, retrieve(library, chain.model, query, k=DEPTH).passages
 
 

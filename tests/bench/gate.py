@@ -49,7 +49,7 @@ def main() -> None:
 
 def _evidence(assistant: Assistant, question: str, history: Sequence[Mapping[str, str]]) -> float:
     chain, library = assistant.chain, assistant.chain.filled()
-    query, _ = chain.standalone(library, question, checked_turns(history))
+    query = chain.standalone(library, question, checked_turns(history))
     return retrieve(library, chain.model, query, k=1).evidence
 
 
