@@ -237,6 +237,14 @@ def test_as_little_text_as_possible_waits():
     assert reader.finish() == ""
 
 
+@pytest.mark.parametrize("piece", ["[1](", "[1](a", '[1]("', "[1](http://x.example/aaaa", "[1]"])
+def test_links_that_never_close_take_time_in_proportion_to_the_text(piece):
+    start = time.process_time()
+    read(piece * (44_000 // len(piece)))
+    read(piece * (8_000 // len(piece)), sizes=iter(lambda: 1, None))
+    assert time.process_time() - start < 1.5
+
+
 def test_a_hostile_text_takes_no_time():
     start = time.process_time()
     for text in (
