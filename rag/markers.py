@@ -18,9 +18,12 @@ from rag.marker_forms import (
 from rag.reference_list import ReferenceList
 from rag.words import visible
 
-# A marker in the text a MarkerReader gives back: [n], never glued to a word, so that arr[1] is none.
-MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")
+# A marker in the text a MarkerReader gives back: [n], but not arr[1]. Names in code are in ASCII; what stands in front
+# of a marker in running Chinese or Japanese is no name.
+MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,3})\]")
 _ENDS_IN_MARKER = re.compile(rf"{MARKER.pattern}\Z")
+# The end of a word in a script that sets words apart with blanks: all but Thai to Khmer, and Chinese and Japanese.
+_ENDS_IN_WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\Z")
 BLANKS = " \t\u00a0\u202f"
 _GAP = r"\s{0,3}"
 # The target of a markdown link right behind a marker, (http://...) or (<...> "title"); and its beginning.
@@ -131,7 +134,7 @@ class MarkerReader:
             rest = " " + rest  # `[1]: http://...` links every [1] of the text
         elif re.match("[A-Za-z0-9]", rest):  # 【1】 mostly stands without blanks around it
             rest = " " + rest
-        glued = not blanks and re.search(r"\w\Z", self._end)
+        glued = not blanks and _ENDS_IN_WORD.search(self._end)
         return (" " if glued else blanks) + "".join(f"[{self._number(n)}]" for n in cited), rest
 
     def _is_text(self, blanks: str, written: str, rest: str) -> bool:
