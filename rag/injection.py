@@ -1,7 +1,8 @@
 """Text in an abstract that addresses whoever processes it: found by its wording, to be shown to the reader as such.
 
-An abstract describes; it gives no orders. What is found is told, not obeyed and not removed: the prompt declares
-passages to be data, and the chain takes no citation, link or format from a model's word (see `rag.markers`).
+The patterns are English only: an order in another language is not found. An abstract describes; it gives no orders.
+What is found is told, not obeyed and not removed: the prompt declares passages to be data, and the chain takes no
+citation, link or format from a model's word (see `rag.markers`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ _OUTPUT = (
     "answers?|repl(?:y|ies)|respon[sd]es?|output|message|summary|text|solution|implementation|code(?:base)?|script"
     "|program|algorithm|explanation|elucidation|translation|conversation|instructions?|prompts?|task|role"
 )
+# Up to here, the sentence does not begin like one in which authors write what they do with a code block themselves.
+_OF_NO_AUTHOR = r"^(?!(?:[\w\ ]{0,40},\ )?(?:we|our|the\ authors?|this\ (?:paper|article|work|study))\b).*?"
 _PATTERNS = (
     # ignore all previous instructions
     r"""\b(?:ignore|disregard|forget|override|bypass|(?:do\ not|don['’]t|stop)\ follow(?:ing)?)\b[^.]{0,30}?
@@ -25,6 +28,11 @@ _PATTERNS = (
     r"\bfrom\ now\ on\b[^.]{0,20}\byou\b",
     r"""\byou\ (?:must|should|will|shall|have\ to|need\ to)\ (?:now\ |always\ |only\ )?
         (?:answer|respond|reply|say|write|output|include|ignore|tell|begin|start|end|cite|recommend|print|translate)\b""",
+    # the assistant shall only say
+    r"""\b(?:the|this|any|every|all|an)\ (?:ai\ )?(?:assistants?|chatbots?|ais?)\ (?:
+        (?:must|shall)\ (?:now\ |always\ |only\ |never\ |not\ )?
+        |(?:should|will|is\ to|are\ to|has\ to|have\ to|needs?\ to|may)\ (?:now|always|only|never)\ )
+        (?:answer|respond|reply|say|write|output|include|ignore|tell|begin|start|end|cite|recommend|print|translate)\b""",
     r"\b(?:pretend|imagine|act\ as\ if)\ (?:that\ )?you(?:['’]re|\ are)\b",
     # in your answer
     rf"\byour\ (?:\w+\ ){{0,2}}?(?:{_OUTPUT})\b",
@@ -35,9 +43,10 @@ _PATTERNS = (
     r"""^(?:please\ )?(?:tell|inform|ask|urge|advise|convince|persuade|encourage|warn|direct|redirect)\ (?:the\ |all\ )?
         (?:users?|readers?)\b""",
     # the following code block
-    r"""\b(?:the|this|these)\ (?:following|subsequent|below|next)\ (?:\w+\ )?code\ (?:block|snippet|excerpt|section
-        |segment|fragment|piece|sample|example|portion|passage|line|part)s?\b""",
-    r"\b(?:decode|decrypt|execute|run|eval(?:uate)?|follow|obey)\ (?:the|this|these)\ (?:following|below|next)\b",
+    rf"""{_OF_NO_AUTHOR}\b(?:the|this|these)\ (?:following|subsequent|below|next)\ (?:\w+\ )?code\ (?:block|snippet
+        |excerpt|section|segment|fragment|piece|sample|example|portion|passage|line|part)s?\b""",
+    rf"""{_OF_NO_AUTHOR}\b(?:decode|decrypt|execute|run|eval(?:uate)?|follow|obey)\ (?:the|this|these)
+        \ (?:following|below|next)\b""",
     # templates of chats, calls of tools, what would be rendered, and what only a machine can read
     r"<\|\s*\w+\s*\|>|\[/?INST\]|<<?/?SYS>>?|</?(?:system|assistant|user|human|tool_call|function_call)>",
     r"</passage>|<passage\ \w+=",
@@ -59,8 +68,9 @@ _OBJECT = r"""me|us|my|your|an?|the\ following|this|these|how|why|what|who|which
 # Tasks that are set to an assistant; abstracts, which leave out their "we", begin "Use the ..." with others.
 _TASKS = r"""write|rewrite|draft|compose|translate|summari[sz]e|explain|describe|provide|list|outline|tell|show|give
     |solve|break\ down|analy[sz]e|compare|classify|identify|discuss|evaluate|name|find|extract|correct|edit|interpret"""
-_ORDER = rf"""^(?:(?:please|now|then|first|next|finally|also|instead),?\ )?
-    (?:(?:{_VERBS})\ (?:{_OBJECT})|(?:{_TASKS})\ the)(?:\b|(?<=\W))"""
+_ORDER = rf"""^(?:(?:please|now|then|first|next|finally|also|instead|always|never|only|just|simply),?\ ){{0,2}}(?:
+    (?:(?<=always\ )|(?<=never\ ))(?:{_VERBS})|(?:{_VERBS})\ (?:{_OBJECT})|(?:{_TASKS})\ the
+    )(?:\b|(?<=\W))"""
 _ASKED_FOR_ONESELF = r"""^(?:can|could|will|would)\ you\b
     |^(?:how|what|where|when|why|which)\ (?:do|can|should|could|would|is|are)\ (?:i|my|you)\b"""
 _EXPLICIT = re.compile("|".join(f"(?:{each})" for each in (*_PATTERNS, _ORDER, _ASKED_FOR_ONESELF)), re.I | re.X)

@@ -18,9 +18,12 @@ from rag.marker_forms import (
 from rag.reference_list import ReferenceList
 from rag.words import visible
 
-# A marker in the text a MarkerReader gives back: [n], never glued to a word, so that arr[1] is none.
-MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")
+# A marker in the text a MarkerReader gives back: [n], but not arr[1]. Names in code are in ASCII; what stands in front
+# of a marker in running Chinese or Japanese is no name.
+MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,3})\]")
 _ENDS_IN_MARKER = re.compile(rf"{MARKER.pattern}\Z")
+# The end of a word in a script that sets words apart with blanks: all but Thai to Khmer, and Chinese and Japanese.
+_ENDS_IN_WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\Z")
 BLANKS = " \t\u00a0\u202f"
 _GAP = r"\s{0,3}"
 # The target of a markdown link right behind a marker, (http://...) or (<...> "title"); and its beginning.
@@ -29,7 +32,7 @@ _TARGET = re.compile(
     rf"(?:\s{{1,3}}(?:\"[^\"\n]*\"|'[^'\n]*'))?{_GAP}\)"
 )
 _TARGET_BEGUN = re.compile(
-    rf"\({_GAP}(?:<[^<>\n]*>?|[^\s()<]*(?:\([^\s()]*\)?[^\s()]*){{0,5}})"
+    rf"\({_GAP}(?:<[^<>\n]*>?|[^\s()<]*(?:\([^\s()]*\)[^\s()]*){{0,4}}(?:\([^\s()]*(?:\)[^\s()]*)?)?)"
     rf"(?:\s{{1,3}}(?:\"[^\"\n]*\"?|'[^'\n]*'?))?{_GAP}\Z"
 )
 _LONGEST_WAIT_CHARS = 2_000
@@ -45,6 +48,7 @@ _SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 # What a raised number is a note to, not a power: the end of a clause, or a word that is no unit.
 _ANNOTATED = re.compile(r"[.,;:!?)\]\"”’»%]\Z|[^\W\d_]{4,}\Z")
 _LINE_KEPT_CHARS = 2_000
+_LINE_END_CHARS = 80
 
 
 class MarkerReader:
@@ -123,14 +127,14 @@ class MarkerReader:
             if at_line_start:
                 self._skips_blanks = True
                 return blanks, rest
-            if re.search(r"[\[\d]\Z", self._line) and re.match(r"[\d\]]", rest):
+            if re.search(r"[\[\d]\Z", self._end) and re.match(r"[\d\]]", rest):
                 return " ", rest  # [[9]1] without its [9] would be [1]
             return "", rest if rest[:1] in BLANKS + _CLAUSE_ENDS else blanks + rest
         if at_line_start and rest.startswith(":"):
             rest = " " + rest  # `[1]: http://...` links every [1] of the text
         elif re.match("[A-Za-z0-9]", rest):  # 【1】 mostly stands without blanks around it
             rest = " " + rest
-        glued = not blanks and re.search(r"\w\Z", self._line)
+        glued = not blanks and _ENDS_IN_WORD.search(self._end)
         return (" " if glued else blanks) + "".join(f"[{self._number(n)}]" for n in cited), rest
 
     def _is_text(self, blanks: str, written: str, rest: str) -> bool:
@@ -143,22 +147,22 @@ class MarkerReader:
             spelled = any(self._line.lower().rstrip(BLANKS).endswith(word) for word in _spelled(spans))
             return spelled or not self._is_bare_marker(blanks, rest, is_valid=is_valid)
         if IS_RAISED.fullmatch(written):
-            is_power = not _ANNOTATED.search(self._line.rstrip(BLANKS)) or re.match(r"\w|[({]", rest)
+            is_power = not _ANNOTATED.search(self._end.rstrip(BLANKS)) or re.match(r"\w|[({]", rest)
             return "[" not in written and bool(self._in_code() or is_power)
         return self._is_index(blanks, written, rest, is_valid=is_valid)
 
     def _is_bare_marker(self, blanks: str, rest: str, *, is_valid: bool) -> bool:
         """Whether (1) cites: it ends a clause, names a passage, and is not the number of something."""
-        apart = bool(blanks) or re.search(r"[.,;!?%)\]\"”’»\u3040-\u9fff]\Z", self._line)
+        apart = bool(blanks) or re.search(r"[.,;!?%)\]\"”’»\u3040-\u9fff]\Z", self._end)
         begins_line = not self._line.strip(BLANKS + "*->#")
         if not apart or begins_line or self._in_code() or not CLAUSE_ENDS.match(rest):
             return False
         # Whoever has cited like this before means a citation, also where there is no such passage.
-        return (is_valid or self._cites_bare) and not _NUMBERED.search(self._line.rstrip(BLANKS)[-30:])
+        return (is_valid or self._cites_bare) and not _NUMBERED.search(self._end.rstrip(BLANKS)[-30:])
 
     def _is_index(self, blanks: str, written: str, rest: str, *, is_valid: bool) -> bool:
         """Whether it stands behind a name as in arr[0]."""
-        word = re.search(r"[A-Za-z_]\w*\Z", self._line, re.ASCII)
+        word = re.search(r"[A-Za-z_]\w*\Z", self._end, re.ASCII)
         if blanks or word is None or not re.match(r"\[\s*\d", written):
             return False
         target = _TARGET.match(rest)
@@ -170,6 +174,11 @@ class MarkerReader:
         if len(word[0]) <= 3 or "_" in word[0] or written == "[0]":
             return not (is_valid and ends_clause)
         return not is_valid and not ends_clause
+
+    @property
+    def _end(self) -> str:
+        """As much of the line as tells what a marker stands behind; in a long line, a search for its end is slow."""
+        return self._line[-_LINE_END_CHARS:]
 
     def _in_code(self) -> bool:
         return self._in_fence or self._line.count("`") % 2 == 1
@@ -191,7 +200,7 @@ class MarkerReader:
         return self.order.index(passage) + 1
 
     def _given(self, text: str) -> str:
-        if text.startswith("(") and _ENDS_IN_MARKER.search(self._line):
+        if text.startswith("(") and _ENDS_IN_MARKER.search(self._end):
             text = " " + text  # `[1](` may turn out to be a link
         *ended, open_line = (self._line + text).split("\n")
         for line in ended:

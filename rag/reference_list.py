@@ -47,6 +47,15 @@ _IS_LISTED, _LISTED_BEGUN = re.compile(_LISTED.whole, re.IGNORECASE), re.compile
 _NUMBERED = re.compile(SQUARE.whole, re.IGNORECASE)
 _LONGEST_MARKER_CHARS = 80
 _FEWEST_ENTRIES = 2  # without a heading: a single one may be a sentence
+# Without a heading, only titles in capitals are left out: what has another word in lower case may be a sentence.
+_SMALL_WORDS = frozenset(
+    """a an and as at but by for from in into nor of off on onto or over per than the to under up upon via vs with
+    within without across against among between beyond through toward towards using""".split()
+)
+_WORD = re.compile(r"[^\W\d_][\w'’-]*")
+_ENDS_IN_STOP = re.compile(r"[.。][\s*_\"'”’»)\]]*\Z")
+_ADDRESS = re.compile(r"[<\s]*(?:https?:|www\.)", re.IGNORECASE)
+_LONGEST_TITLE_CHARS = 400
 
 
 class _Kind(Enum):
@@ -190,20 +199,26 @@ class ReferenceList:
         if _HEADS_ENTRY.match(line):
             return _Kind.HEADED
         entry = _IS_ENTRY.match(line)
-        kind = self._kind_of_entry(line, entry.end()) if entry else _Kind.TEXT
+        kind = self._kind_of_entry(line, entry.end(), is_open=is_open) if entry else _Kind.TEXT
         return kind or (None if is_open else _Kind.TEXT)
 
-    def _kind_of_entry(self, line: str, end: int) -> _Kind | None:
-        """Whether a line that begins with a marker is an entry of a list: "[1] A title", but not "[1] says that"."""
+    def _kind_of_entry(self, line: str, end: int, *, is_open: bool) -> _Kind | None:
+        """Whether a line that begins with a marker is an entry of a list: "[1] A Title", but not "[1] says that"."""
         marker = _NUMBERED.search(line)
         cited = self._cited_so_far()
         known = marker is not None and all(set(range(first, last + 1)) <= cited for _, first, last in ranges(marker[0]))
         rest = line[end:].strip(" \t*_\"'“„«")
-        if not rest:
-            return None
-        if rest[0] == ":" and marker is not None:
-            return _Kind.DEFINITION if known or "^" in marker[0] else _Kind.TEXT
-        return _Kind.ENTRY if known and rest[0].isalnum() and not rest[0].islower() else _Kind.TEXT
+        is_definition = rest.startswith(":")
+        if not rest or (is_definition and "^" in line[:end]):
+            return _Kind.DEFINITION if rest else None
+        if not known or not (is_definition or rest[0].isalnum()):
+            return _Kind.TEXT
+        kind = _Kind.DEFINITION if is_definition else _Kind.ENTRY
+        if is_definition and _ADDRESS.match(rest, 1):
+            return kind
+        if _may_be_title(rest, is_open=is_open):
+            return None if is_open else kind
+        return _Kind.TEXT
 
     def _cited_so_far(self) -> set[int]:
         for marker in _NUMBERED.finditer(self._unread):
@@ -211,3 +226,12 @@ class ReferenceList:
                 self._cited |= set(range(first, last + 1))
         self._unread = self._unread[-_LONGEST_MARKER_CHARS:]  # its end may be the beginning of a marker
         return self._cited
+
+
+def _may_be_title(text: str, *, is_open: bool) -> bool:
+    """Whether every word is capitalised as in a title; of an open line, the last word may go on."""
+    words = list(_WORD.finditer(text))
+    whole = [word[0] for word in words if not (is_open and word.end() == len(text))]
+    if len(text) > _LONGEST_TITLE_CHARS or any(word.islower() and word not in _SMALL_WORDS for word in whole):
+        return False
+    return is_open or (any(word[0].isupper() for word in whole) and not _ENDS_IN_STOP.search(text))

@@ -144,11 +144,27 @@ def test_markers_that_name_no_passage_are_left_out_and_reported_as_written(text,
     [
         ("So says BERT[2], and 5.[1] Then", "So says BERT [1], and 5.[2] Then"),
         ("It is low[2][1].", "It is low [1][2]."),
-        ("方法【2】很好。", "方法 [1]很好。"),
+        ("Au café[2], im Süß[1].", "Au café [1], im Süß [2]."),
+        ("이는 사실이다[2].", "이는 사실이다 [1]."),
     ],
 )
 def test_a_marker_glued_to_a_word_is_a_marker_and_is_set_apart(text, left):
     assert read(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("准确率达到41%[2]。而且 [1]很好。", "准确率达到41%[1]。而且 [2]很好。"),
+        ("方法【2】很好。", "方法[1]很好。"),
+        ("精度が高い[2][1]。", "精度が高い[1][2]。"),
+        ("ผลดี[2]", "ผลดี[1]"),
+    ],
+)
+def test_a_script_without_blanks_between_words_gets_none_before_a_marker(text, left):
+    passed, reader = read(text)
+    assert passed == left
+    assert {int(n) for n in MARKER.findall(passed)} == set(range(1, len(reader.order) + 1))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +226,7 @@ def test_the_text_does_not_depend_on_how_the_stream_was_cut():
         *"[]1290- ()【】^:x\n`*#<>²⁹", ", ", ". ", "word", "(http://x)", "†s", "passage ", "\n\n", "Sources", "References:\n",
         "**Quellen**", "- ", "1. ", "[1] Title", "[^2]: note", "[1]", "[2]", "(1)", "(3).", "(9).", "<sup>", "1</sup>",
         "```\n", "arr[1]", "Eq. ", "see ", "^2", "---\n", "\u200b", "ب", "\u200c", ", p. 3", '<passage number="', '">',
-        "</passage>", "  x", "It is so [1].",
+        "</passage>", "  x", "It is so [1].", "率", "か", "é",
     ]  # fmt: skip
     dice = random.Random(7)  # noqa: S311  a seed, so that a failure can be repeated
     for _ in range(2_000):
@@ -222,7 +238,7 @@ def test_the_text_does_not_depend_on_how_the_stream_was_cut():
                 whole, reader.order, reader.removed, reader.dropped,
             ), text  # fmt: skip
         assert {int(n) for n in MARKER.findall(whole)} == set(range(1, len(reader.order) + 1)), text
-        assert not re.search(r"(?<!\w)\[\d{1,3}\]\(", whole), text
+        assert not re.search(rf"{MARKER.pattern}\(", whole), text
 
 
 def test_as_little_text_as_possible_waits():
@@ -235,6 +251,14 @@ def test_as_little_text_as_possible_waits():
     assert reader.feed(".") == " [1]."
     assert reader.feed(" (as") == " (as"
     assert reader.finish() == ""
+
+
+@pytest.mark.parametrize("piece", ["[1](", "[1](a", '[1]("', "[1](http://x.example/aaaa", "[1]"])
+def test_links_that_never_close_take_time_in_proportion_to_the_text(piece):
+    start = time.process_time()
+    read(piece * (44_000 // len(piece)))
+    read(piece * (8_000 // len(piece)), sizes=iter(lambda: 1, None))
+    assert time.process_time() - start < 1.5
 
 
 def test_a_hostile_text_takes_no_time():

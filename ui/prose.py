@@ -10,7 +10,7 @@ from itertools import groupby
 from rag import Paper
 from ui.markup import element, inert
 
-_MARKER = re.compile(r"(?<!\w)\[(\d{1,3})\]")  # not arr[1]
+_MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,3})\]")  # not arr[1]
 _BOLD = re.compile(r"\*\*(\S.*?)\*\*")
 _BULLET = re.compile(r"^[-*•] +")
 # Characters that no text has a use for: they hold the places of remarks until the text is markup.

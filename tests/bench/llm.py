@@ -1,6 +1,7 @@
 """Measures the path with a language model against a server in this process: delay, and citations that cannot be.
 
-The delay is from the server's first token to the first `Token` of the stream. The answers that are checked are those
+The delay is from the server's first token to the first `Token` of the stream; answers are not kept, nor is the model
+asked for words to search with. The answers that are checked are those
 of a writer with a fixed seed, who cites in every form, valid and invalid, links, quotes code, and lists references.
 """
 
@@ -45,7 +46,7 @@ BLOCKS = (
 )  # fmt: skip
 ENDINGS = (
     "", "", "\n\nReferences:\n[{n}] A title\n[{m}] Another", "\n\n**Sources:** [{n}], [{m}]", "\n\n[^{n}]: A title",
-    "\n\n[{n}] A title\n[{m}] Another", "\n\nSources\n- one\n- two [{n}]\n\n{sentence}", " [{n}", "\n\nQuellen:",
+    "\n\n[{n}] A Title\n[{m}] Another", "\n\nSources\n- one\n- two [{n}]\n\n{sentence}", " [{n}", "\n\nQuellen:",
 )  # fmt: skip
 
 
@@ -103,7 +104,8 @@ def questions() -> Iterator[str]:
 
 
 def with_server(chat: ChatServer) -> Assistant:
-    return Assistant.open(load_settings(llm_model="writer", openai_base_url=chat.base_url, openai_api_key="not-needed"))
+    settings = load_settings(llm_model="writer", openai_base_url=chat.base_url, openai_api_key="not-needed")
+    return Assistant.open(settings.model_copy(update={"llm_cache": False, "llm_expand_below": 0.0}))
 
 
 def delays(count: int) -> dict[str, Any]:
@@ -151,7 +153,9 @@ def faults(answer: Answer, streamed: str, prompt: str) -> Iterator[str]:
         yield "cites what was not offered"
     if any(each.paper.abstract[each.start : each.end] != each.quote for each in answer.citations):
         yield "quotes what is not there"
-    if {int(number) for number in MARKER.findall(answer.text)} != {each.number for each in answer.citations}:
+    cited = {int(number) for number in MARKER.findall(answer.text)}
+    cited |= {number for claim in answer.claims if claim.attributed for number in claim.citations}
+    if cited != {each.number for each in answer.citations}:
         yield "has a marker without a citation, or a citation without a marker"
     if re.search(r"\[\d{1,3}\]\(", answer.text):
         yield "has a link on a marker"

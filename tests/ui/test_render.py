@@ -28,7 +28,8 @@ from rag import (
     Usage,
     Verdict,
 )
-from ui import render
+from rag.markers import MARKER
+from ui import prose, render
 from ui.conversation import Conversation, Exchange
 from ui.markup import element, highlighted, inert
 
@@ -168,6 +169,16 @@ def test_markers_are_links_to_cards_and_names_the_paper(world: Paper) -> None:
     assert len(ids) == len(set(ids)), "no id twice on the page"
     assert {link["href"] for link in message.all("a")} <= {f"#{name}" for name in ids}
     assert {link["href"] for link in panel.all("a")} <= {f"#{name}" for name in ids}
+
+
+def test_a_marker_in_a_text_without_blanks_is_a_link(world: Paper) -> None:
+    message = Page(render.message(done(answer_about(world, text="准确率达到41%,方法[1]很好。 array[1]")), 4))
+    [link] = [link for link in message.all("a") if link["class"] == "fn-ref"]
+    assert link["href"] == "#fn-4-1"
+
+
+def test_what_is_a_marker_to_the_answer_is_one_on_the_page() -> None:
+    assert prose._MARKER.pattern == MARKER.pattern
 
 
 def test_a_card_shows_the_paper_where_it_was_found_and_every_quote(world: Paper) -> None:
