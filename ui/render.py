@@ -97,7 +97,9 @@ def _answer(answer: Answer, turn: int) -> str:
     notes = [element("p", "The answer broke off here; this is what had arrived.", "fn-note")] if answer.cut else []
     notes += [
         _doubts(answer),
-        _listed("Not stated in the papers that it read", answer.missing if answer.model else ()),  # else the text says so itself
+        _listed(
+            "Not stated in the papers that it read", answer.missing if answer.model else ()
+        ),  # else the text says so itself
         _listed("Found nowhere in the library", [term for term in answer.unknown_terms if term not in answer.text]),
         _listed("Removed markers that name no passage", answer.removed_markers),
         *(element("p", inert(notice), "fn-note") for notice in answer.notices),
