@@ -63,20 +63,20 @@ def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Che
     return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None
 
 
-def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
-    """Whether a figure numbers the word before it, and the sources have both as one name: interleukin 6, IL-6."""
-    before = re.search(rf"([^\W\d_])\w*\s{re.escape(slot.written)}(?!\S*\d)", claim.text)
-    if not before or not slot.written.isdigit():
-        return False
-    label = re.compile(rf"{fold(before[1])}[a-z]*{slot.written}(?!\d)")
-    return any(label.match(run) for run in evidence.runs)
-
-
 def links(claim: Sentence, evidence: Evidence) -> Check | None:
     """Whether every web address is in the sources; None where there is none."""
     found = [link.rstrip(".,;:!?") for link in _LINK.findall(claim.text)]
     wrong = [f"the link {link} is not in {evidence.cited}" for link in found if link not in evidence.text]
     return Check(CheckKind.LINKS, not wrong, "; ".join(wrong)) if found else None
+
+
+def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
+    """Whether a figure numbers the word before it, and the sources have both as one name: interleukin 6, IL-6."""
+    before = re.search(rf"([^\W\d_])\w*\s{re.escape(slot.written)}(?!\S*\d)", claim.text)
+    if not before or not slot.written.isdigit():
+        return False
+    label = re.compile(rf"{fold(before[1])}[a-z]{{0,4}}{slot.written}(?!\d)")
+    return any(label.match(run) for run in evidence.runs)
 
 
 def _without_company(
