@@ -30,14 +30,13 @@ def cases(papers: list[Paper]) -> list[Case]:
     return perturbed(papers)
 
 
-def test_the_cases_are_the_same_whatever_the_order_of_the_papers(papers: list[Paper], cases: list[Case]) -> None:
-    shuffled = list(papers)
+def test_the_cases_are_the_same_whatever_the_order_of_the_papers_and_others_for_another_seed(
+    papers: list[Paper],
+) -> None:
+    some = papers[:40]
+    shuffled = list(some)
     random.Random(1).shuffle(shuffled)  # noqa: S311 (a fixed order is the point)
-    assert perturbed(shuffled) == cases
-
-
-def test_another_seed_draws_other_cases(papers: list[Paper], cases: list[Case]) -> None:
-    assert perturbed(papers, seed=8) != cases
+    assert perturbed(shuffled) == perturbed(some) != perturbed(some, seed=8)
 
 
 def test_there_are_enough_of_every_kind(cases: list[Case]) -> None:
