@@ -19,9 +19,9 @@ _ABBREVIATIONS = frozenset(
 )
 # An end: marks, then closing quotes and brackets, then a space before something that can open a sentence.
 # A mark between two spaces is one whatever follows: old collections, all in lower case, have no other.
-# Chinese and Japanese marks need no space.
+# Chinese and Japanese marks need no space. A row of marks is read once, from its beginning.
 _END = re.compile(
-    r"""(?:[.!?…]+["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$) | (?<=\s)[.!?](?=\s) | [。！？]+["'”’」』）]*)""",
+    r"""(?:(?<![.!?…])[.!?…]++["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$) | (?<=\s)[.!?](?=\s) | [。！？]+["'”’」』）]*)""",
     re.VERBOSE,
 )
 _WORD_BEFORE = re.compile(r"(?:^|[\s(\[\"'“])([^\s(\[\"'“]+)\s?$")

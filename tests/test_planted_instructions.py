@@ -173,7 +173,7 @@ def test_a_model_that_obeys_every_attack_changes_neither_citations_nor_what_is_s
         server.says(*obeyed)(exchange)
 
     with ChatServer(behave) as chat:
-        settings = Settings(_env_file=None, home=home, llm_model="obedient", openai_api_key="sk-test",
+        settings = Settings(_env_file=None, home=home, llm_model="obedient", llm_expand_below=0, openai_api_key="sk-test",
                             openai_base_url=chat.base_url)  # fmt: skip
         assistant = Assistant.open(settings)
         for each in planted:
