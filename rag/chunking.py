@@ -21,7 +21,8 @@ _ABBREVIATIONS = frozenset(
 # A mark between two spaces is one whatever follows: old collections, all in lower case, have no other.
 # Chinese and Japanese marks need no space. A row of marks is read once, from its beginning.
 _END = re.compile(
-    r"""(?:(?<![.!?…])[.!?…]++["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$) | (?<=\s)[.!?](?=\s) | [。！？]+["'”’」』）]*)""",
+    r"""(?:(?<![.!?…])[.!?…]++["'”’)\]]*(?=\s+["'“‘(\[]?[^\Wa-z_]|\s*$)
+    | (?<=\s)[.!?](?=\s) | [。！？]+["'”’」』）]*)""",
     re.VERBOSE,
 )
 _WORD_BEFORE = re.compile(r"(?:^|[\s(\[\"'“])([^\s(\[\"'“]+)\s?$")

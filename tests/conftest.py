@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -209,3 +210,8 @@ def write_titled(path: Path, papers: Sequence[tuple[str, str]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{title}\n{text}\n" for title, text in papers), encoding="utf-8")
     return path
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A behaviour of a server by its name, not its address in memory: two processes must collect the same tests."""
+    return val.__qualname__.partition(".")[0] if isinstance(val, FunctionType) else None

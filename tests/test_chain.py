@@ -310,7 +310,6 @@ def test_a_follow_up_that_cannot_be_spelled_out_is_searched_all_the_same(ask):
         (server.fails(503), r"failed.*\(503\)"),
         (server.empty(), "gave an empty answer"),
     ],
-    ids=str,
 )
 def test_a_follow_up_that_only_a_failing_model_could_spell_out_is_not_told_to_be_unanswerable(ask, behaviour, why):
     with ChatServer(behaviour) as chat:
@@ -319,7 +318,7 @@ def test_a_follow_up_that_only_a_failing_model_could_spell_out_is_not_told_to_be
         assert len(chat.requests) == 1
 
 
-@pytest.mark.parametrize("behaviour", [server.wrong_key(), server.stalls()], ids=str)
+@pytest.mark.parametrize("behaviour", [server.wrong_key(), server.stalls()])
 def test_a_fault_that_lasts_is_told_after_one_request(ask, behaviour):
     with ChatServer(behaviour) as chat:
         with pytest.raises(LLMError):

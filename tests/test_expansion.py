@@ -176,7 +176,6 @@ def test_a_follow_up_is_spelled_out_first_and_then_expanded(seed_settings):
         "Yes, there is: " + "image generators and people redrawing drawings share an inductive bias, " * 4,
         "How to bake sourdough bread at home\nbest football teams of 1998",
     ],
-    ids=str,
 )
 def test_a_reply_that_is_of_no_use_leaves_the_question_alone(seed_settings, reply):
     with ChatServer(expands_with(reply)) as chat:
@@ -194,7 +193,6 @@ def test_a_reply_that_is_of_no_use_leaves_the_question_alone(seed_settings, repl
         (server.invalid_json(), "not as a chat server does"),
         (server.stalls(), "sent nothing for 1 s"),
     ],
-    ids=str,
 )
 def test_a_fault_that_the_answer_would_meet_as_well_is_told_at_once(seed_settings, behaviour, why):
     with ChatServer(LAY, behaviour) as chat:
