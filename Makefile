@@ -14,7 +14,7 @@ ui: $(VENV)/.installed  ## set everything up and serve the chat on http://127.0.
 	$(BIN)/footnote ui
 
 test: $(VENV)/.installed-dev  ## the whole test suite
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev  ## style, types, import contract
 	$(BIN)/ruff check .
