@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag.evidence import Source
+from rag.evidence import FIT_BONUS, Source
 from rag.polarity import Direction, denies, directions, negates
 from rag.slots import Sentence, alike
 from rag.types import Check, CheckKind
 from rag.words import STOP_WORDS, fold
 
 _ALIGNED = 2  # sentences of the evidence that are compared, those that fit best
-_FIT_BONUS = 0.5  # of the sentence's fit, beside how alike the words around are
 _DIRECTION_ALIKE, _DIRECTION_MARGIN = 0.25, 0.1
 _EXCHANGED_MARGIN = 0.2
 _NEGATION_ALIKE = 0.5
@@ -82,7 +81,7 @@ def _turned(ours: _Pointer, theirs: Sequence[tuple[Source, _Pointer]]) -> str:
         if there.way.scale != ours.way.scale:
             continue
         near = alike(ours.around, there.around)
-        score = near + _FIT_BONUS * source.fit
+        score = near + FIT_BONUS * source.fit
         if there.way.sign == ours.way.sign:
             same = max(same, score)
             straight = max(straight, near)

@@ -13,6 +13,7 @@ from rag.slots import Sentence, joined, without_prefix
 from rag.types import Paper
 from rag.words import fold
 
+FIT_BONUS = 0.5  # of a sentence's fit, beside how alike the words around a place are: tests/bench/results/ledger.json
 _LONGEST_NAME = 4  # words
 _ACRONYM = re.compile(r"\b[A-Z]{2,6}s?\b")
 

@@ -26,9 +26,9 @@ _SLIGHT = frozenset({CheckKind.NAMES, CheckKind.CITATION, CheckKind.LANGUAGE})
 _LAST_LATIN = "\u024f"
 # Frequent function words of German, French, Spanish, Italian, Portuguese and Dutch that are no English words.
 _FOREIGN = frozenset(
-    """der das und ist nicht mit fur auf von ein eine einer einem den dem des sich auch als bei zu werden wird durch
-    le les est une dans pour que qui sur par aux du sont avec plus ce cette el los las del por para una con es y se
-    il di che gli non sono della nel della dei um uma nao com os het een van niet zijn voor en op dat""".split()
+    """der das und ist nicht fur auf von ein eine einer einem dem sich auch bei zu werden wird durch le les est une dans
+    pour que qui sur aux du sont avec cette el las del una se il di che gli sono della nel dei um uma nao com het een
+    niet zijn voor en dat""".split()
 )
 # An assistant that talks of itself. Not "I" alone: "the Phase I trial".
 _TALK = re.compile(

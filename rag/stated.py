@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rag.evidence import Evidence, Source
+from rag.evidence import FIT_BONUS, Evidence, Source
 from rag.slots import Sentence, Slot, alike, core, joined, stem, without_prefix
 from rag.types import Check, CheckKind
 from rag.words import fold
 
 # All values below: tests/bench/results/ledger.json.
-_FIT_BONUS = 0.5  # of the sentence's fit, beside how alike the words around are
 _FIGURE_ALIKE, _FIGURE_MARGIN = 0.2, 0.15
 _NAME_ALIKE, _NAME_MARGIN = 0.5, 0.3
 _REPLACED_ALIKE = 0.45
@@ -95,7 +94,7 @@ def _rival(
     same, other, rival = 0.0, 0.0, None
     for source, there in theirs:
         near = alike(slot.around, there.around)
-        score = near + _FIT_BONUS * source.fit
+        score = near + FIT_BONUS * source.fit
         if slot.is_as(there):
             same = max(same, score)
         elif score > other and near >= least_alike and slot.may_stand_for(there):
