@@ -1,4 +1,4 @@
-"""The chat's page: the conversation on the left, the evidence of each answer on the right."""
+"""The page: the chat with the evidence of its answers, the papers, and their map, a tab each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ import gradio as gr
 from rag import LLMError, RagError
 from ui import render
 from ui.conversation import Conversation
+from ui.map_tab import map_tab
+from ui.papers_tab import papers_tab
+from ui.shared import Shared
 from ui.stream import events
 
 if TYPE_CHECKING:
@@ -48,17 +51,28 @@ def build_app(assistant: Assistant) -> gr.Blocks:
     page = gr.Blocks(title="Footnote", fill_width=True, fill_height=True, analytics_enabled=False)
     with page:
         gr.HTML(render.header(assistant.settings.llm_model), elem_id="fn-header", apply_default_css=False)
-        parts = _layout()
-        _connect(assistant, page, parts)
+        with gr.Tabs(selected="chat", elem_id="fn-tabs") as tabs:
+            with gr.Tab("Chat", id="chat"):
+                parts = _layout()
+                _connect(assistant, page, parts)
+            shared = Shared(tabs, parts.question, gr.State(None), gr.State(()))
+            with gr.Tab("Papers", id="papers"):
+                papers_tab(assistant, shared)
+            with gr.Tab("Map", id="map"):
+                map_tab(assistant, shared)
     page.queue(max_size=WAITING)
     return page
 
 
 def look() -> dict[str, Any]:
     """Theme, style and script of the page, by the names Gradio's launch and mount functions give them."""
-    script = (STATIC / "footnote.js").read_text(encoding="utf-8")
+    scripts = (path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.js")))
     theme = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO)
-    return {"theme": theme, "css_paths": STATIC / "footnote.css", "head": f"<script>{script}</script>"}
+    return {
+        "theme": theme,
+        "css_paths": sorted(STATIC.glob("*.css")),
+        "head": "".join(f"<script>{script}</script>" for script in scripts),
+    }
 
 
 def _layout() -> _Parts:

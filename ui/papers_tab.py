@@ -1,0 +1,13 @@
+"""The papers of the library as a table, and the page of one paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rag import Assistant
+    from ui.shared import Shared
+
+
+def papers_tab(assistant: Assistant, shared: Shared) -> None:
+    """Fills the tab that is open in the page's layout, and connects its events."""
