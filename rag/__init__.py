@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rag.answer_json import answer_from_json, answer_to_json
     from rag.answer_stream import AnswerStream
     from rag.assistant import Assistant, answer, ingest, papers, search, similar, stream
     from rag.chain import build_chain
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         RagError,
         ServeError,
         SettingsError,
+        StoredAnswerError,
     )
     from rag.injection import instructions
     from rag.listening import Listener
@@ -87,11 +89,14 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Skipped",
+    "StoredAnswerError",
     "Token",
     "Turn",
     "Usage",
     "Verdict",
     "answer",
+    "answer_from_json",
+    "answer_to_json",
     "build_chain",
     "ingest",
     "instructions",
@@ -104,6 +109,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "rag.answer_json": {"answer_from_json", "answer_to_json"},
     "rag.answer_stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},

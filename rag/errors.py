@@ -13,6 +13,7 @@ RagError
 ├── PromptError           a prompt file is missing or has an unknown placeholder
 ├── LLMError              the language model's server refused, failed or broke off
 ├── EvaluationError       a question file, a BEIR folder or a result file cannot be used
+├── StoredAnswerError     a text is no answer as Footnote writes it
 └── ServeError            the chat or the API cannot be served (port taken, ...)
 """
 
@@ -93,6 +94,10 @@ class LLMError(RagError):
 
 class EvaluationError(RagError):
     """A question file, a BEIR folder or a result file cannot be used."""
+
+
+class StoredAnswerError(RagError):
+    """A text is no answer as Footnote writes it."""
 
 
 class ServeError(RagError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from types import FunctionType
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from rag.settings import Settings
 
@@ -97,14 +100,27 @@ def network_allowed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def seed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A RAG_HOME with all the seeds; copy it with `shutil.copytree` to change it."""
+def seed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A RAG_HOME with all the seeds, made once for all processes and for as long as nothing it depends on changes."""
     from rag.sync import sync
 
-    home = tmp_path_factory.mktemp("seed") / "home"
-    report = sync(Settings(_env_file=None, home=home))  # type: ignore[call-arg]
-    assert report.total == 308
-    return home
+    kept = request.config.cache.mkdir(f"seeds-{_what_a_library_depends_on()}")
+    with FileLock(kept / "lock"):
+        if not (kept / "whole").exists():
+            shutil.rmtree(kept / "home", ignore_errors=True)
+            report = sync(Settings(_env_file=None, home=kept / "home"))  # type: ignore[call-arg]
+            assert report.total == 308
+            (kept / "whole").touch()
+        home = tmp_path_factory.mktemp("seed") / "home"
+        return Path(shutil.copytree(kept / "home", home))
+
+
+def _what_a_library_depends_on() -> str:
+    """A digest of the engine, the seeds and the versions of what embeds and stores them."""
+    digest = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
+    for path in sorted([*(ROOT / "rag").rglob("*.py"), *SEEDS.iterdir()]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @pytest.fixture(scope="session")
