@@ -23,6 +23,7 @@ from rag.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
 _OURS = ("RAG_", "OPENAI_")
+_INGEST = ("chroma", "chunking", "embedding", "index", "indexing", "late", "lexical", "records", "sync", "words")
 
 for _name in [name for name in os.environ if name.upper().startswith(_OURS)]:
     del os.environ[_name]  # here already: session fixtures run before any test's own
@@ -116,9 +117,10 @@ def seed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def _what_a_library_depends_on() -> str:
-    """A digest of the engine, the seeds and the versions of what embeds and stores them."""
+    """A digest of the seeds, of what reads, embeds and stores them, and of the versions of all libraries."""
     digest = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
-    for path in sorted([*(ROOT / "rag").rglob("*.py"), *SEEDS.iterdir()]):
+    engine = [ROOT / "rag" / f"{name}.py" for name in _INGEST]
+    for path in sorted([*engine, *(ROOT / "rag" / "corpus").glob("*.py"), *SEEDS.iterdir()]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
