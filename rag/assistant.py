@@ -26,6 +26,7 @@ class Assistant:
         self.settings = settings
         self._lock = threading.Lock()
         self._opened: AnswerChain | None = None
+        self._is_warm = False
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Assistant:
@@ -131,7 +132,13 @@ class Assistant:
         self.chain.model.embed(["warm"])
         if self.settings.llm_configured:
             _ = self.chain.writer.entailment
+        self._is_warm = True
         return IngestReport(added=library.size, total=library.size) if empty else None
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether `prepare` has done its work: the next question waits for nothing."""
+        return self._is_warm
 
     def close(self) -> None:
         """Lets go of the library; the next question opens it again."""

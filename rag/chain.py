@@ -186,7 +186,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
             usage += spent
             clock.lap("expand")
         ranking = ranking.best(PASSAGES)
-        yield Retrieved(ranking.query.standalone, ranking.passages, searches)
+        searched = sum(map(where.admits, library.catalogue().values())) if where else library.size
+        yield Retrieved(ranking.query.standalone, ranking.passages, searches, searched)
         draft = Answer(
             question=question,
             standalone_question=ranking.query.standalone,
@@ -197,6 +198,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             notices=notices,
             usage=usage,
             searches=searches,
+            searched=searched,
         )
         if fault and not found:  # perhaps only because the question was not spelled out
             raise fault

@@ -239,6 +239,7 @@ class Answer:
         model: Name of the language model, or "" for an answer without one.
         notices: What the reader should know beside the answer (seeds ingested, model failed, ...).
         timings_ms: Milliseconds by stage.
+        searched: How many papers the question was asked of: all, or those that its filter admits.
     """
 
     question: str
@@ -257,6 +258,7 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     searches: tuple[str, ...] = ()
+    searched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +302,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Retrieval is done: the ranking, best first."""
+    """Retrieval is done: the ranking, best first; `searched` papers were looked at."""
 
     standalone_question: str
     passages: tuple[Passage, ...]
     searches: tuple[str, ...] = ()
+    searched: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from rag import Answer, AnswerEvent, Done, Notice, Passage, Retrieved, Token, Turn, Usage
+from rag import Answer, AnswerEvent, Done, Filter, Notice, Passage, Retrieved, Token, Turn, Usage
+
+
+class State(StrEnum):
+    """How far an exchange is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"  # by the reader
+    CUT = "cut"  # the server ended meanwhile
 
 
 @dataclass(slots=True)
@@ -13,23 +24,32 @@ class Exchange:
     """A question and what has come back so far.
 
     Attributes:
+        id: Where it is kept; None while it is not.
         text: The answer's text as it streams in; `answer.text` once there is an answer.
+        searched: How many papers were searched; 0 while that is not known.
+        scope: The papers the question was restricted to; None for the whole library.
         error: What went wrong, fit for the reader; "" when nothing did.
-        stopped: True when the reader stopped the answer before it was complete.
         usage: What the language model took, also where no answer came of it.
         model_failed: True when the error is the language model's.
+        liked: What the reader thinks of the answer; None where that was not said.
+        reason: Why, in the reader's own words.
     """
 
     question: str
+    id: int | None = None
+    state: State = State.RUNNING
     text: str = ""
     notices: tuple[str, ...] = ()
     passages: tuple[Passage, ...] | None = None
+    searched: int = 0
     searches: tuple[str, ...] = ()
+    scope: Filter | None = None
     answer: Answer | None = None
     error: str = ""
-    stopped: bool = False
     usage: Usage = field(default_factory=Usage)
     model_failed: bool = False
+    liked: bool | None = None
+    reason: str = ""
 
     @property
     def wants_another_way(self) -> bool:
@@ -39,63 +59,76 @@ class Exchange:
     @property
     def running(self) -> bool:
         """Whether more is to come."""
-        return self.answer is None and not self.error and not self.stopped
+        return self.state is State.RUNNING
+
+    def fail(self, reason: str) -> None:
+        """Ends the exchange with what went wrong, fit for the reader."""
+        self.error, self.state = reason, State.FAILED
 
     def take(self, event: AnswerEvent) -> None:
         """Adds what an event brings."""
         match event:
             case Notice(text):
                 self.notices = (*self.notices, text)
-            case Retrieved(passages=passages, searches=searches):
-                self.passages, self.searches = passages, searches
+            case Retrieved(passages=passages, searches=searches, searched=searched):
+                self.passages, self.searches, self.searched = passages, searches, searched
             case Token(text):
                 self.text += text
             case Done(answer):
-                self.answer = answer
+                self.answer, self.state = answer, State.DONE
                 self.text = answer.text
                 self.usage = answer.usage
 
 
 @dataclass(slots=True)
 class Conversation:
-    """The exchanges of a session, oldest first; `stop` is set to end the running one."""
+    """The conversation that a tab shows, oldest exchange first.
 
+    Attributes:
+        id: Where it is kept; None before its first question.
+        shown: The turn whose evidence is in view.
+        editing: The turn whose question is being put differently; None when a new one is typed.
+        stop: Set to end the exchange that runs in this tab.
+    """
+
+    id: str | None = None
     exchanges: list[Exchange] = field(default_factory=list)
+    shown: int = 0
+    editing: int | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    mine: Exchange | None = None
 
     @property
     def running(self) -> bool:
-        """Whether an answer is being written."""
-        return bool(self.exchanges) and self.exchanges[-1].running
+        """Whether an answer is being written in this tab."""
+        return self.mine is not None and self.mine.running
 
-    def begin(self, question: str) -> Exchange:
+    def begin(self, exchange: Exchange) -> None:
         """Opens the next exchange, with a stop signal of its own."""
-        exchange = Exchange(question)
         self.exchanges.append(exchange)
+        self.shown, self.editing, self.mine = len(self.exchanges) - 1, None, exchange
         self.stop = asyncio.Event()
-        return exchange
 
-    def clear(self) -> None:
-        """Forgets everything and ends the running exchange."""
-        self.stop.set()
-        self.exchanges.clear()
-
-    def holds(self, exchange: Exchange) -> bool:
-        """Whether this very exchange is still part of the conversation."""
+    def shows(self, exchange: Exchange) -> bool:
+        """Whether this very exchange is still part of what the tab shows."""
         return any(held is exchange for held in self.exchanges)
+
+    def leave(self) -> None:
+        """Ends the exchange that runs in this tab, of which nothing is drawn any more."""
+        self.stop.set()
+        self.exchanges = []
+
+    def turn(self, value: object) -> int | None:
+        """A number of an exchange that came from the browser; None where there is none of it."""
+        return value if isinstance(value, int) and 0 <= value < len(self.exchanges) else None
 
     def usage(self, turn: int) -> Usage:
         """What the language model took from the beginning to the end of this turn."""
         return sum((exchange.usage for exchange in self.exchanges[: turn + 1]), Usage())
 
-    def history(self, *, again: bool = False) -> list[Turn]:
-        """What was said, as plain text; questions that came to nothing are left out.
-
-        Args:
-            again: Up to the last question, which is asked once more.
-        """
-        exchanges = self.exchanges[:-1] if again else self.exchanges
-        said = [exchange for exchange in exchanges if exchange.text and not exchange.error]
+    def history(self, before: int) -> list[Turn]:
+        """What was said before a turn, as plain text; questions that came to nothing are left out."""
+        said = [exchange for exchange in self.exchanges[:before] if exchange.text and not exchange.error]
         return [
             turn for exchange in said for turn in (Turn("user", exchange.question), Turn("assistant", exchange.text))
         ]

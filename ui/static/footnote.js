@@ -1,14 +1,23 @@
-// Links between an answer's markers and the cards of the evidence panel: one click handler for the page.
-// Ids: #fn-TURN is the evidence of a turn, #fn-TURN-NUMBER a card, #fn-TURN-NUMBER-from the first marker.
+// The chat's own script: one click handler for the page. What it hears is said by ids and attributes that Python wrote:
+// #fn-TURN is the evidence of a turn, #fn-TURN-NUMBER a card, #fn-TURN-NUMBER-from the first marker of it,
+// #fn-do-NAME-TURN something to be done; data-copy, data-save, data-download, data-open, ... are told below.
 window.footnote = (() => {
   const OURS = /^#fn-(\d+)(?:-\d+(?:-from)?)?$/;
+  const TODO = /^#fn-do-([a-z]+)-(\d+)$/;
+  const NARROW = matchMedia("(max-width: 900px)"); // as in footnote.css
   let panel = null;
-  let showTurn = () => {};
+  let tell = () => {}; // triggers an event of the evidence panel in Python
+  let tellList = () => {}; // ... of the list of conversations
   let awaited = null; // id of a card whose turn is on its way from the server
+  let cameFrom = null; // what opened a drawer
+
+  // The evidence.
 
   function reveal(target) {
     panel?.querySelectorAll(".fn-marked").forEach((card) => card.classList.remove("fn-marked"));
     if (target.matches(".fn-card")) target.classList.add("fn-marked");
+    if (panel?.contains(target)) openDrawer("evidence");
+    else closeDrawers();
     if (!target.matches("a, [tabindex]")) target.tabIndex = -1;
     target.focus({ preventScroll: true });
     const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -17,39 +26,180 @@ window.footnote = (() => {
     (tall ? quote : target).scrollIntoView({ behavior: quiet ? "auto" : "smooth", block: tall ? "center" : "start" });
   }
 
-  function open(href) {
+  function follow(href) {
     const match = OURS.exec(href);
     if (!match) return false;
     const target = document.getElementById(href.slice(1));
     if (target) reveal(target);
     else {
       awaited = href.slice(1);
-      showTurn(Number(match[1]));
+      tell("select", { turn: Number(match[1]) });
     }
     return true;
   }
 
+  // What can be done to an answer.
+
+  function act(href) {
+    const match = TODO.exec(href);
+    if (!match) return false;
+    const [, name, turn] = [...match.slice(0, 2), Number(match[2])];
+    if (name === "like" || name === "dislike") tell("like", { turn, liked: name === "like" });
+    else if (name === "copy" || name === "passport") tell("download", { turn, kind: name });
+    else if (name === "compare") tell("input", { turn });
+    else if (name === "retry") tell("retry", { turn });
+    else if (name === "edit") {
+      tell("edit", { turn });
+      document.querySelector("#fn-question textarea")?.focus();
+    }
+    return true;
+  }
+
+  // Texts that the reader takes away: made where they are asked for, kept nowhere.
+
+  async function copy(text, said) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const box = Object.assign(document.createElement("textarea"), { value: text, ariaHidden: "true" });
+      document.body.append(box);
+      box.select();
+      document.execCommand("copy"); // where a page without https may not use the clipboard
+      box.remove();
+    }
+    announce(said ?? "Copied.");
+  }
+
+  function save(name, text, type) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    announce(`${name} was saved.`);
+  }
+
+  let silence = null;
+  function announce(text) {
+    let live = document.getElementById("fn-said");
+    if (!live) {
+      live = Object.assign(document.createElement("p"), { id: "fn-said", role: "status" });
+      document.body.append(live);
+    }
+    live.textContent = text;
+    clearTimeout(silence);
+    silence = setTimeout(() => (live.textContent = ""), 3000);
+  }
+
+  // Drawers of the narrow page.
+
+  function openDrawer(name) {
+    if (!NARROW.matches) return;
+    closeDrawers(true);
+    cameFrom ??= document.activeElement;
+    document.body.dataset.drawer = name;
+  }
+
+  function closeDrawers(quietly) {
+    if (!document.body.dataset.drawer) return;
+    delete document.body.dataset.drawer;
+    if (quietly) return;
+    cameFrom?.focus?.();
+    cameFrom = null;
+  }
+
+  // The list of conversations.
+
+  function rename(button) {
+    const item = button.closest("li");
+    const box = Object.assign(document.createElement("input"), { value: button.dataset.title, maxLength: 120, className: "fn-rename" });
+    box.setAttribute("aria-label", "Title of the conversation");
+    item.querySelector(".fn-name-of").replaceWith(box);
+    const done = () => tellList("edit", { id: button.dataset.rename, title: box.value });
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") box.value = button.dataset.title;
+      if (event.key === "Enter" || event.key === "Escape") box.blur();
+    });
+    box.addEventListener("blur", done, { once: true });
+    box.select();
+  }
+
+  function remove(button) {
+    if (button.dataset.sure) return tellList("delete", { id: button.dataset.delete });
+    button.dataset.sure = "yes";
+    button.textContent = "Delete for good?";
+    button.addEventListener("blur", () => {
+      delete button.dataset.sure;
+      button.textContent = "Delete";
+    }, { once: true });
+  }
+
+  function press(button) {
+    const given = button.dataset;
+    if (given.copy !== undefined) copy(given.copy);
+    else if (given.save !== undefined) save(given.name, given.save, given.type ?? "text/plain");
+    else if (given.download) {
+      tell("download", { kind: given.download });
+      button.closest("details")?.removeAttribute("open");
+    } else if (given.open) {
+      tellList("select", { id: given.open });
+      closeDrawers();
+    } else if (given.rename) rename(button);
+    else if (given.delete) remove(button);
+    else if (given.drawer === "close") closeDrawers();
+    else if (given.drawer) openDrawer(given.drawer);
+  }
+
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href^='#fn-']");
-    if (link && open(link.getAttribute("href"))) event.preventDefault();
+    const href = link?.getAttribute("href");
+    if (link && (act(href) || ((cameFrom = link), follow(href)))) return event.preventDefault();
+    const button = event.target.closest?.("button");
+    if (button) press(button);
+    for (const menu of document.querySelectorAll(".fn-menu[open]")) if (!menu.contains(event.target)) menu.removeAttribute("open");
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      document.querySelectorAll(".fn-menu[open]").forEach((menu) => menu.removeAttribute("open"));
+      closeDrawers();
+    }
+    if (event.key === " " && event.target.matches?.("a.fn-action")) {
+      event.preventDefault();
+      event.target.click();
+    }
   });
 
-  // Gradio labels a message with its raw markup, which a screen reader would read out.
+  // What Gradio leaves unsaid: it labels a message with its raw markup, and its sanitizer takes roles away.
   const LABELS = { user: "Your question", bot: "Answer" };
+  function set(element, name, value) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
   function label() {
     for (const message of document.querySelectorAll("#fn-chat [data-testid='user'], #fn-chat [data-testid='bot']")) {
-      const wanted = LABELS[message.dataset.testid];
-      if (message.getAttribute("aria-label") !== wanted) message.setAttribute("aria-label", wanted);
+      set(message, "aria-label", LABELS[message.dataset.testid]);
+      for (const action of message.querySelectorAll("a.fn-action")) {
+        set(action, "role", "button");
+        if (/^#fn-do-(dis)?like-/.test(action.getAttribute("href"))) set(action, "aria-pressed", String(action.matches(".fn-pressed")));
+      }
+    }
+    const drawn = document.querySelector("#fn-bar [data-conversation]")?.dataset.conversation;
+    if (!drawn) return; // Python has not read yet which conversation the address names
+    const open = drawn === "none" ? "" : drawn;
+    const address = new URL(location);
+    if ((address.searchParams.get("c") ?? "") !== open) {
+      if (open) address.searchParams.set("c", open);
+      else address.searchParams.delete("c");
+      history.replaceState(history.state, "", address);
     }
   }
 
   return {
-    // Called by the evidence panel once it is on the page; `show` asks the server for the evidence of a turn.
-    attach(element, show) {
+    // Called by the evidence panel once it is on the page; `trigger` tells Python.
+    attachEvidence(element, trigger) {
       panel = element;
-      showTurn = show;
+      tell = trigger;
       // The chat may not be on the page yet, so the whole page is watched.
-      new MutationObserver(label).observe(document.body, { childList: true, subtree: true, attributeFilter: ["aria-label"] });
+      new MutationObserver(label).observe(document.body, { childList: true, subtree: true, attributeFilter: ["aria-label", "data-conversation"] });
       let shown = "";
       new MutationObserver(() => {
         const turn = element.querySelector(".fn-turn")?.id ?? "";
@@ -60,6 +210,15 @@ window.footnote = (() => {
         awaited = null;
         reveal(target);
       }).observe(element, { childList: true, subtree: true, attributes: true, attributeFilter: ["id"] });
+    },
+    attachConversations(element, trigger) {
+      tellList = trigger;
+    },
+    // What Python hands over: {do, name, type, text}.
+    deliver(parcel) {
+      if (parcel?.do === "copy") copy(parcel.text);
+      else if (parcel?.do === "save") save(parcel.name, parcel.text, parcel.type);
+      else if (parcel?.do === "tell") announce(parcel.text);
     },
   };
 })();

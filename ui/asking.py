@@ -1,0 +1,81 @@
+"""One question from the click to its kept answer: admitted, streamed, stopped, saved."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rag import LLMError, RagError, Turn
+from ui.conversation import Exchange, State
+from ui.stream import events
+from ui.turnstile import Turnstile
+
+if TYPE_CHECKING:
+    from rag import AnswerStream, Assistant
+    from ui.history import History
+
+REDRAW_S = 0.05  # a streaming answer is drawn at most this often: faster is not legible, only more work
+_SAVE_S = 1.0  # what a killed server loses of a streaming answer at most
+_UNEXPECTED = "Something went wrong that should not have; the details are in the server's log. You can ask again."
+_LOADING = "Footnote has just started and is loading its embedding model; your question comes next."
+_WAITING = "Other questions are being answered just now; yours comes next."
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What all tabs share to have questions answered."""
+
+    assistant: Assistant
+    history: History
+    turnstile: Turnstile = field(default_factory=Turnstile)
+
+    async def answered(
+        self, exchange: Exchange, before: Sequence[Turn], stop: asyncio.Event, owner: str, *, extractive: bool = False
+    ) -> AsyncIterator[None]:
+        """Has a question answered; yields whenever there is more of the answer to draw, the last time at its end."""
+        drawn_at = saved_at = time.monotonic()
+
+        def opened() -> AnswerStream:
+            return self.assistant.stream(exchange.question, history=before, where=exchange.scope, extractive=extractive)
+
+        try:
+            exchange.notices = self._waits_for()
+            yield
+            async with self.turnstile.passed(stop):
+                if self.assistant.is_warm:
+                    exchange.notices = ()
+                async with aclosing(events(opened, stop)) as told:
+                    async for event in told:
+                        seen = exchange.passages is not None
+                        exchange.take(event)
+                        now = time.monotonic()
+                        if exchange.running and now - saved_at > _SAVE_S:
+                            self.history.save(owner, exchange)
+                            saved_at = now
+                        if exchange.running and (now - drawn_at > REDRAW_S or not seen):
+                            yield
+                            drawn_at = time.monotonic()
+        except RagError as error:
+            exchange.fail(str(error))
+            exchange.model_failed = isinstance(error, LLMError)
+            exchange.usage = error.usage if isinstance(error, LLMError) else exchange.usage
+        except Exception:
+            _logger.exception("A question failed")
+            exchange.fail(_UNEXPECTED)
+        finally:
+            if exchange.running:
+                exchange.state = State.STOPPED
+            self.history.save(owner, exchange)
+        yield
+
+    def _waits_for(self) -> tuple[str, ...]:
+        if not self.assistant.is_warm:
+            return (_LOADING,)
+        return (_WAITING,) if self.turnstile.full else ()
