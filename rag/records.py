@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rag.chunking import Span
 from rag.corpus import made_label
-from rag.corpus.details import first_known, read_details
+from rag.corpus.details import Details, first_known
 from rag.corpus.sources import Place
 from rag.late import Bits, unpack_signs
 from rag.types import Paper
@@ -115,7 +115,7 @@ def read_record(paper_id: str, metadata: Metadata) -> Record:
         KeyError, ValueError, TypeError: The metadata was not written by `head_metadata`.
     """
     stored = json.loads(metadata["paper"])
-    details = map(read_details, stored.get("details", [{}] * len(stored["places"])))  # which libraries once had not
+    details = map(Details.from_row, stored.get("details", [{}] * len(stored["places"])))  # which libraries once had not
     places = tuple(
         Place(path, name, int(line), title, said)
         for (path, name, line, title), said in zip(stored["places"], details, strict=True)
