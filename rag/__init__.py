@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from rag.injection import instructions
     from rag.listening import Listener
+    from rag.references import bibtex, citation_keys, reference, ris
     from rag.settings import Settings, load_settings
     from rag.types import (
         Answer,
@@ -97,11 +98,15 @@ __all__ = [
     "answer",
     "answer_from_json",
     "answer_to_json",
+    "bibtex",
     "build_chain",
+    "citation_keys",
     "ingest",
     "instructions",
     "load_settings",
     "papers",
+    "reference",
+    "ris",
     "search",
     "similar",
     "stream",
@@ -115,6 +120,7 @@ _HOMES = {
     "rag.chain": {"build_chain"},
     "rag.listening": {"Listener"},
     "rag.injection": {"instructions"},
+    "rag.references": {"bibtex", "citation_keys", "reference", "ris"},
     "rag.settings": {"Settings", "load_settings"},
     "rag.words": {"visible"},
 }

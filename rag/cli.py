@@ -147,7 +147,7 @@ def list_papers(source: Source = None, as_json: AsJson = False) -> None:
 def show_paper(
     paper_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], as_json: AsJson = False
 ) -> None:
-    """Show a paper: title, every place it was seen, abstract."""
+    """Show a paper: title, authors and what else is known, abstract, every place it was seen."""
     from rag import Assistant
 
     found = [paper for paper in Assistant.open().papers() if paper.id.startswith(paper_id.lower())]
@@ -160,7 +160,8 @@ def show_paper(
         typer.echo(json_text(asdict(paper)))
         return
     places = "\n".join(f"  {name}:{line}" for name, line in paper.places)
-    typer.echo(plain(f"{_label(paper)}\n\n{paper.abstract}\n\nid {paper.id}, seen in\n{places}"))
+    head = "\n".join([_label(paper), *_details(paper)])
+    typer.echo(plain(f"{head}\n\n{paper.abstract}\n\nid {paper.id}, seen in\n{places}"))
 
 
 @app.command()
@@ -246,6 +247,12 @@ def _doubts(answer: Answer) -> Iterator[str]:
 
 def _label(paper: Paper) -> str:
     return f"{paper.label} [untitled]" if paper.label_is_made else paper.label
+
+
+def _details(paper: Paper) -> Iterator[str]:
+    """Who wrote it, where and when it appeared, where it is to be had; a line each, where known."""
+    yield from filter(None, (", ".join(paper.authors), f"{paper.venue} {paper.year or ''}".strip()))
+    yield from filter(None, (paper.doi and f"doi:{paper.doi}", paper.url))
 
 
 def _places(paper: Paper) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rag.chunking import Span
 from rag.corpus import made_label
+from rag.corpus.details import Details, first_known
 from rag.corpus.sources import Place
 from rag.late import Bits, unpack_signs
 from rag.types import Paper
@@ -54,8 +55,9 @@ class Record:
 
 
 def make_paper(paper_id: str, abstract: str, places: Sequence[Place]) -> Paper:
-    """The paper that these places show; its title is the first that any of them gives."""
+    """The paper that these places show; its title, year and so on are the first that any of them gives."""
     title = next((place.title for place in places if place.title), "")
+    details = first_known(place.details for place in places)
     first, *others = ((place.name, place.line) for place in places)
     return Paper(
         id=paper_id,
@@ -65,6 +67,11 @@ def make_paper(paper_id: str, abstract: str, places: Sequence[Place]) -> Paper:
         source=first[0],
         line=first[1],
         also_in=tuple(others),
+        authors=details.authors,
+        year=details.year,
+        venue=details.venue,
+        url=details.url,
+        doi=details.doi,
     )
 
 
@@ -81,6 +88,7 @@ def head_metadata(record: Record) -> Metadata:
             {
                 "abstract": record.paper.abstract,
                 "places": [[place.path, place.name, place.line, place.title] for place in record.places],
+                "details": [place.details.as_row() for place in record.places],
                 "chunks": record.chunks,
                 "sentences": record.sentences,
             },
@@ -107,7 +115,11 @@ def read_record(paper_id: str, metadata: Metadata) -> Record:
         KeyError, ValueError, TypeError: The metadata was not written by `head_metadata`.
     """
     stored = json.loads(metadata["paper"])
-    places = tuple(Place(path, name, int(line), title) for path, name, line, title in stored["places"])
+    details = map(Details.from_row, stored.get("details", [{}] * len(stored["places"])))  # which libraries once had not
+    places = tuple(
+        Place(path, name, int(line), title, said)
+        for (path, name, line, title), said in zip(stored["places"], details, strict=True)
+    )
     chunks = tuple((int(start), int(end)) for start, end in stored["chunks"])
     sentences = tuple((int(start), int(end)) for start, end in stored["sentences"])
     vectors = unpack(metadata["vectors"], int(metadata["dimension"]))

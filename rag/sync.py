@@ -17,7 +17,7 @@ from rag.index import Library, rebuild
 from rag.indexing import embed_papers
 from rag.records import Record, chunk_id, make_paper
 from rag.settings import Settings
-from rag.types import IngestReport
+from rag.types import IngestReport, Paper
 from rag.words import words
 
 Progress = Callable[[int, int], None]  # papers done, papers to do
@@ -128,7 +128,12 @@ def _plan(reading: Reading, known: dict[str, Record], *, prune: bool) -> _Plan:
             changed += 1
             plan.embed.append((paper_id, abstract if not kept else record.paper.abstract, new_places))
             continue
-        merged, unchanged = (merged + 1, unchanged) if from_elsewhere else (merged, unchanged + 1)
+        if from_elsewhere:
+            merged += 1
+        elif _shows_the_same(paper, record.paper):
+            unchanged += 1
+        else:
+            changed += 1
         if new_places != record.places:
             plan.move.append(replace(record, paper=paper, places=new_places))
     for paper_id, record in known.items():
@@ -155,6 +160,11 @@ def _plan(reading: Reading, known: dict[str, Record], *, prune: bool) -> _Plan:
         total=len(known) + len(added) - len(plan.remove),
     )
     return plan
+
+
+def _shows_the_same(one: Paper, other: Paper) -> bool:
+    """Whether two views of a paper differ in its places at most, which a reader does not call a change."""
+    return replace(one, source="", line=0, also_in=()) == replace(other, source="", line=0, also_in=())
 
 
 def _kept(record: Record, settled: set[str]) -> tuple[Place, ...]:

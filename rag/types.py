@@ -19,6 +19,9 @@ class Paper:
         source: Name of the file it was read from; with leading folders only where names would clash.
         line: 1-based line of the abstract's text in that file.
         also_in: Other places of the same abstract, as (source, line).
+        authors: As the source names them; this and the following are empty where it does not say.
+        url: Of http or https.
+        doi: Without an address before it: 10.1000/182.
     """
 
     id: str
@@ -340,7 +343,7 @@ class IngestReport:
     """What a sync did to the library, in papers.
 
     Attributes:
-        changed: Papers whose text or title differs from what the same source held before.
+        changed: Papers of whose text, title, authors, year, venue, url or DOI the same source now says something else.
         merged: Abstracts that were a further place of a paper already counted.
         skipped: Files or entries that could not be read; the rest was ingested all the same.
         kept: Papers that are in the library only from files that are gone or unreadable now.

@@ -1,4 +1,4 @@
-"""JSON lines: an object a line, with `abstract`, or with `title` and `text` as BEIR's corpora have."""
+"""JSON lines: an object a line, with `abstract`, or with `title` and `text` as BEIR's corpora have, and its details."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.corpus.clean import clean_text
+from rag.corpus.details import read_details
 from rag.corpus.text import Entry
 from rag.words import encodable
 
@@ -43,7 +44,7 @@ def _entry(row: object, number: int) -> Entry | StrayLine:
     abstract = clean_text(encodable(row[name]))
     if not abstract:
         return StrayLine(number, "its abstract is empty")
-    return Entry(_title(row), abstract, number)
+    return Entry(_title(row), abstract, number, read_details(row))
 
 
 def _title(row: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.corpus import SUFFIXES, Entry, Unreadable, find_files, fingerprint, read_file
+from rag.corpus.details import NOTHING_KNOWN, Details
 from rag.errors import CorpusError
 from rag.resources import bundled
 from rag.types import Skipped
@@ -25,12 +26,14 @@ class Place:
         path: Absolute path of the file; `seeds:NAME` for a bundled one.
         name: What the file is called in `Paper.source`.
         title: The title the abstract had there, "" if none.
+        details: What else is said of the paper there.
     """
 
     path: str
     name: str
     line: int
     title: str
+    details: Details = NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None
             reading.skipped.append(Skipped(f"{name}:{entry.line}", "the abstract has no letters"))
             continue
         paper_id = hashlib.sha256(letters.encode()).hexdigest()[:16]
-        reading.places[paper_id].append(Place(path, name, entry.line, entry.title))
+        reading.places[paper_id].append(Place(path, name, entry.line, entry.title, entry.details))
         reading.abstracts.setdefault(paper_id, entry.abstract)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rag.chunking import sentence_spans
 from rag.corpus.clean import clean_text, is_boilerplate
+from rag.corpus.details import NOTHING_KNOWN, Details
 
 # A hyphen within a word is none: "Abstract-to-Executable Trajectory Translation" is a title.
 _ABSTRACT_MARK = re.compile(r"abstract(?:\s*[:.—–]|\s*-(?!\w))\s*", re.IGNORECASE)
@@ -21,6 +22,7 @@ class Entry:
     title: str
     abstract: str
     line: int
+    details: Details = NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
