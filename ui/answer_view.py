@@ -13,6 +13,7 @@ WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
 ATTRIBUTED = "The model named no source here; Footnote found the paper that carries the sentence."
 _LONGEST_QUESTION = 2000  # characters shown; the engine says what it thinks of more
 _DOUBT_WORDS = 12  # of a sentence, by which a reader finds it again
+_BROKE_OFF = "The answer broke off here; this is what had arrived."
 _VERDICTS = {Verdict.PARTIAL: "partly supported", Verdict.UNSUPPORTED: "not supported"}
 _BADGES = {
     Outcome.ANSWERED: "Answered",
@@ -33,7 +34,9 @@ def question(text: str, turn: int) -> str:
                    "fn-question")  # fmt: skip
 
 
-def message(exchange: Exchange, turn: int, *, is_last: bool = True, so_far: Usage | None = None, reading: int = 0) -> str:
+def message(
+    exchange: Exchange, turn: int, *, is_last: bool = True, so_far: Usage | None = None, reading: int = 0
+) -> str:
     """What the chat shows as the reply to an exchange: a block that Markdown hands on as it is.
 
     Args:
@@ -62,7 +65,9 @@ def message(exchange: Exchange, turn: int, *, is_last: bool = True, so_far: Usag
 
 
 def _answer(answer: Answer, turn: int) -> str:
-    notes = [element("p", "The answer broke off here; this is what had arrived.", "fn-note fn-cut")] if answer.cut else []
+    notes = (
+        [element("p", "The answer broke off here; this is what had arrived.", "fn-note fn-cut")] if answer.cut else []
+    )
     notes += [
         _doubts(answer),
         # Without a model the text says so itself.
@@ -116,7 +121,7 @@ def _foot(exchange: Exchange, turn: int, so_far: Usage | None) -> str:
         cited = len(by_number(answer.citations))
         count = f"{papers(cited)} cited" if cited else f"{papers(len(answer.passages))} came nearest"
         bits.append(element("a", count, "fn-open", href=f"#fn-{turn}", title="Show the evidence of this answer"))
-        bits.append(element("span", inert(answer.model or WITHOUT_MODEL), "fn-how"))
+        bits.append(element("span", inert(answer.model or "no language model"), "fn-how"))
         if answer.searched:
             bits.append(element("span", f"{papers(answer.searched)} searched"))
         if total_ms := answer.timings_ms.get("total"):
@@ -128,22 +133,21 @@ def _foot(exchange: Exchange, turn: int, so_far: Usage | None) -> str:
 
 
 def _actions(exchange: Exchange, turn: int, *, is_last: bool) -> str:
-    bits = []
-    if answer := exchange.answer:
-        bits.append(_action("Copy", "copy", turn, "Copy this answer as Markdown with its references"))
-    if is_last:
-        bits.append(_action("Retry", "retry", turn, "Ask this question again"))
+    answer = exchange.answer
+    liked, disliked = exchange.liked is True, exchange.liked is False
+    bits = [
+        _action("Copy", "copy", turn, "Copy this answer as Markdown with its references") if answer else "",
+        _action("Retry", "retry", turn, "Ask this question again") if is_last else "",
+    ]
     if answer:
-        if len(answer.passages) > 1:
-            bits.append(_action("Compare papers", "compare", turn, "A table of the papers: aim, method, result"))
-        bits.append(_action("Passport", "passport", turn, "Save this answer with its evidence as a page that can be verified"))
+        several = len(answer.passages) > 1
         bits += [
-            _action(label, name, turn, title, pressed=exchange.liked is liked)
-            for label, name, liked, title in (
-                ("Helpful", "like", True, "This answer helped"), ("Not helpful", "dislike", False, "This answer did not help"),
-            )
-        ]  # fmt: skip
-    return element("p", " ".join(bits), "fn-actions")
+            _action("Compare papers", "compare", turn, "Aim, method and result, paper by paper") if several else "",
+            _action("Passport", "passport", turn, "Save this answer with all its evidence, to be verified later"),
+            _action("Helpful", "like", turn, "This answer helped", pressed=liked),
+            _action("Not helpful", "dislike", turn, "This answer did not help", pressed=disliked),
+        ]
+    return element("p", " ".join(filter(None, bits)), "fn-actions")
 
 
 def _action(label: str, name: str, turn: int, title: str, *, pressed: bool = False) -> str:

@@ -52,9 +52,7 @@ def look() -> dict[str, Any]:
     """Theme, style and script of the page, by the names Gradio's launch and mount functions give them."""
     scripts = (path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.js")))
     return {
-        "theme": gr.themes.Base(
-            primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO
-        ),
+        "theme": gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO),
         "css_paths": sorted(STATIC.glob("*.css")),
         "head": "".join(f"<script>{script}</script>" for script in scripts),
     }

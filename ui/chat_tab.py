@@ -11,7 +11,7 @@ import gradio as gr
 from rag import Filter, RagError
 from ui import answer_view
 from ui.asking import Asking
-from ui.conversation import Conversation, Exchange, State
+from ui.conversation import Conversation, Exchange
 from ui.conversation_list import conversation_list
 from ui.evidence import evidence, no_evidence, scope_in_words
 from ui.markup import element, inert
@@ -52,10 +52,12 @@ class ChatTab:
         self.cited = gr.State(())
         with gr.Row(elem_id="fn-columns"):
             with gr.Column(elem_id="fn-conversations-column"):
+                gr.HTML(_closer("conversations"), apply_default_css=False, elem_classes="fn-closer")
                 self._lay_out_conversations()
             with gr.Column(elem_id="fn-conversation"):
                 self._lay_out_chat()
             with gr.Column(elem_id="fn-evidence-column"):
+                gr.HTML(_closer("evidence"), apply_default_css=False, elem_classes="fn-closer")
                 script = "window.footnote.attachEvidence(element, trigger)"
                 self.evidence = gr.HTML(
                     no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script
@@ -198,7 +200,7 @@ class ChatTab:
             self.answering.pop(request.session_hash, None)
         if conversation.shows(exchange):
             yield self._drawn(conversation, owner)
-            if exchange.answer:
+            if exchange.answer and hasattr(self.assistant, "follow_ups"):
                 yield await self._suggested(conversation)
 
     async def _suggested(self, conversation: Conversation) -> Drawing:
@@ -395,9 +397,7 @@ class ChatTab:
         found = self.history.listed(owner_of(request), search)
         return {self.listed: conversation_list(found, conversation.id, search)}
 
-    def rename(
-        self, search: str, conversation: Conversation, request: gr.Request, chosen: gr.EventData
-    ) -> Drawing:
+    def rename(self, search: str, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
         """Gives a conversation the title that was typed."""
         wanted, title = chosen._data.get("id"), chosen._data.get("title")
         if isinstance(wanted, str) and isinstance(title, str):
@@ -435,6 +435,13 @@ def _buttons(buttons: list[gr.Button], questions: list[str]) -> Drawing:
     """The buttons with these questions; those that are left over are hidden."""
     shown = [gr.update(value=question, visible=True) for question in questions[: len(buttons)]]
     return dict(zip(buttons, [*shown, *[gr.update(visible=False)] * len(buttons)], strict=False))
+
+
+def _closer(drawer: str) -> str:
+    """On a narrow page these columns are drawers."""
+    return element(
+        "button", f"Close the {drawer}", "fn-tool fn-drawer-close", type="button", **{"data-drawer": "close"}
+    )
 
 
 def _bar(conversation: str | None, title: str = "") -> str:

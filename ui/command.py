@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 def ui(
@@ -17,7 +21,7 @@ def ui(
     ] = False,
 ) -> None:
     """Serve the chat in the browser."""
-    from rag import Listener, load_settings
+    from rag import Listener, RagError, load_settings
 
     chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**chosen)
@@ -34,10 +38,26 @@ def ui(
         from ui.server import sealed
 
         assistant = Assistant.open(settings)
-        try:
-            with suppress(KeyboardInterrupt):
+        faults: list[RagError] = []
+
+        def prepare(server: uvicorn.Server) -> None:
+            try:
                 assistant.prepare()  # with a progress bar where the library is empty
-                listener.serve(sealed(build_app(assistant), listener), on_ready=announce)
+            except RagError as error:
+                faults.append(error)
+                server.should_exit = True
+
+        def started(address: str) -> None:
+            announce(address)
+            # The page is there before the models are; a question that is asked meanwhile waits.
+            threading.Thread(target=prepare, args=(server,), name="footnote-prepare", daemon=True).start()
+
+        try:
+            server = listener.server(sealed(build_app(assistant), listener), on_ready=started)
+            with suppress(KeyboardInterrupt):
+                listener.run(server)
+            if faults:
+                raise faults[0]
             typer.echo("Footnote has ended.", err=True)
         finally:
             assistant.close()

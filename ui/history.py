@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS exchange (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS of_conversation ON exchange (conversation);
 """
+_OF_OWNER = "SELECT id, title, changed FROM conversation c WHERE owner = ?"
 _HAS_WORD = (
     " AND (title LIKE ? ESCAPE '\\' OR EXISTS (SELECT 1 FROM exchange WHERE conversation = c.id"
     " AND (question LIKE ? ESCAPE '\\' OR text LIKE ? ESCAPE '\\')))"
@@ -67,10 +68,10 @@ class History:
     def listed(self, owner: str, search: str = "") -> list[Listed]:
         """The owner's conversations that have all these words in title, questions or answers, newest first."""
         words = [_anywhere(word) for word in search.split()]
-        query = "SELECT id, title, changed FROM conversation c WHERE owner = ?" + _HAS_WORD * len(words)
+        query = _OF_OWNER + _HAS_WORD * len(words) + " ORDER BY changed DESC LIMIT ?"
         values = (owner, *(word for word in words for _ in range(3)), _MOST_LISTED)
         with self._connected() as connection:
-            rows = connection.execute(query + " ORDER BY changed DESC LIMIT ?", values)
+            rows = connection.execute(query, values)
             return [Listed(*row) for row in rows]
 
     def title(self, owner: str, conversation: str) -> str | None:
@@ -90,7 +91,7 @@ class History:
                 " WHERE c.id = ? AND c.owner = ? ORDER BY e.id",
                 (conversation, owner),
             ).fetchall()
-        return [_exchange(*row) for row in rows]
+        return [_exchange(row) for row in rows]
 
     def states(self, owner: str, conversation: str) -> list[tuple[int, State]]:
         """Id and state of every exchange, oldest first: what tells whether another tab has changed anything."""
@@ -177,6 +178,7 @@ class History:
             if not self._path.exists():
                 self._path.touch(mode=0o600)
             connection = sqlite3.connect(self._path, timeout=10)
+            connection.row_factory = sqlite3.Row
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")  # what is acknowledged outlives the process
@@ -211,19 +213,18 @@ def _stored(exchange: Exchange) -> tuple[str, str, str, str, str, int | None, st
     return exchange.state, exchange.text, answer, exchange.error, scope, liked, exchange.reason
 
 
-def _exchange(
-    id: int, question: str, state: str, text: str, answer: str, error: str, scope: str, liked: int | None, reason: str
-) -> Exchange:
-    exchange = Exchange(question, id=id, state=State(state), text=text, error=error, reason=reason)
-    exchange.liked = None if liked is None else bool(liked)
-    if scope:
-        exchange.scope = _scope(json.loads(scope))
-    if answer:
+def _exchange(row: sqlite3.Row) -> Exchange:
+    exchange = Exchange(row["question"], id=row["id"], state=State(row["state"]), text=row["text"], error=row["error"])
+    exchange.reason = row["reason"]
+    exchange.liked = None if row["liked"] is None else bool(row["liked"])
+    if row["scope"]:
+        exchange.scope = _scope(json.loads(row["scope"]))
+    if row["answer"]:
         try:
-            exchange.answer = answer_from_json(answer)
+            exchange.answer = answer_from_json(row["answer"])
             exchange.usage = exchange.answer.usage
         except StoredAnswerError as broken:  # of a later version; its text is still there to read
-            exchange.state, exchange.error = State.FAILED, str(broken)
+            exchange.fail(str(broken))
     return exchange
 
 

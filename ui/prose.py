@@ -24,7 +24,7 @@ Cited = Mapping[int, Sequence[Citation]]
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What is said of a sentence `text[start:end]`: it is underlined, and a label or markers of ours stand behind it."""
+    """What is said of a sentence `text[start:end]`: it is underlined, and a label or our own markers stand behind it."""
 
     start: int
     end: int
@@ -125,7 +125,9 @@ class _Prose:
 
     def _behind(self, remark: Remark) -> str:
         shown = "".join(self._reference(number, remark.css) for number in remark.attributed)
-        shown += element("span", inert(remark.label), f"fn-doubt {remark.css}", title=remark.why) if remark.label else ""
+        shown += (
+            element("span", inert(remark.label), f"fn-doubt {remark.css}", title=remark.why) if remark.label else ""
+        )
         return f"&nbsp;{shown}"
 
     def _reference(self, number: int, css: str = "") -> str:
@@ -138,6 +140,8 @@ class _Prose:
         title = title if len(title) <= _LONGEST_TITLE else title[:_LONGEST_TITLE] + "…"
         quotes = " … ".join(f"“{citation.quote}”" for citation in citations)
         # The brackets are the style's: a screen reader says "citation 2, <title>".
-        name = element("span", "citation ", "fn-unseen") + str(number) + element("span", ", " + inert(title), "fn-unseen")
+        name = (
+            element("span", "citation ", "fn-unseen") + str(number) + element("span", ", " + inert(title), "fn-unseen")
+        )
         return element("a", name, f"fn-ref {css}".strip(), href=f"#fn-{self.turn}-{number}", id=own_id,
                        title=f"{title}\n{quotes}")  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ui.owner import new_cookie
+
 if TYPE_CHECKING:
     import gradio as gr
     from fastapi import FastAPI
@@ -41,15 +43,20 @@ def sealed(page: gr.Blocks, listener: Listener) -> _Sealed:
 
 
 class _Sealed:
-    """Has the browser itself refuse whatever would reach out to another host."""
+    """Has the browser itself refuse whatever would reach out to another host, and gives it the token of its owner."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cookies: list[tuple[bytes, bytes]] = []
+        if scope["type"] == "http" and scope["path"] == "/":
+            held = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
+            cookies = [(b"set-cookie", cookie.encode())] if (cookie := new_cookie(held)) else []
+
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY)]
+                message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY), *cookies]
             await send(message)
 
         await self._app(scope, receive, sealed)

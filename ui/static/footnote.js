@@ -95,17 +95,15 @@ window.footnote = (() => {
 
   function openDrawer(name) {
     if (!NARROW.matches) return;
-    closeDrawers(true);
-    cameFrom ??= document.activeElement;
-    document.body.dataset.drawer = name;
+    document.getElementById("fn-columns").dataset.drawer = name;
+    document.querySelector(`#fn-${name}-column .fn-drawer-close`).focus({ preventScroll: true });
   }
 
-  function closeDrawers(quietly) {
-    if (!document.body.dataset.drawer) return;
-    delete document.body.dataset.drawer;
-    if (quietly) return;
+  function closeDrawers() {
+    const columns = document.getElementById("fn-columns");
+    if (!columns?.dataset.drawer) return;
+    delete columns.dataset.drawer;
     cameFrom?.focus?.();
-    cameFrom = null;
   }
 
   // The list of conversations.
@@ -147,14 +145,18 @@ window.footnote = (() => {
     } else if (given.rename) rename(button);
     else if (given.delete) remove(button);
     else if (given.drawer === "close") closeDrawers();
-    else if (given.drawer) openDrawer(given.drawer);
+    else if (given.drawer) {
+      cameFrom = button;
+      openDrawer(given.drawer);
+    }
   }
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href^='#fn-']");
     const href = link?.getAttribute("href");
-    if (link && (act(href) || ((cameFrom = link), follow(href)))) return event.preventDefault();
     const button = event.target.closest?.("button");
+    if (link && !panel?.contains(link)) cameFrom = link;
+    if (link && (act(href) || follow(href))) return event.preventDefault();
     if (button) press(button);
     for (const menu of document.querySelectorAll(".fn-menu[open]")) if (!menu.contains(event.target)) menu.removeAttribute("open");
   });
