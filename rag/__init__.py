@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         StoredAnswerError,
     )
     from rag.injection import instructions
-    from rag.listening import Listener
+    from rag.listening import Listener, names_this_machine
     from rag.references import bibtex, citation_keys, reference, ris
     from rag.settings import Settings, load_settings
     from rag.types import (
@@ -104,6 +104,7 @@ __all__ = [
     "ingest",
     "instructions",
     "load_settings",
+    "names_this_machine",
     "papers",
     "reference",
     "ris",
@@ -118,7 +119,7 @@ _HOMES = {
     "rag.answer_stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
-    "rag.listening": {"Listener"},
+    "rag.listening": {"Listener", "names_this_machine"},
     "rag.injection": {"instructions"},
     "rag.references": {"bibtex", "citation_keys", "reference", "ris"},
     "rag.settings": {"Settings", "load_settings"},

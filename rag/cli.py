@@ -1,4 +1,4 @@
-"""The command line: footnote ingest | ask | papers | eval | cache | serve | doctor, and `ui` from its own package."""
+"""The command line: footnote ingest | ask | papers | eval | cache | serve | doctor; `ui` and `user` come with ui."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ app.add_typer(cache_app, name="cache")
 app.command("eval")(evaluate)
 app.command("serve")(serve)
 for _entry in entry_points(group="footnote.commands"):
-    app.command(_entry.name)(_entry.load())
+    _loaded = _entry.load()
+    if isinstance(_loaded, typer.Typer):
+        app.add_typer(_loaded, name=_entry.name)
+    else:
+        app.command(_entry.name)(_loaded)
 
 _NEAR_MISSES = 5
 Source = Annotated[list[str] | None, typer.Option("--source", "-s", help="Only papers from this file; repeatable.")]

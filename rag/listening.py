@@ -8,6 +8,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from rag.errors import ServeError
 
@@ -78,6 +79,20 @@ class Listener:
 
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S)
         return Announcing(config)
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether a Host header is one that only programs of this machine send.
+
+    A page that has its own name resolve to this machine (DNS rebinding) is given away by it.
+    """
+    if "@" in host:  # which a Host header cannot have
+        return False
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name in ("localhost", "localhost.") or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _listening(host: str, port: int) -> socket.socket:

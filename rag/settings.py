@@ -98,13 +98,16 @@ class Settings(BaseSettings):
     )  # fmt: skip
     host: str = Field("127.0.0.1", min_length=1, description="Address the chat listens on.")
     port: int = Field(7860, ge=1, le=65_535, description="Port the chat listens on.")
+    ui_auth: Path | None = Field(
+        None, description="File of the users who may log in to the chat; needed on any address but this machine's own."
+    )
     api_host: str = Field("127.0.0.1", min_length=1, description="Address the API of `footnote serve` listens on.")
     api_port: int = Field(8008, ge=1, le=65_535, description="Port the API listens on.")
     api_key: SecretStr | None = Field(
         None, description="Key that clients of the API must send; needed on any address but this machine's own."
     )
 
-    @field_validator("home", "prompts")
+    @field_validator("home", "prompts", "ui_auth")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else Path(os.path.abspath(os.path.expanduser(path)))

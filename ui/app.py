@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ui.answer_view import WITHOUT_MODEL
+from ui.api import add_api
 from ui.asking import Asking
 from ui.chat_tab import ChatTab
 from ui.history import History
@@ -44,6 +45,7 @@ def build_app(assistant: Assistant) -> gr.Blocks:
             with gr.Tab("Map", id="map"):
                 map_tab(assistant, shared)
         chat.connect(page)
+        add_api(asking)
     page.queue(max_size=2 * (AT_ONCE + WAITING))  # the turnstile turns away before, with a word
     return page
 

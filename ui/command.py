@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import webbrowser
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,7 @@ def ui(
 
     # The port first: learning that it is taken must not cost the time of an ingest.
     with Listener(settings.host, settings.port, settings=("RAG_HOST", "RAG_PORT")) as listener:
+        _check_who_may_enter(listener.is_loopback, settings.ui_auth)
         from rag import Assistant
         from ui.app import build_app
         from ui.server import sealed
@@ -53,7 +55,7 @@ def ui(
             threading.Thread(target=prepare, args=(server,), name="footnote-prepare", daemon=True).start()
 
         try:
-            server = listener.server(sealed(build_app(assistant), listener), on_ready=started)
+            server = listener.server(sealed(build_app(assistant), listener, users=settings.ui_auth), on_ready=started)
             with suppress(KeyboardInterrupt):
                 listener.run(server)
             if faults:
@@ -61,3 +63,21 @@ def ui(
             typer.echo("Footnote has ended.", err=True)
         finally:
             assistant.close()
+
+
+def _check_who_may_enter(is_loopback: bool, users: Path | None) -> None:
+    """Makes sure that nobody unknown is served on an address that others can reach.
+
+    Raises:
+        RagError: There is no file of users, or nobody in it.
+    """
+    from rag import ServeError
+    from ui.accounts import read_accounts
+
+    if users is None and not is_loopback:
+        raise ServeError(
+            "Any address but this machine's own needs users who log in: `footnote user add NAME --file FILE`, then set"
+            " RAG_UI_AUTH=FILE."
+        )
+    if users is not None and not read_accounts(users):
+        raise ServeError(f"{users}: there is no user in it; add one with `footnote user add NAME`.")

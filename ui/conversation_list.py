@@ -18,7 +18,9 @@ def conversation_list(listed: Sequence[Listed], current: str | None, search: str
 
 def _item(one: Listed, *, is_open: bool) -> str:
     marked = {"aria-current": "true"} if is_open else {}
-    name = element("button", element("span", inert(one.title)), "fn-name-of", type="button", **{"data-open": one.id}, **marked)
+    name = element(
+        "button", element("span", inert(one.title)), "fn-name-of", type="button", **{"data-open": one.id}, **marked
+    )
     if not is_open:
         return element("li", name)
     tools = (

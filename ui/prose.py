@@ -24,7 +24,7 @@ Cited = Mapping[int, Sequence[Citation]]
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What is said of a sentence `text[start:end]`: it is underlined, and a label or our own markers stand behind it."""
+    """What is said of a sentence `text[start:end]`: it is underlined, with a label or our own markers behind it."""
 
     start: int
     end: int

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from starlette.responses import PlainTextResponse
+
+from rag import names_this_machine
+from ui.accounts import admits, read_accounts
 from ui.owner import new_cookie
 
 if TYPE_CHECKING:
@@ -20,8 +27,11 @@ _POLICY = (
 )
 
 
-def sealed(page: gr.Blocks, listener: Listener) -> _Sealed:
+def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) -> _Sealed:
     """The page as a web application.
+
+    Args:
+        users: The file of those who may log in; without it only this machine is served, and everybody on it.
 
     Gradio's own `launch()` is not used: it asks for its start page over HTTP, through a proxy where one is
     set in the environment, and looks for a free port on 127.0.0.1 only.
@@ -37,22 +47,38 @@ def sealed(page: gr.Blocks, listener: Listener) -> _Sealed:
         page, path="", server_name=listener.host, server_port=listener.port,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         footer_links=[], run_history=False, allowed_paths=[], show_error=False, max_file_size=1,
-        ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, **look(),
+        ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, auth=_login(users) if users else None,
+        **look(),
     )  # fmt: skip
-    return _Sealed(app)
+    return _Sealed(app, anybody=users is None)
+
+
+def _login(users: Path) -> Callable[[str, str], Awaitable[bool]]:
+    """Whether a name and a password are those of a user; the file is read each time, so that changes hold at once."""
+    one_at_a_time = asyncio.Semaphore(2)  # a try costs time and memory on purpose
+
+    async def may_enter(name: str, password: str) -> bool:
+        async with one_at_a_time:
+            return await asyncio.to_thread(lambda: admits(read_accounts(users), name, password))
+
+    return may_enter
 
 
 class _Sealed:
     """Has the browser itself refuse whatever would reach out to another host, and gives it the token of its owner."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
+    def __init__(self, app: FastAPI, *, anybody: bool) -> None:
+        self._app, self._anybody = app, anybody
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._anybody and not names_this_machine(_header(scope, b"host")):
+            refused = PlainTextResponse("Only this machine is served; the Host header says otherwise.", 403)
+            await refused(scope, receive, send)
+            return
         cookies: list[tuple[bytes, bytes]] = []
         if scope["type"] == "http" and scope["path"] == "/":
-            held = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
-            cookies = [(b"set-cookie", cookie.encode())] if (cookie := new_cookie(held)) else []
+            cookie = new_cookie(_header(scope, b"cookie"))
+            cookies = [(b"set-cookie", cookie.encode())] if cookie else []
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -60,3 +86,7 @@ class _Sealed:
             await send(message)
 
         await self._app(scope, receive, sealed)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return b"; ".join(value for key, value in scope["headers"] if key == name).decode("latin-1")

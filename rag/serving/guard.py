@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
+from rag.listening import names_this_machine
 from rag.serving.protocol import RequestError
 
 
 def check_caller(headers: Mapping[str, str], key: str | None) -> None:
     """Makes sure that the caller has the key, where there is one, or addresses this machine by its own name.
 
-    A page that has its own name resolve to this machine (DNS rebinding) is given away by the Host header.
-
     Raises:
         RequestError: It does not.
     """
     if key is None:
-        if not _is_loopback(headers.get("host", "")):
+        if not names_this_machine(headers.get("host", "")):
             raise RequestError(
                 "Without RAG_API_KEY only localhost is served; the Host header says otherwise.", status=403
             )
@@ -40,13 +37,3 @@ def check_type(headers: Mapping[str, str]) -> None:
     """
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestError("The Content-Type must be application/json.", status=415)
-
-
-def _is_loopback(host: str) -> bool:
-    if "@" in host:  # which a Host header cannot have
-        return False
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name in ("localhost", "localhost.") or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
