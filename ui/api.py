@@ -1,28 +1,26 @@
 """The page's two endpoints for programs, /ask and /search: the same answers as in the chat, as JSON."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Gradio describes the endpoints by the types themselves.
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from rag import Done, Filter, RagError, answer_to_json
+from rag import Answer, Done, Filter, Passage, RagError
 from ui.stream import events
 from ui.turnstile import AT_ONCE, WAITING
 
 if TYPE_CHECKING:
-    from rag import Answer, AnswerStream
+    from rag import AnswerStream
     from ui.asking import Asking
 
 _MOST_FOUND = 100
 
 
-def add_api(asking: Asking) -> None:
+def add_api(asking: "Asking") -> None:
     """Adds the endpoints to the page that is being built; the types of their arguments are in its API description."""
 
     async def ask(
@@ -30,32 +28,30 @@ def add_api(asking: Asking) -> None:
         history: list[dict[str, str]] | None = None,
         sources: list[str] | None = None,
         extractive: bool = False,
-    ) -> dict[str, Any]:
-        """Answer a question from the library: an object with the fields of `rag.Answer`."""
+    ) -> Answer:
+        """Answer a question from the library, every sentence with its citations."""
         where = Filter(sources=tuple(sources)) if sources else None
 
-        def opened() -> AnswerStream:
+        def opened() -> "AnswerStream":
             return asking.assistant.stream(question, history=history or (), where=where, extractive=extractive)
 
         with _told():
-            answer: dict[str, Any] = json.loads(answer_to_json(await _answer(asking, opened)))
-        return answer
+            return await _answer(asking, opened)
 
-    async def search(question: str, k: int = 10, sources: list[str] | None = None) -> list[dict[str, Any]]:
-        """The k papers that answer a question best, best first: objects with the fields of `rag.Passage`."""
+    async def search(question: str, k: int = 10, sources: list[str] | None = None) -> list[Passage]:
+        """The k papers that answer a question best, best first."""
         where = Filter(sources=tuple(sources)) if sources else None
         with _told():
             async with asking.turnstile.passed(asyncio.Event()):
-                found = await asyncio.to_thread(
+                return await asyncio.to_thread(
                     asking.assistant.search, question, k=min(max(k, 1), _MOST_FOUND), where=where
                 )
-        return [asdict(passage) for passage in found]
 
     for endpoint in (ask, search):
         gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=AT_ONCE + WAITING)
 
 
-async def _answer(asking: Asking, opened: Callable[[], AnswerStream]) -> Answer:
+async def _answer(asking: "Asking", opened: Callable[[], "AnswerStream"]) -> Answer:
     """The answer at the end of a stream, which is closed when the caller has gone."""
     stop = asyncio.Event()
     async with asking.turnstile.passed(stop), aclosing(events(opened, stop)) as told:

@@ -35,6 +35,7 @@ def build_app(assistant: Assistant) -> gr.Blocks:
     asking = Asking(assistant, History(assistant.settings.home))
     page = gr.Blocks(title="Footnote", fill_width=True, fill_height=True, analytics_enabled=False)
     with page:
+        add_api(asking)  # first: endpoints and events share their names
         gr.HTML(_header(assistant.settings.llm_model), elem_id="fn-header", apply_default_css=False)
         with gr.Tabs(selected="chat", elem_id="fn-tabs") as tabs:
             with gr.Tab("Chat", id="chat"):
@@ -45,7 +46,6 @@ def build_app(assistant: Assistant) -> gr.Blocks:
             with gr.Tab("Map", id="map"):
                 map_tab(assistant, shared)
         chat.connect(page)
-        add_api(asking)
     page.queue(max_size=2 * (AT_ONCE + WAITING))  # the turnstile turns away before, with a word
     return page
 
