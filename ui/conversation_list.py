@@ -13,7 +13,8 @@ def conversation_list(listed: Sequence[Listed], current: str | None, search: str
     if not listed:
         told = "No conversation has these words." if search.strip() else "Your conversations are kept here."
         return element("p", told, "fn-empty")
-    return element("ul", "".join(_item(one, is_open=one.id == current) for one in listed), "fn-list")
+    items = "".join(_item(one, is_open=one.id == current) for one in listed)
+    return element("nav", element("ul", items, "fn-list"), **{"aria-label": "Your conversations"})
 
 
 def _item(one: Listed, *, is_open: bool) -> str:

@@ -11,6 +11,7 @@ from ui.markup import element, highlighted, inert
 
 _SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
 _MADE_LABEL = "untitled; label made from its opening words"
+_REGION = {"aria-label": "Evidence"}
 _LONGEST_HEADING = 300  # characters of a title
 
 _Place = tuple[int, Passage]  # rank from 1, and the paper as it was found
@@ -24,7 +25,7 @@ def evidence(exchange: Exchange, turn: int) -> str:
         title = "Found so far" if exchange.running else "Found, but the question was not answered"
         heading += _also_searched(exchange.searches)
         found = _found(list(enumerate(exchange.passages or (), start=1)), title, "", turn)
-        return element("section", heading + (found or _empty_note(exchange)), "fn-turn", id=f"fn-{turn}")
+        return element("section", heading + (found or _empty_note(exchange)), "fn-turn", id=f"fn-{turn}", **_REGION)
     if answer.standalone_question.strip() not in ("", answer.question.strip()):
         searched = answer.standalone_question
         heading += element("p", "Searched for: " + inert(searched), "fn-searched", title=searched)
@@ -39,13 +40,13 @@ def evidence(exchange: Exchange, turn: int) -> str:
     elif rest:
         summary = element("summary", f"Also found ({len(rest)})")
         cards += element("details", summary + _found(rest, "", "Found, but not cited.", turn), "fn-also")
-    return element("section", heading + cards, "fn-turn", id=f"fn-{turn}")
+    return element("section", heading + cards, "fn-turn", id=f"fn-{turn}", **_REGION)
 
 
 def no_evidence() -> str:
     """The evidence panel before the first question."""
     text = "The papers behind an answer appear here, with the quoted sentences marked in their abstracts."
-    return element("section", element("h2", "Evidence") + element("p", text, "fn-empty"), "fn-turn")
+    return element("section", element("h2", "Evidence") + element("p", text, "fn-empty"), "fn-turn", **_REGION)
 
 
 def scope_in_words(scope: Filter) -> str:
@@ -84,7 +85,8 @@ def _card(citations: Sequence[Citation], answer: Answer, places: Mapping[str, _P
         + abstract(paper, spans, "fn-abstract")
         + element("div", buttons, "fn-buttons")
     )
-    return element("article", content, "fn-card", id=f"fn-{turn}-{number}", tabindex="-1")
+    name = {"aria-label": f"Citation {number}: {_shortened(paper.label)}"}
+    return element("article", content, "fn-card", id=f"fn-{turn}-{number}", tabindex="-1", **name)
 
 
 def _relevance(found: _Place | None, of: int) -> str:

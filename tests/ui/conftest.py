@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -11,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from rag import (
     Answer,
@@ -32,6 +35,14 @@ from rag import (
 )
 from rag.patience import Patience
 
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+QUESTION = "What is objective mismatch in model-based reinforcement learning?"
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)  # fmt: skip
 SEEDS = Path(__file__).parents[2] / "seeds"
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> ![pixel](http://evil.test/a) "
@@ -61,7 +72,8 @@ class SeedAssistant:
     """
 
     def __init__(self, papers: Sequence[Paper], settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or Settings(home=Path("home").absolute())  # in the test's own folder
+        self.is_warm = True
         self.asked: list[tuple[str, list[object]]] = []
         self.go_on = threading.Event()
         self._papers = list(papers)
@@ -84,6 +96,10 @@ class SeedAssistant:
             "What happens with many-shot in-context learning?",
         ][:k]
 
+    def follow_ups(self, answer: Answer, k: int = 3, *, asked: Sequence[str] = ()) -> list[str]:
+        offered = self.example_questions(k + 1)
+        return [question for question in offered if question not in asked][:k] if answer.citations else []
+
     def close(self) -> None:
         pass
 
@@ -104,7 +120,7 @@ class SeedAssistant:
             self.go_on.wait(60)
         passages = self._ranking(question, where)
         yield Notice("The library was empty: the bundled seeds were ingested.")
-        yield Retrieved(question, passages)
+        yield Retrieved(question, passages, searched=len(self.papers(where=where)))
         if "unreachable" in question:
             raise LLMError("http://127.0.0.1:9/v1 does not answer; check OPENAI_BASE_URL <b>now</b>")
         if "crash" in question:
@@ -137,6 +153,7 @@ class SeedAssistant:
                 Outcome.NOT_IN_CORPUS,
                 passages=passages,
                 unknown_terms=("zebra fish",),
+                searched=len(self._papers),
             )
         cited = passages[:2]
         citations = tuple(
@@ -144,7 +161,10 @@ class SeedAssistant:
             for number, passage in enumerate(cited, start=1)
         )
         text = " ".join(f"{citation.quote} [{citation.number}]" for citation in citations)
-        return Answer(question, question, text, Outcome.ANSWERED, citations, passages)
+        return Answer(
+            question, question, text, Outcome.ANSWERED, citations, passages, searched=len(self._papers),
+            timings_ms={"total": 5.0},
+        )  # fmt: skip
 
 
 def _seed_papers() -> list[Paper]:
@@ -198,3 +218,43 @@ def assistant(seed_papers: list[Paper]) -> SeedAssistant:
 def page_address(assistant: SeedAssistant) -> Iterator[str]:
     with served(assistant) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        missing = "no chromium on this machine: the chat was NOT tested in a browser (apt-get install chromium)"
+        if os.environ.get("FOOTNOTE_REQUIRE_BROWSER") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages; afterwards none of them may have asked another host or logged an error."""
+    contexts: list[BrowserContext] = []
+    asked, errors, own = set[str](), list[str](), set[str]()
+
+    def open_page(address: str, viewport: dict[str, int] = WIDE, *, example: str = QUESTION, **options: object) -> Page:
+        contexts.append(browser.new_context(viewport=viewport, reduced_motion="reduce", **options))  # type: ignore[arg-type]
+        page = contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        page.on("request", lambda request: asked.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
+        page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("response", lambda got: errors.append(got.url) if got.status >= 400 else None)
+        own.add(address)
+        page.goto(address)
+        expect(page.get_by_role("button", name=example, exact=True)).to_be_visible(timeout=20_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert asked == own, "requests to other hosts"
+    assert not errors, "errors in the browser's console"

@@ -171,7 +171,7 @@ def test_hostile_strings_stay_text_in_every_place() -> None:
         page = Page(html)
         assert {name for name, _ in page.elements} <= OURS | {"h1"}
         for _, attributes in page.elements:
-            assert set(attributes) <= {"class", "href", "id", "tabindex", "title", "type", "data-copy"}
+            assert set(attributes) <= {"class", "href", "id", "tabindex", "title", "type", "data-copy", "aria-label"}
             assert (attributes.get("href") or "#fn-0").startswith("#fn-")
 
 
