@@ -1,4 +1,4 @@
-"""The command line: footnote ingest | ask | verify | papers | eval | cache | serve | doctor; `ui` and `user` are ui's."""
+"""The command line: footnote ingest | ask | verify | papers | eval | cache | serve | doctor; the rest is in `ui`."""
 
 from __future__ import annotations
 

@@ -37,17 +37,19 @@ _HOW_TO_CHECK = (
 def page(passport: Passport) -> str:
     """The whole file; the same passport gives the same bytes."""
     answer = passport.answer
-    body = "".join((
-        _element("header", _element("p", "Footnote · evidence passport", "kind") + _element("h1", _text(answer.question))
-                 + _element("p", _OUTCOMES[answer.outcome], f"outcome {answer.outcome.value.replace('_', '-')}")),
-        _section("Answer", _answer(answer)),
-        _section("Sentence by sentence", _claims(answer)),
-        _section("Quotes", _quotes(answer)),
-        _section("Ranking", _ranking(answer)),
-        _section("How it was made", _origin(passport)),
-        _section("How to check it", _element("p", _HOW_TO_CHECK)
-                 + _element("p", f"SHA-256 of the data: <code>{passport.digest}</code>")),
-    ))  # fmt: skip
+    outcome = _element("p", _OUTCOMES[answer.outcome], f"outcome {answer.outcome.value.replace('_', '-')}")
+    title = _element("p", "Footnote · evidence passport", "kind") + _element("h1", _text(answer.question))
+    digest = _element("p", f"SHA-256 of the data: <code>{passport.digest}</code>")
+    sections = {
+        "Answer": _answer(answer),
+        "Sentence by sentence": _claims(answer),
+        "Quotes": _quotes(answer),
+        "Ranking": _ranking(answer),
+        "How it was made": _origin(passport),
+        "How to check it": _element("p", _HOW_TO_CHECK) + digest,
+    }
+    listed = (_element("section", _element("h2", name) + content) for name, content in sections.items() if content)
+    body = _element("header", title + outcome) + "".join(listed)
     style = files("rag.passports").joinpath("page.css").read_text("utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -185,10 +187,6 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     titles = "".join(f'<th scope="col">{title}</th>' for title in head)
     listed = "".join(_element("tr", "".join(_element("td", cell) for cell in row)) for row in rows)
     return _element("table", _element("thead", _element("tr", titles)) + _element("tbody", listed))
-
-
-def _section(title: str, content: str) -> str:
-    return _element("section", _element("h2", title) + content) if content else ""
 
 
 def _element(tag: str, content: str, css: str = "") -> str:

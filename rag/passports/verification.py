@@ -97,12 +97,10 @@ def _page(passport: Passport, text: str) -> VerifyCheck:
     expected = page(passport)
     if text == expected:
         return VerifyCheck("page", True, "it shows these data, to the letter")
-    lines = enumerate(zip(text.splitlines(), expected.splitlines(), strict=False), start=1)
-    line = next(
-        (number for number, (one, other) in lines if one != other), min(map(len, map(str.splitlines, (text, expected))))
-    )
-    return VerifyCheck("page", False, f"it is not what Footnote makes of these data, first in line {line}: it was changed,"
-                       " or saved by a browser rather than copied")  # fmt: skip
+    pairs = zip(text.split("\n"), expected.split("\n"), strict=False)
+    line = next((number for number, (one, other) in enumerate(pairs, start=1) if one != other), "the last")
+    was = "it was changed, or saved by a browser rather than copied"
+    return VerifyCheck("page", False, f"it is not what Footnote makes of these data, first in line {line}: {was}")
 
 
 def _markers(answer: Answer) -> VerifyCheck:
@@ -163,11 +161,15 @@ def _notes(passport: Passport, library: Mapping[str, Paper]) -> Iterator[VerifyC
     same = library_hash(library) == passport.library_hash
     grown = f"{passport.library_papers:,} papers then, {len(library):,} now, not the same"
     yield VerifyCheck("library", None, f"the same {len(library):,} papers as then" if same else grown)
-    shown = {citation.paper.id: (citation.number, citation.paper) for citation in passport.answer.citations}
-    for paper_id, (number, paper) in shown.items():
-        now = library.get(paper_id)
-        if now and (names := [name for name in _TOLD if getattr(paper, name) != getattr(now, name)]):
-            yield VerifyCheck("details", None, f"of [{number}] the library now says otherwise: {', '.join(names)}")
+    differing: dict[int, set[str]] = {}
+    for citation in passport.answer.citations:
+        if now := library.get(citation.paper.id):
+            names = {name for name in _TOLD if getattr(citation.paper, name) != getattr(now, name)}
+            differing[citation.number] = differing.get(citation.number, set()) | names
+    for number, names in differing.items():
+        if names:
+            told = ", ".join(name for name in _TOLD if name in names)
+            yield VerifyCheck("details", None, f"of [{number}] the library now says otherwise: {told}")
 
 
 _TOLD = ("title", "places", "authors", "year", "venue", "url", "doi")
