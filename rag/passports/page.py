@@ -10,7 +10,6 @@ from importlib.resources import files
 
 from rag.corpus.details import web_address
 from rag.passports.carried import Passport, to_element
-from rag.references import reference
 from rag.types import Answer, Citation, Claim, Filter, Outcome, Paper, Passage, Verdict
 from rag.words import visible
 
@@ -113,9 +112,11 @@ def _card(number: int, citations: Sequence[Citation], ranks: dict[str, int]) -> 
         for each in citations
     )
     rank = f", rank {ranks[paper.id]}" if paper.id in ranks else ""
-    about = _element(
-        "p", f"{_text(reference(paper))}<br>paper {_text(paper.id)}{rank}; read from {_places(paper)}", "place"
-    )
+    untitled = "untitled; the heading is the opening words of its abstract" if paper.label_is_made else ""
+    doi = f"doi:{paper.doi}" if paper.doi else ""
+    known = ", ".join(filter(None, (*paper.authors, paper.venue, str(paper.year or ""), doi, untitled)))
+    place = f"read from {_places(paper)}; paper {_text(paper.id)}{rank}"
+    about = _element("p", f"{_text(known)}<br>{place}" if known else place, "place")
     link = web_address(paper.url)
     about += _element("p", f'<a href="{escape(link)}" rel="noreferrer noopener">{_text(link)}</a>') if link else ""
     abstract = _element("p", _marked(paper.abstract, [(each.start, each.end) for each in citations]))
@@ -156,7 +157,7 @@ def _origin(passport: Passport) -> str:
         "Restricted to": _restriction(passport.where),
         "Written by": answer.model or "no language model: sentences quoted from the abstracts",
         "Tokens": str(answer.usage),
-        "Library": f"{passport.library_papers:,} papers, hash {passport.library_hash}",
+        "Library": f"{passport.library_papers:,} papers, hash {passport.library_hash}, when this page was made",
         "Ranking by": passport.embedding_model,
         "Footnote": passport.footnote,
         "This page made": passport.made,
