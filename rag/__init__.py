@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         SettingsError,
         StoredAnswerError,
     )
+    from rag.feedback import record_feedback
     from rag.injection import instructions
     from rag.listening import Listener, names_this_machine
     from rag.passports.verification import VerifyCheck, VerifyReport
@@ -114,6 +115,7 @@ __all__ = [
     "names_this_machine",
     "papers",
     "passport",
+    "record_feedback",
     "reference",
     "ris",
     "search",
@@ -129,6 +131,7 @@ _HOMES = {
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "passport", "search", "similar", "stream", "verify"},
     "rag.chain": {"build_chain"},
     "rag.listening": {"Listener", "names_this_machine"},
+    "rag.feedback": {"record_feedback"},
     "rag.injection": {"instructions"},
     "rag.passports.verification": {"VerifyCheck", "VerifyReport"},
     "rag.references": {"bibtex", "citation_keys", "reference", "ris"},
