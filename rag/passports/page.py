@@ -147,7 +147,7 @@ def _found(rank: int, passage: Passage, numbers: dict[str, int]) -> tuple[str, .
     best = f"best passage: characters {passage.start:,} to {passage.end:,}"
     number = f'<a href="#cited-{numbers[paper.id]}">[{numbers[paper.id]}]</a>' if paper.id in numbers else ""
     told = f"{_text(paper.label)}<br><small>{_places(paper)}; {best}<br>{signals}</small>"
-    return str(rank), told, f"{passage.score:.4f}", number
+    return str(rank), told, f"{passage.score:.3f}", number
 
 
 def _origin(passport: Passport) -> str:
