@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rag.answer_json import answer_from_json, answer_to_json
     from rag.answer_stream import AnswerStream
-    from rag.assistant import Assistant, answer, ingest, papers, search, similar, stream
+    from rag.assistant import Assistant, answer, ingest, papers, passport, search, similar, stream, verify
     from rag.chain import build_chain
     from rag.errors import (
         CorpusError,
         EmbeddingError,
         EvaluationError,
+        FeedbackError,
         LibraryDamaged,
         LibraryError,
         LibraryMismatch,
         LibraryMissing,
         LibraryUnreachable,
         LLMError,
+        PassportError,
         PromptError,
         QuestionError,
         RagError,
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
         SettingsError,
         StoredAnswerError,
     )
+    from rag.feedback import record_feedback
     from rag.injection import instructions
     from rag.listening import Listener, names_this_machine
+    from rag.passports.verification import VerifyCheck, VerifyReport
     from rag.references import bibtex, citation_keys, reference, ris
     from rag.settings import Settings, load_settings
     from rag.types import (
@@ -69,6 +73,7 @@ __all__ = [
     "Done",
     "EmbeddingError",
     "EvaluationError",
+    "FeedbackError",
     "Filter",
     "IngestReport",
     "LLMError",
@@ -82,6 +87,7 @@ __all__ = [
     "Outcome",
     "Paper",
     "Passage",
+    "PassportError",
     "PromptError",
     "QuestionError",
     "RagError",
@@ -95,6 +101,8 @@ __all__ = [
     "Turn",
     "Usage",
     "Verdict",
+    "VerifyCheck",
+    "VerifyReport",
     "answer",
     "answer_from_json",
     "answer_to_json",
@@ -106,21 +114,26 @@ __all__ = [
     "load_settings",
     "names_this_machine",
     "papers",
+    "passport",
+    "record_feedback",
     "reference",
     "ris",
     "search",
     "similar",
     "stream",
+    "verify",
     "visible",
 ]
 
 _HOMES = {
     "rag.answer_json": {"answer_from_json", "answer_to_json"},
     "rag.answer_stream": {"AnswerStream"},
-    "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
+    "rag.assistant": {"Assistant", "answer", "ingest", "papers", "passport", "search", "similar", "stream", "verify"},
     "rag.chain": {"build_chain"},
     "rag.listening": {"Listener", "names_this_machine"},
+    "rag.feedback": {"record_feedback"},
     "rag.injection": {"instructions"},
+    "rag.passports.verification": {"VerifyCheck", "VerifyReport"},
     "rag.references": {"bibtex", "citation_keys", "reference", "ris"},
     "rag.settings": {"Settings", "load_settings"},
     "rag.words": {"visible"},

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rag.asked import History
     from rag.chain import AnswerChain
     from rag.index import Library
+    from rag.passports.verification import VerifyReport
     from rag.sync import Progress
 
 
@@ -97,6 +98,29 @@ class Assistant:
         from rag.examples import example_questions
 
         return example_questions(self.papers(), k)
+
+    def passport(self, answer: Answer, *, where: Filter | None = None) -> str:
+        """An answer of this library as one HTML page that carries its evidence, for `verify` to check.
+
+        Args:
+            where: What the question was restricted to.
+        """
+        from rag.passports.issue import passport
+
+        return passport(answer, self.settings, self.papers(), where=where)
+
+    def verify(self, passport: str, *, ranking: bool = False) -> VerifyReport:
+        """Checks the text of a passport against the library, without a network.
+
+        Args:
+            ranking: Whether to search again, too, and tell how what is found differs.
+
+        Raises:
+            PassportError: The text is no passport.
+        """
+        from rag.passports.verification import verified
+
+        return verified(passport, self.papers(), self.search if ranking else None)
 
     def ingest(
         self,
@@ -217,6 +241,20 @@ def papers(*, where: Filter | None = None, settings: Settings | None = None) -> 
 def similar(paper_id: str, k: int = 10, *, settings: Settings | None = None) -> list[Passage]:
     """The k papers nearest to a paper of the library."""
     return _assistant(settings).similar(paper_id, k)
+
+
+def passport(answer: Answer, *, where: Filter | None = None, settings: Settings | None = None) -> str:
+    """An answer as one HTML page that carries its evidence, for `verify` to check."""
+    return _assistant(settings).passport(answer, where=where)
+
+
+def verify(passport: str, *, ranking: bool = False, settings: Settings | None = None) -> VerifyReport:
+    """Checks the text of a passport against the library.
+
+    Raises:
+        PassportError: The text is no passport.
+    """
+    return _assistant(settings).verify(passport, ranking=ranking)
 
 
 def ingest(paths: Sequence[str | Path] = (), *, prune: bool = False, settings: Settings | None = None) -> IngestReport:

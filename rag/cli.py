@@ -1,4 +1,4 @@
-"""The command line: footnote ingest | ask | papers | eval | cache | serve | doctor; `ui` and `user` come with ui."""
+"""The command line: footnote ingest | ask | verify | papers | eval | cache | serve | doctor; the rest is in `ui`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import typer
 
 from rag.errors import LLMError, RagError
 from rag.evaluation.command import evaluate
+from rag.passports.command import check_free, verify, write
 from rag.serving.command import serve
 from rag.terminal import json_text, plain, printable
 
@@ -33,6 +34,7 @@ papers_app = typer.Typer(help="Look at the papers in the library.", no_args_is_h
 app.add_typer(papers_app, name="papers")
 cache_app = typer.Typer()
 app.add_typer(cache_app, name="cache")
+app.command("verify")(verify)
 app.command("eval")(evaluate)
 app.command("serve")(serve)
 for _entry in entry_points(group="footnote.commands"):
@@ -72,9 +74,14 @@ def ask(
     extractive: Annotated[
         bool, typer.Option("--extractive", help="Quote the papers, without the language model that is configured.")
     ] = False,
+    passport: Annotated[
+        Path | None, typer.Option("--passport", help="Also write an evidence passport, as a new HTML file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the library, with citations."""
+    if passport:
+        check_free(passport)
     text = sys.stdin.read() if question == "-" else question
     try:
         answer = _told(text, source, extractive=extractive, silent=as_json)
@@ -83,6 +90,10 @@ def ask(
     typer.echo(json_text(asdict(answer)) if as_json else _footnotes(answer))
     if answer.usage.total_tokens:
         typer.secho(str(answer.usage), dim=True, err=True)
+    if passport:
+        from rag import Assistant
+
+        write(passport, Assistant.open().passport(answer, where=_filter(source)))
     if answer.cut:
         said = f"The answer was cut: {answer.notices[-1]} {_other_way(question)}"
         typer.secho(plain(said), fg=typer.colors.YELLOW, err=True)

@@ -14,6 +14,8 @@ RagError
 ├── LLMError              the language model's server refused, failed or broke off
 ├── EvaluationError       a question file, a BEIR folder or a result file cannot be used
 ├── StoredAnswerError     a text is no answer as Footnote writes it
+├── PassportError         a file is no evidence passport, or one cannot be written
+├── FeedbackError         what was thought of an answer cannot be kept
 └── ServeError            the chat or the API cannot be served (port taken, ...)
 """
 
@@ -98,6 +100,14 @@ class EvaluationError(RagError):
 
 class StoredAnswerError(RagError):
     """A text is no answer as Footnote writes it."""
+
+
+class PassportError(RagError):
+    """A file is no evidence passport, or one cannot be written."""
+
+
+class FeedbackError(RagError):
+    """What was thought of an answer cannot be kept."""
 
 
 class ServeError(RagError):

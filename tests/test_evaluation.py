@@ -19,6 +19,7 @@ from rag.evaluation.compare import compare
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Row
 from rag.evaluation.runner import own_library, run_collection, run_questions
+from rag.origin import origin
 from rag.retrieval import WEIGHTS, fused
 from tests.command import inside
 from tests.conftest import ROOT
@@ -180,7 +181,7 @@ def test_with_a_language_model_each_question_is_asked_once_and_no_key_is_written
     assert result.settings["llm_model"] == "tiny"
     assert key not in results.as_json(result)
     with_query = settings.model_copy(update={"openai_base_url": AnyHttpUrl(f"http://localhost/v1?api-key={key}")})
-    assert results.stamp(with_query)["settings"]["openai_base_url"] == "http://localhost/v1"
+    assert origin(with_query)["settings"]["openai_base_url"] == "http://localhost/v1"
     assert next(row for row in result.rows if row.id == "A001").figures["citation_precision"] == 1
 
 
@@ -355,7 +356,7 @@ def test_a_split_is_looked_up_and_no_path_is_made_of_it(folder, split, tmp_path)
 def result_of(rows: list[Row], seed_settings: Any, **fields: Any) -> results.Result:
     source = results.Source(name="q", hash="0", count=len(rows))
     return results.Result.model_validate(
-        {**results.stamp(seed_settings), "corpus": source, "questions": source, "split": "", "notes": [],
+        {**origin(seed_settings), "corpus": source, "questions": source, "split": "", "notes": [],
          "summary": results.summarise(rows), "baselines": {}, "ablation": {}, "rows": rows, **fields}
     )  # fmt: skip
 

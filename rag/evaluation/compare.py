@@ -15,8 +15,17 @@ Verdict = Literal["better", "worse", "more", "fewer", "within noise"]
 
 _SIGNIFICANT = 0.05
 _LOWER_IS_BETTER = {"false_refusal", "partial", "latency_ms", "search_ms"}
-_NEITHER_IS_BETTER = {"sentences"}
-_NOT_LISTED = {"latency_ms", "search_ms", "sentences", "mrr", "mrr@10", "hit@1", "hit@5"}  # the rank says these
+_NEITHER_IS_BETTER = {"sentences", "disliked_answered"}
+_NOT_LISTED = {
+    "latency_ms",
+    "search_ms",
+    "sentences",
+    "disliked_answered",
+    "mrr",
+    "mrr@10",
+    "hit@1",
+    "hit@5",
+}  # the rank says these
 RANK = "rank"
 
 

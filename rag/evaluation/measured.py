@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rag.evaluation import metrics, questions, results, variants
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Result, Row
+from rag.origin import origin
 from rag.settings import Settings
 from rag.types import Answer, Passage
 
@@ -97,7 +98,7 @@ class Measured:
         """Everything in sums, with its origin."""
         return Result.model_validate(
             {
-                **results.stamp(settings),
+                **origin(settings),
                 "corpus": corpus,
                 "questions": source,
                 "split": split,

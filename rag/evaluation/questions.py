@@ -18,7 +18,9 @@ from rag.evaluation import metrics
 from rag.evaluation.results import ALL
 from rag.types import Answer, Outcome, Paper, Passage
 
-OFFTOPIC, UNANSWERABLE = "offtopic", "unanswerable"  # every other type has an answer in the library
+OFFTOPIC, UNANSWERABLE = "offtopic", "unanswerable"
+DISLIKED = "disliked"  # of its answer a reader said that it is wrong, and nobody what is right
+_WITHOUT_GOLD = (OFFTOPIC, UNANSWERABLE, DISLIKED)  # every other type has an answer in the library
 _MRR_DEPTH = 20  # how many passages an answer carries
 _MOST_SENTENCES = 6  # an answer that says everything says the facts as well
 _MARKERS = re.compile(r"\s*\[\d+\]")
@@ -56,8 +58,8 @@ class Question(BaseModel):
 
     @property
     def answerable(self) -> bool:
-        """Whether the library states the answer."""
-        return self.type not in (OFFTOPIC, UNANSWERABLE)
+        """Whether the library is known to state the answer, and where."""
+        return self.type not in _WITHOUT_GOLD
 
     @model_validator(mode="after")
     def _has_gold(self) -> Question:
@@ -112,6 +114,8 @@ def score(question: Question, answer: Answer, ranking: Sequence[Passage]) -> Sco
         return Score(None, {"refused": refused})
     if question.type == UNANSWERABLE:
         return Score(None, {"not_answered": answer.outcome != Outcome.ANSWERED})
+    if question.type == DISLIKED:  # neither right nor wrong, whatever becomes of it
+        return Score(None, {"disliked_answered": float(answer.outcome == Outcome.ANSWERED)})
     cited = {citation.paper.id: citation.paper for citation in answer.citations}
     cited_gold = sum(_is_gold(question, paper) for paper in cited.values())
     relevant = 1 if question.gold_mode == "any" else count_gold(question, [each.paper for each in ranking])

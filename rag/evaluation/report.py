@@ -17,7 +17,7 @@ from rag.terminal import plain, printable
 _TABLES: Mapping[str, Sequence[str]] = {
     "Finding the paper": ("hit@1", "hit@5", "mrr", "mrr@10", "ndcg@10", "recall@5", "recall@10", "recall@100"),
     "The answer": ("citation_precision", "citation_recall", "facts", "correct", "sentences", "sentences_median"),
-    "Refusing": ("false_refusal", "partial", "refused", "not_answered"),
+    "Refusing": ("false_refusal", "partial", "refused", "not_answered", "disliked_answered"),
     "Waiting": ("latency_p50_ms", "latency_p95_ms", "search_p50_ms", "search_p95_ms"),
 }  # fmt: skip
 _WIDTH = 110  # where there is no terminal to ask

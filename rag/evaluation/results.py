@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import subprocess
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Difference, Estimate
-from rag.retrieval import WEIGHTS
-from rag.settings import Settings
+from rag.origin import library_hash
 from rag.types import Paper
 
 ALL = "all"  # the group of every question
@@ -29,14 +23,6 @@ _STATISTICS: Mapping[str, tuple[tuple[str, metrics.Statistic], ...]] = {
     "sentences": (("sentences", metrics.mean), ("sentences_median", metrics.median)),
 }
 _DECIMALS = 4
-_NOT_WRITTEN = {
-    "home",
-    "prompts",
-    "host",
-    "port",
-    "api_host",
-    "api_port",
-}  # paths of this machine, and what no answer depends on
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -112,31 +98,8 @@ def beside(rows: Sequence[Row], others: Sequence[Mapping[str, float]]) -> dict[s
 
 def corpus_of(papers: Iterable[Paper], name: str) -> Source:
     """The library by its papers: the same papers give the same hash in any order and from any files."""
-    ids = sorted(paper.id for paper in papers)
-    return Source(name=name, hash=text_hash("\n".join(ids)), count=len(ids))
-
-
-def text_hash(text: str) -> str:
-    """16 hex digits of a text's SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def stamp(settings: Settings) -> dict[str, JsonValue]:
-    """Where the figures come from: date, version, commit, settings; no key and no path of this machine."""
-    secret = {name for name in Settings.model_fields if isinstance(getattr(settings, name), SecretStr)}
-    kept = settings.model_dump(mode="json", exclude=_NOT_WRITTEN | secret)
-    for name in ("chroma_url", "openai_base_url"):  # a key can be in a query
-        kept[name] = kept[name] and kept[name].partition("?")[0].partition("#")[0]
-    kept["embedding_model"] = _model_name(settings)
-    kept["own_prompts"] = settings.prompts is not None
-    kept["weights"] = dict(WEIGHTS)
-    return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "footnote": version("footnote-rag"),
-        "commit": _commit(),
-        "settings": kept,
-        "model": _model_name(settings),
-    }
+    ids = [paper.id for paper in papers]
+    return Source(name=name, hash=library_hash(ids), count=len(ids))
 
 
 def save(result: Result, path: Path) -> None:
@@ -218,24 +181,3 @@ def _columns(
                 values[0].append(before[name])
                 values[1].append(after[name])
     return columns
-
-
-def _model_name(settings: Settings) -> str:
-    folder = Path(settings.embedding_model)
-    return folder.name if folder.is_dir() else settings.embedding_model
-
-
-def _commit() -> str | None:
-    """The commit of the checkout that this code runs from; None for an installed package."""
-    root = Path(__file__).resolve().parents[2]
-    git = shutil.which("git")
-    if git is None or not (root / ".git").exists():
-        return None
-
-    def said(*words: str) -> str:
-        command = [git, "-C", str(root), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
-
-    commit = said("rev-parse", "--short", "HEAD")
-    changed = said("status", "--porcelain", "rag", "prompts", "seeds")
-    return f"{commit} with changes" if commit and changed else commit or None

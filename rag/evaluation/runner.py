@@ -13,6 +13,7 @@ from rag.evaluation import beir, questions, results
 from rag.evaluation.measured import Gains, Measured
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Result
+from rag.origin import text_hash
 from rag.progress import progress_bar
 from rag.retrieval import Query, retrieve
 from rag.settings import Settings
@@ -103,7 +104,7 @@ def run_collection(settings: Settings, folder: Path, *, split: str | None = None
 
 def own_library(settings: Settings, corpus: Path) -> Settings:
     """A home of this corpus and model alone, within the user's: ingested once, and never mixed with their papers."""
-    name = f"{beir.digest(corpus)}-{results.text_hash(settings.embedding_model)}"
+    name = f"{beir.digest(corpus)}-{text_hash(settings.embedding_model)}"
     return settings.model_copy(update={"home": settings.home / "eval" / name, "chroma_url": None, "auto_ingest": False})
 
 
