@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from rag import Filter, RagError
+from rag import Filter, RagError, record_feedback
 from ui import answer_view
 from ui.asking import Asking
 from ui.conversation import Conversation, Exchange

@@ -33,6 +33,7 @@ from rag import (
     Settings,
     Token,
 )
+from rag.passports.issue import passport
 from rag.patience import Patience
 
 WIDE = {"width": 1280, "height": 800}
@@ -99,6 +100,9 @@ class SeedAssistant:
     def follow_ups(self, answer: Answer, k: int = 3, *, asked: Sequence[str] = ()) -> list[str]:
         offered = self.example_questions(k + 1)
         return [question for question in offered if question not in asked][:k] if answer.citations else []
+
+    def passport(self, answer: Answer, *, where: Filter | None = None) -> str:
+        return passport(answer, self.settings, self._papers, where=where)
 
     def close(self) -> None:
         pass
