@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Drawing = dict[Any, Any]  # a component and what becomes of it; all others stay as they are
 
+_NOTHING: Drawing = gr.skip()
 _EXAMPLES = 4
 _FOLLOW_UPS = 3
 _LONGEST_REASON = 1000  # characters
@@ -150,7 +151,7 @@ class ChatTab:
         """A new question, or another wording of an earlier one."""
         owner = owner_of(request)
         if conversation.running or not question.strip():
-            yield gr.skip()  # a generator that yields nothing empties the page
+            yield _NOTHING  # a generator that yields nothing empties the page
             return
         self._catch_up(conversation, owner)
         if conversation.editing is not None:
@@ -161,7 +162,7 @@ class ChatTab:
     async def retry(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
         """The last question again, in place of its answer."""
         if conversation.running or not conversation.exchanges:
-            yield gr.skip()
+            yield _NOTHING
             return
         last = conversation.exchanges[-1]
         self._back_to(conversation, len(conversation.exchanges) - 1, owner_of(request))
@@ -171,7 +172,7 @@ class ChatTab:
     async def ask_without_model(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
         """The last question again, below what the language model left of an answer."""
         if conversation.running or not conversation.exchanges:  # another was opened between drawing and click
-            yield gr.skip()
+            yield _NOTHING
             return
         last = conversation.exchanges[-1]
         again = Exchange(last.question, scope=last.scope)
@@ -328,7 +329,7 @@ class ChatTab:
         """Puts an earlier question into the box."""
         turn = conversation.turn(chosen._data.get("turn"))
         if turn is None or conversation.running:
-            return gr.skip()
+            return _NOTHING
         conversation.editing = turn
         is_last = turn == len(conversation.exchanges) - 1
         told = "The new wording takes the place of this question." if is_last else (
@@ -356,7 +357,7 @@ class ChatTab:
         """Keeps what the reader thinks of an answer, and asks why; the same again takes it back."""
         turn, liked = conversation.turn(chosen._data.get("turn")), chosen._data.get("liked")
         if turn is None or not isinstance(liked, bool):
-            return gr.skip()
+            return _NOTHING
         exchange = conversation.exchanges[turn]
         exchange.liked = None if exchange.liked is liked else liked
         exchange.reason = ""
@@ -412,7 +413,7 @@ class ChatTab:
         """Deletes a conversation for good, and leaves it where it is the open one."""
         wanted = chosen._data.get("id")
         if not isinstance(wanted, str):
-            return gr.skip()
+            return _NOTHING
         self.history.delete(owner_of(request), wanted)
         if wanted == conversation.id:
             return self.start_anew(conversation, request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rag import RagError, bibtex, ris
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 Parcel = dict[str, Any]
 
 _numbers = itertools.count()  # a parcel that is like the one before is delivered too
+_FORMATS: dict[str, tuple[str, str, Callable[[str, list[Said]], str]]] = {
+    "markdown": ("md", "text/markdown", conversation_markdown),
+    "bibtex": ("bib", "application/x-bibtex", lambda _, said: bibtex(cited_papers(said))),
+    "ris": ("ris", "application/x-research-info-systems", lambda _, said: ris(cited_papers(said))),
+    "json": ("json", "application/json", conversation_json),
+}
 _NOTES = {State.STOPPED: "Stopped before the answer was complete.", State.CUT: "Cut when the server ended."}
 
 
@@ -33,33 +40,25 @@ def parcel(kind: str, title: str, conversation: Conversation, turn: int | None, 
 
 
 def _wrapped(kind: str, title: str, conversation: Conversation, turn: int | None, assistant: Assistant) -> Parcel:
-    exchange = conversation.exchanges[turn] if turn is not None else None
-    answer = exchange.answer if exchange else None
+    if kind in ("copy", "passport"):
+        exchange = conversation.exchanges[turn] if turn is not None else None
+        if exchange is None or exchange.answer is None:
+            return {"do": "tell", "text": "There is no such answer any more."}
+        if kind == "copy":
+            return {"do": "copy", "text": answer_markdown(exchange.answer)}
+        text = assistant.passport(exchange.answer, where=exchange.scope)
+        return _saved(f"{_file_name(exchange.question)}.html", "text/html", text)
+    if kind not in _FORMATS:
+        return {"do": "tell", "text": "There is no such format."}
     said = [Said(each.question, each.answer, _note(each)) for each in conversation.exchanges]
-    name = _file_name(answer.question if answer else title)
-    match kind:
-        case "copy" if answer:
-            return {"do": "copy", "text": answer_markdown(answer)}
-        case "passport" if answer and exchange:
-            return _saved(f"{name}.html", "text/html", assistant.passport(answer, where=exchange.scope))
-        case "markdown":
-            return _saved(f"{name}.md", "text/markdown", conversation_markdown(title, said))
-        case "json":
-            return _saved(f"{name}.json", "application/json", conversation_json(title, said))
-        case "bibtex" | "ris" if papers := cited_papers(said):
-            ending, type_, text = (
-                ("bib", "application/x-bibtex", bibtex(papers))
-                if kind == "bibtex"
-                else ("ris", "application/x-research-info-systems", ris(papers))
-            )
-            return _saved(f"{name}.{ending}", type_, text)
-        case "bibtex" | "ris":
-            return {"do": "tell", "text": "No paper is cited in this conversation."}
-    return {"do": "tell", "text": "There is no such answer any more."}
+    if kind in ("bibtex", "ris") and not cited_papers(said):
+        return {"do": "tell", "text": "No paper is cited in this conversation."}
+    ending, media_type, written = _FORMATS[kind]
+    return _saved(f"{_file_name(title)}.{ending}", media_type, written(title, said))
 
 
-def _saved(name: str, type_: str, text: str) -> Parcel:
-    return {"do": "save", "name": name, "type": type_, "text": text}
+def _saved(name: str, media_type: str, text: str) -> Parcel:
+    return {"do": "save", "name": name, "type": media_type, "text": text}
 
 
 def _note(exchange: Exchange) -> str:
