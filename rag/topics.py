@@ -27,30 +27,30 @@ _WORD = re.compile(r"[^\W\d_][\w]*(?:[-’'][^\W_]+)*")
 # What abstracts of every field say about themselves; it names no topic.
 _SCHOLARLY = frozenset(
     """
-    able abstract achieve achieved achieves achieving across additional additionally address addresses aim aims allow
-    allowing allows analyse analyses analysis analyze analyzed applied apply approach approaches available background
-    based best better capable challenge challenges challenging common commonly comparable compare compared comparison
-    complete complex conclusion conclusions conduct conducted consequently consider considered consist consistent
-    consistently consists current currently dataset datasets demonstrate demonstrated demonstrates demonstrating design
-    designed despite develop developed development different difficult directly discuss due easily effect effective
-    effectively effectiveness efficient efficiently enable enables enabling enhance enhanced enhances enhancing
-    essential evaluate evaluated evaluation evidence existing experiment experimental experiments explore explored
-    explores exploring extensive finally find finding findings first five focus found four framework full fully
-    furthermore general generally good help high higher highlight highlights highly however http https hypothesis identified
-    identify impact important importantly improve improved improvement improvements improves improving include included
-    includes including increase increased increasing indicate indicates insight insights introduce introduced
-    introduces investigate investigated involve issue key large largely larger lead leading leads less level levels
-    limit limitation limitations limited low lower main mainly major manner mechanism mechanisms method methods
-    moreover multiple new notably novel number numerous objective observe observed obtain obtained often outperform
-    outperforms paradigm particular particularly perform performance performed performing possible potential
-    potentially present presented presents previous previously prior problem problems process processes progress
-    promising propose proposed proposes provide provided provides providing question questions range rather recent
-    recently reduce reduced reduces remain remains report reported require required requires research result resulting
-    results reveal reveals review rich role second set sets setting settings several show showed shown shows
-    significant significantly similar simple simultaneously single small specific specifically standard state-of-the-
-    art strong suggest suggested suggesting suggests superior task tasks technique techniques term terms thereby
-    therefore third thorough three together total two type types typically understand understanding unlike useful
-    usually utilize utilizing variety various verify well-known whereas wide widely
+    able abstract achieve achieved achieves achieving across adding additional additionally address addresses aim aims
+    allow allowing allows analyse analyses analysis analyze analyzed applied apply approach approaches art available
+    background based best better capable challenge challenges challenging common commonly comparable compare compared
+    comparison complete complex conclusion conclusions conduct conducted consequently consider considered consist
+    consistent consistently consists current currently dataset datasets demonstrate demonstrated demonstrates
+    demonstrating design designed despite develop developed development different difficult directly discuss due easily
+    effect effective effectively effectiveness efficient efficiently enable enables enabling enhance enhanced enhances
+    enhancing essential evaluate evaluated evaluation evidence existing experiment experimental experiments explore
+    explored explores exploring extensive finally find finding findings first five focus found four framework full
+    fully furthermore general generally good help high higher highlight highlights highly however http https hypotheses
+    hypothesis identified identify impact important importantly improve improved improvement improvements improves
+    improving include included includes including increase increased increasing indicate indicates insight insights
+    introduce introduced introduces investigate investigated involve issue key large largely larger lead leading leads
+    less level levels limit limitation limitations limited low lower main mainly major manner measures mechanism
+    mechanisms method methods moreover multiple new notably novel number numerous objective observe observed obtain
+    obtained often outperform outperforms paradigm particular particularly perform performance performed performing
+    possible potential potentially present presented presents previous previously prior problem problems process
+    processes progress promising propose proposed proposes provide provided provides providing question questions range
+    rather recent recently reduce reduced reduces remain remains report reported require required requires research
+    result resulting results reveal reveals review rich role second set sets setting settings several show showed shown
+    shows significant significantly similar simple simply simultaneously single small specific specifically standard
+    state-of-the- strong suggest suggested suggesting suggests superior task tasks technique techniques term terms
+    thereby therefore third thorough three together total two type types typically understand understanding unlike
+    useful usually utilize utilizing variety various verify well-known whereas wide widely
     """.split()
 )
 
