@@ -22,7 +22,7 @@ def components(vectors: Vectors) -> Vectors:
 
     fitted = vectors[:MOST_FITTED]
     count = min(_COMPONENTS, len(fitted) - 1, vectors.shape[1])
-    if count < 1:
+    if count < 1 or not np.ptp(fitted, axis=0).any():  # one paper, or all alike
         return np.zeros((len(vectors), 1), dtype=np.float32)
     found = PCA(count, svd_solver="full").fit(fitted)
     reduced: Vectors = found.transform(vectors).astype(np.float32)

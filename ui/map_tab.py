@@ -21,7 +21,8 @@ _MARKED = "const show = () => window.footnoteMap.mark(element); watch('value', s
 
 def map_tab(assistant: Assistant, shared: Shared) -> None:
     """Fills the tab that is open in the page's layout, and connects its events."""
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    # In the queue: a change of `scope` tells its listeners only from there.
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     plain: dict[str, Any] = {"apply_default_css": False}
     with gr.Column(elem_id="fn-map"):
         marks = gr.HTML(map_view.marks((), {}), js_on_load=_MARKED, **plain)
