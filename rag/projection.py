@@ -13,7 +13,7 @@ _COMPONENTS = 30
 _PERPLEXITY = 30.0
 _ITERATIONS = 500
 _TOO_FEW = 12  # t-SNE makes nothing of fewer papers: two principal components do
-MOST_FITTED = 5_000  # t-SNE takes 9 s for them; further papers are placed among those that they are most like
+MOST_FITTED = 3_000  # t-SNE takes 5 s for them; further papers are placed among those that they are most like
 
 
 def components(vectors: Vectors) -> Vectors:

@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,7 @@ from rag.records import Vectors
 from rag.words import STOP_WORDS, fold, visible
 
 MOST_TOPICS = 16  # as many as a legend and eight colours with two shapes can tell apart
-_READ = 300  # papers nearest to a topic's middle, from whose words its name is made
+_READ = 150  # papers nearest to a topic's middle, from whose words its name is made
 _NAME_TERMS = 3
 _LONGEST_TERM = 32
 _TERM_SHARE = 0.1  # of a topic's papers that have a term, at least
@@ -98,9 +99,9 @@ def names(texts: Sequence[Sequence[str]]) -> list[str]:
     counts = [Counter[str]() for _ in texts]
     for count, of_topic in zip(counts, texts, strict=True):
         for text in of_topic:
-            as_written = list(_terms(visible(text)))
+            as_written = set(_terms(visible(text)))
             written.update(as_written)
-            count.update({fold(term) for term in as_written})
+            count.update({_form(term) for term in as_written})
     sizes = [len(of_topic) for of_topic in texts]
     everywhere = sum(counts, Counter[str]())
     spelling = _spellings(written)
@@ -111,7 +112,7 @@ def names(texts: Sequence[Sequence[str]]) -> list[str]:
         own = sorted((term for term in score if score[term] == best[term]), key=lambda term: (-score[term], term))
         chosen = [spelling[term] for term in _different(own)]
         for term in chosen:  # of terms that two topics have in equal measure, the first has them
-            best[fold(term)] = math.inf
+            best[_form(term)] = math.inf
         name = ", ".join(chosen)
         made.append(name[:1].upper() + name[1:] if name else f"Topic {number}")
     return made
@@ -129,16 +130,24 @@ def _terms(text: str) -> Iterator[str]:
             yield pair
 
 
+@lru_cache(maxsize=200_000)
+def _form(term: str) -> str:
+    """What a term has in common with its other spellings: case, accents, and whether it is one or many."""
+    folded = fold(term)
+    return folded[:-1] if len(folded) > 3 and re.search(r"[^sui]s$", folded) else folded
+
+
+@lru_cache(maxsize=50_000)
 def _tells(word: str) -> bool:
     folded = fold(word).replace("’", "'")
     return 2 < len(word) <= _LONGEST_TERM and folded not in STOP_WORDS and folded not in _SCHOLARLY
 
 
 def _spellings(written: Mapping[str, int]) -> dict[str, str]:
-    """The commonest way to write each folded term, but in capitals only what is never written otherwise."""
+    """The commonest way to write each form of a term, but in capitals only what is never written otherwise."""
     spelling: dict[str, str] = {}
     for term in sorted(written, key=lambda term: (not term.isupper(), written[term], term)):
-        spelling[fold(term)] = term
+        spelling[_form(term)] = term
     return spelling
 
 

@@ -59,7 +59,7 @@ def test_topics_are_named_in_their_own_words_and_no_two_alike(seeds: Settings) -
         assert len(members) == topic.size
         texts = [fold(f"{paper.title} {paper.abstract}") for paper in members]
         for term in topic.name.split(", "):
-            assert sum(fold(term) in text for text in texts) >= 2, f"{term!r} is not typical of its papers"
+            assert sum(fold(term).rstrip("s") in text for text in texts) >= 2, f"{term!r} is not typical of its papers"
 
 
 def test_a_name_says_what_sets_a_topic_apart_as_it_is_written_and_no_word_twice() -> None:

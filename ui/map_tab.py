@@ -25,6 +25,7 @@ def map_tab(assistant: Assistant, shared: Shared) -> None:
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     plain: dict[str, Any] = {"apply_default_css": False}
     with gr.Column(elem_id="fn-map"):
+        gr.HTML(map_view.title(), **plain)
         marks = gr.HTML(map_view.marks((), {}), js_on_load=_MARKED, **plain)
         stage = gr.HTML(map_view.frame(), js_on_load=_OPENED, server_functions=_readers(assistant), **plain)
 

@@ -63,19 +63,23 @@ def frame() -> str:
     main = element("div", picture, "fn-map-picture") + '<div class="fn-map-card"></div>'
     columns = element("div", main, "fn-map-main") + element("div", topics + listed, "fn-map-side")
     content = (
-        element("h2", "Map of the library")
-        + element("p", "Making the map…", "fn-map-what", role="status")
+        element("p", "Making the map…", "fn-map-what", role="status")
         + element("div", bar, "fn-map-bar")
         + element("div", columns, "fn-map-columns")
     )
     return element("section", content, "fn-map fn-map-waiting", data_script=PLOTLY_ADDRESS)
 
 
+def title() -> str:
+    """The heading of the tab."""
+    return element("h2", "Map of the library")
+
+
 def marks(cited: Sequence[str], papers: Mapping[str, Paper]) -> str:
-    """Which papers of the answer in view are on the map, in words; their ids are for `map.js`."""
+    """How many papers of the answer in view are on the map, in words; their ids are for `map.js`."""
     known = [paper_id for paper_id in cited if paper_id in papers]
     if not known:
-        return element("p", "Papers that an answer cites are marked here while it is in view.", "fn-map-marks")
+        return ""
     text = f"{_papers(len(known))} of the current answer {'is' if len(known) == 1 else 'are'} marked with a ring."
     return element("p", text, "fn-map-marks", data_ids=" ".join(known))
 

@@ -107,6 +107,8 @@ window.footnoteMap = (() => {
     }
   }
 
+  const shape = (topic) => (topic < COLOURS ? "circle" : "diamond");
+
   function traces() {
     const { data, selected, cited } = map;
     const paint = colours();
@@ -118,7 +120,7 @@ window.footnoteMap = (() => {
       marker: {
         size,
         color: data.topic.map((topic) => paint.topics[topic % COLOURS]),
-        symbol: data.topic.map((topic) => (topic < COLOURS ? "circle" : "diamond")),
+        symbol: data.topic.map(shape),
         line: { width: many ? 0 : 1, color: paint.surface },
         opacity: 0.9,
       },
@@ -133,7 +135,12 @@ window.footnoteMap = (() => {
     };
     const centres = {
       type, mode: "markers", x: rings.x, y: rings.y, hoverinfo: "skip",
-      marker: { size: size + 4, color: cited.map((at) => paint.topics[data.topic[at] % COLOURS]), line: { width: 1, color: paint.text } },
+      marker: {
+        size: size + 4,
+        color: cited.map((at) => paint.topics[data.topic[at] % COLOURS]),
+        symbol: cited.map((at) => shape(data.topic[at])),
+        line: { width: 1, color: paint.text },
+      },
       unselected: { marker: { opacity: 1 } },
     };
     return [points, centres, rings];
