@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from rag.errors import LibraryMissing
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Filter, IngestReport, Paper, Passage
+from rag.types import Answer, Filter, IngestReport, Overview, Paper, PaperMap, Passage
 
 if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream
     from rag.asked import History
     from rag.chain import AnswerChain
     from rag.index import Library
+    from rag.paper_map import PaperMaps
     from rag.passports.verification import VerifyReport
     from rag.sync import Progress
 
@@ -28,6 +29,7 @@ class Assistant:
         self._lock = threading.Lock()
         self._opened: AnswerChain | None = None
         self._is_warm = False
+        self._maps: PaperMaps | None = None
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Assistant:
@@ -78,7 +80,8 @@ class Assistant:
         library = self._library()
         if library is None:
             return []
-        return [paper for paper in library.catalogue().values() if where is None or where.admits(paper)]
+        found = library.catalogue().values()
+        return list(found) if where is None else where.among(found)
 
     def similar(self, paper_id: str, k: int = 10) -> list[Passage]:
         """The k papers nearest to a paper of the library.
@@ -92,6 +95,17 @@ class Assistant:
         if library is None or paper_id not in library.catalogue():
             raise LibraryMissing(f"There is no paper {paper_id!r} in the library; `footnote papers list` shows them.")
         return similar(library, paper_id, k=k)
+
+    def map(self) -> PaperMap:
+        """The library as a map; made at the first call after a change (the seeds: 2 s), then read."""
+        library = self._library()
+        return PaperMap() if library is None else self._paper_maps().of(library)
+
+    def overview(self) -> Overview:
+        """Papers, sources, years and topics in numbers; makes the map where there is none yet."""
+        from rag.paper_map import overview
+
+        return overview(self.papers(), self.map().topics)
 
     def example_questions(self, k: int = 4) -> list[str]:
         """Up to k questions that this library answers, made from its titles."""
@@ -176,6 +190,13 @@ class Assistant:
         with self._lock:
             if self._opened is not None:
                 self._opened.handle.forget()
+
+    def _paper_maps(self) -> PaperMaps:
+        from rag.paper_map import PaperMaps
+
+        with self._lock:
+            self._maps = self._maps or PaperMaps(self.settings)
+            return self._maps
 
     def _library(self) -> Library | None:
         return self.chain.handle.current()

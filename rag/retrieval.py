@@ -242,7 +242,7 @@ def _candidates(library: Library, vector: Vectors, lexical: Sequence[str], where
     if where is None or where == Filter():
         dense = [paper_id for paper_id, _ in library.nearest(vector, _DENSE_CHUNKS)]
         return list(dict.fromkeys((*dense, *lexical)))
-    admitted = {paper_id for paper_id, paper in library.catalogue().items() if where.admits(paper)}
+    admitted = {paper.id for paper in where.among(library.catalogue().values())}
     if len(admitted) <= _ALL_ADMITTED:
         return sorted(admitted)
     dense = [paper_id for paper_id, _ in library.nearest(vector, 20 * _DENSE_CHUNKS) if paper_id in admitted]

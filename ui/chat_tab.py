@@ -14,6 +14,7 @@ from ui.asking import Asking
 from ui.conversation import Conversation, Exchange
 from ui.conversation_list import conversation_list
 from ui.evidence import evidence, no_evidence, scope_in_words
+from ui.map_view import overview
 from ui.markup import element, inert
 from ui.owner import owner_of
 from ui.taking_away import parcel
@@ -37,7 +38,8 @@ _READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
 _RUNNING: dict[str, Any] = {"submit_btn": False, "stop_btn": "Stop"}
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _ASKING: dict[str, Any] = {"concurrency_limit": AT_ONCE + WAITING, "concurrency_id": "ask", **_PRIVATE}
-_NOW: dict[str, Any] = {"queue": False, **_PRIVATE}
+# Through the queue: else Gradio tells nobody that a state has changed.
+_NOW: dict[str, Any] = {"concurrency_limit": None, **_PRIVATE}
 
 
 class ChatTab:
@@ -123,7 +125,7 @@ class ChatTab:
             suggested.click(self.ask, [suggested, *asked], drawn, **_ASKING)
         self.without.click(self.ask_without_model, self.conversation, drawn, **_ASKING)
         self.evidence.retry(self.retry, self.conversation, drawn, **_ASKING)
-        self.question.stop(self.stop, self.conversation, None, **_NOW)
+        self.question.stop(self.stop, self.conversation, None, queue=False, **_PRIVATE)
         self.new.click(self.start_anew, self.conversation, drawn, **_NOW)
         self.evidence.select(self.show_evidence, self.conversation, drawn, **_NOW)
         self.evidence.edit(self.edit, self.conversation, drawn, **_NOW)
@@ -304,7 +306,7 @@ class ChatTab:
         """What is in the library, and questions that it answers."""
         try:
             questions = await asyncio.to_thread(self.assistant.example_questions, _EXAMPLES)
-            told = ""
+            told = overview(await asyncio.to_thread(self.assistant.overview))
         except RagError as error:
             questions, told = [], element("p", inert(str(error)), "fn-error")
         return {self.overview: told, **_buttons(self.examples, questions)}

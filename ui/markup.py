@@ -26,9 +26,12 @@ def inert(text: str) -> str:
 
 
 def element(tag: str, content: str, css: str = "", **attributes: str) -> str:
-    """An element around `content`, which is markup already; attribute values are made inert here."""
+    """An element around `content`, which is markup already; attribute values are made inert here.
+
+    An underscore in an attribute's name stands for a hyphen.
+    """
     given = {"class": css, **attributes}
-    listed = "".join(f' {name}="{inert_value(value)}"' for name, value in given.items() if value)
+    listed = "".join(f' {name.replace("_", "-")}="{inert_value(value)}"' for name, value in given.items() if value)
     return f"<{tag}{listed}>{content}</{tag}>"
 
 

@@ -40,11 +40,13 @@ def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) ->
     from fastapi import FastAPI
 
     from ui.app import look
+    from ui.plotly_file import serve_plotly
 
+    web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    serve_plotly(web)  # before Gradio, which answers for every other address
     # No address but the page's own: neither API pages, nor Gradio's log of runs, nor files from disk.
     app = gr.mount_gradio_app(
-        FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
-        page, path="", server_name=listener.host, server_port=listener.port,
+        web, page, path="", server_name=listener.host, server_port=listener.port,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         footer_links=[], run_history=False, allowed_paths=[], show_error=False, max_file_size=1,
         ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, auth=_login(users) if users else None,
