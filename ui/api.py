@@ -8,6 +8,7 @@ from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
 import gradio as gr
+from gradio.events import api
 
 from rag import Answer, Done, Filter, Passage, RagError
 from ui.stream import events
@@ -48,7 +49,7 @@ def add_api(asking: "Asking") -> None:
                 )
 
     for endpoint in (ask, search):
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=AT_ONCE + WAITING)
+        api(endpoint, api_name=endpoint.__name__, concurrency_limit=AT_ONCE + WAITING)
 
 
 async def _answer(asking: "Asking", opened: Callable[[], "AnswerStream"]) -> Answer:

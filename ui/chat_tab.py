@@ -143,7 +143,8 @@ class ChatTab:
         self.scope_off.click(lambda: None, None, self.scope, **_NOW)
         page.unload(self.leave)
         page.load(self.open_page, self.conversation, drawn, **_NOW)
-        page.load(self.show_start, None, [self.overview, *self.examples], **_PRIVATE)
+        page.load(self.show_examples, None, self.examples, **_NOW)
+        page.load(self.show_overview, None, self.overview, **_NOW)
 
     # Asking.
 
@@ -302,14 +303,20 @@ class ChatTab:
         opened = Conversation(str(wanted) if exchanges else None, exchanges, max(0, len(exchanges) - 1))
         return {**self._drawn(opened, owner), self.question: gr.update(value="", **_READY)}
 
-    async def show_start(self) -> Drawing:
-        """What is in the library, and questions that it answers."""
+    def show_examples(self) -> Drawing:
+        """Questions that the library answers; the first question says what is wrong with it."""
         try:
-            questions = await asyncio.to_thread(self.assistant.example_questions, _EXAMPLES)
-            told = overview(await asyncio.to_thread(self.assistant.overview))
-        except RagError as error:
-            questions, told = [], element("p", inert(str(error)), "fn-error")
-        return {self.overview: told, **_buttons(self.examples, questions)}
+            questions = self.assistant.example_questions(_EXAMPLES)
+        except RagError:
+            questions = []
+        return _buttons(self.examples, questions)
+
+    def show_overview(self) -> str:
+        """What is in the library; made once for a library, which takes some seconds."""
+        try:
+            return overview(self.assistant.overview())
+        except RagError:
+            return ""
 
     def show_evidence(self, conversation: Conversation, chosen: gr.EventData) -> Drawing:
         """The evidence of the turn whose link was clicked."""

@@ -26,6 +26,7 @@ from rag import (
     LLMError,
     Notice,
     Outcome,
+    Overview,
     Paper,
     Passage,
     QuestionError,
@@ -96,6 +97,9 @@ class SeedAssistant:
             "How many tokens does a video need?",
             "What happens with many-shot in-context learning?",
         ][:k]
+
+    def overview(self) -> Overview:
+        return Overview(len(self._papers), (("000_6502c803306ef48d.txt", len(self._papers)),), None, ())
 
     def follow_ups(self, answer: Answer, k: int = 3, *, asked: Sequence[str] = ()) -> list[str]:
         offered = self.example_questions(k + 1)
