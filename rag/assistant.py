@@ -71,12 +71,19 @@ class Assistant:
         check_sources(library, where)
         return list(retrieve(library, self.chain.model, query, k=max(k, 0), where=where).passages)
 
-    def papers(self, *, where: Filter | None = None) -> list[Paper]:
-        """The papers of the library by source and line; empty while nothing was ingested."""
+    def papers(self, *, where: Filter | None = None, containing: str = "") -> list[Paper]:
+        """The papers of the library by source and line; empty while nothing was ingested.
+
+        Args:
+            containing: Words that all begin a word of the title or abstract, whatever their capitals and accents.
+        """
+        from rag.mentions import mentioning
+
         library = self._library()
         if library is None:
             return []
-        return [paper for paper in library.catalogue().values() if where is None or where.admits(paper)]
+        found = mentioning(library, containing) if containing.strip() else library.catalogue().values()
+        return [paper for paper in found if where is None or where.admits(paper)]
 
     def similar(self, paper_id: str, k: int = 10) -> list[Passage]:
         """The k papers nearest to a paper of the library.
@@ -202,9 +209,9 @@ def search(
     return _assistant(settings).search(question, k=k, where=where)
 
 
-def papers(*, where: Filter | None = None, settings: Settings | None = None) -> list[Paper]:
-    """The papers of the library by source and line."""
-    return _assistant(settings).papers(where=where)
+def papers(*, where: Filter | None = None, containing: str = "", settings: Settings | None = None) -> list[Paper]:
+    """The papers of the library by source and line; `containing` is as for `Assistant.papers`."""
+    return _assistant(settings).papers(where=where, containing=containing)
 
 
 def similar(paper_id: str, k: int = 10, *, settings: Settings | None = None) -> list[Passage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ class Turn:
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filter:
     """Which papers a question may be answered from; an empty field does not restrict.
 
@@ -285,10 +286,14 @@ class Filter:
         """Whether the paper passes every restriction."""
         return (
             (not self.sources or any(source in self.sources for source, _ in paper.places))
-            and (not self.paper_ids or paper.id in self.paper_ids)
+            and (not self.paper_ids or paper.id in self._ids)
             and (self.years is None or (paper.year is not None and self.years[0] <= paper.year <= self.years[1]))
             and (not self.venues or paper.venue in self.venues)
         )
+
+    @cached_property
+    def _ids(self) -> frozenset[str]:
+        return frozenset(self.paper_ids)  # a search may have found thousands
 
 
 @dataclass(frozen=True, slots=True)

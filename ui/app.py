@@ -51,11 +51,12 @@ def build_app(assistant: Assistant) -> gr.Blocks:
     page = gr.Blocks(title="Footnote", fill_width=True, fill_height=True, analytics_enabled=False)
     with page:
         gr.HTML(render.header(assistant.settings.llm_model), elem_id="fn-header", apply_default_css=False)
+        scope, cited = gr.State(None), gr.State(())  # within the tabs they would count as tabs
         with gr.Tabs(selected="chat", elem_id="fn-tabs") as tabs:
             with gr.Tab("Chat", id="chat"):
                 parts = _layout()
                 _connect(assistant, page, parts)
-            shared = Shared(tabs, parts.question, gr.State(None), gr.State(()))
+            shared = Shared(tabs, parts.question, scope, cited)
             with gr.Tab("Papers", id="papers"):
                 papers_tab(assistant, shared)
             with gr.Tab("Map", id="map"):
