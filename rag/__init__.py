@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream
     from rag.assistant import Assistant, answer, ingest, papers, search, similar, stream
     from rag.chain import build_chain
+    from rag.compare import Cell, Comparison, ComparisonRow, comparison_csv
     from rag.errors import (
         CorpusError,
         EmbeddingError,
@@ -57,11 +58,14 @@ __all__ = [
     "AnswerEvent",
     "AnswerStream",
     "Assistant",
+    "Cell",
     "Check",
     "CheckKind",
     "Chunk",
     "Citation",
     "Claim",
+    "Comparison",
+    "ComparisonRow",
     "CorpusError",
     "Done",
     "EmbeddingError",
@@ -93,6 +97,7 @@ __all__ = [
     "Verdict",
     "answer",
     "build_chain",
+    "comparison_csv",
     "ingest",
     "instructions",
     "load_settings",
@@ -107,6 +112,7 @@ _HOMES = {
     "rag.answer_stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "search", "similar", "stream"},
     "rag.chain": {"build_chain"},
+    "rag.compare": {"Cell", "Comparison", "ComparisonRow", "comparison_csv"},
     "rag.listening": {"Listener"},
     "rag.injection": {"instructions"},
     "rag.settings": {"Settings", "load_settings"},

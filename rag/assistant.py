@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream
     from rag.asked import History
     from rag.chain import AnswerChain
+    from rag.compare import Comparison
     from rag.index import Library
     from rag.sync import Progress
 
@@ -97,6 +98,20 @@ class Assistant:
         if library is None or paper_id not in library.catalogue():
             raise LibraryMissing(f"There is no paper {paper_id!r} in the library; `footnote papers list` shows them.")
         return similar(library, paper_id, k=k)
+
+    def compare(self, asked: Answer | str, *, where: Filter | None = None, k: int = 5) -> Comparison:
+        """The papers of an answer side by side: what each says of its aim, method and result, and of the question.
+
+        Args:
+            asked: An answer, or a question, which is answered first, without the language model.
+            where: As for `answer`; an answer brings its own papers.
+            k: Papers, of at most 10, where the answer cites fewer than two; else those that it cites.
+        """
+        from rag.compare import compare
+
+        answer = self.answer(asked, where=where, extractive=True) if isinstance(asked, str) else asked
+        library = self.chain.filled()
+        return compare(answer, library, self.chain.model, k=k, gate=self.settings.evidence_gate)
 
     def example_questions(self, k: int = 4) -> list[str]:
         """Up to k questions that this library answers, made from its titles."""
