@@ -119,6 +119,21 @@ class Assistant:
 
         return example_questions(self.papers(), k)
 
+    def follow_ups(
+        self, answer: Answer, k: int = 3, *, asked: Sequence[str] = (), where: Filter | None = None
+    ) -> list[str]:
+        """Up to k questions to go on with, which this library answers and nobody asked yet.
+
+        Args:
+            asked: The earlier questions of the conversation.
+            where: The papers that the conversation is restricted to.
+        """
+        from rag.suggestions import follow_ups
+
+        chain = self.chain
+        gate = self.settings.evidence_gate
+        return follow_ups(answer, chain.filled(), chain.model, k=k, gate=gate, asked=asked, where=where)
+
     def ingest(
         self,
         paths: Sequence[str | Path] = (),
