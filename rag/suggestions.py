@@ -20,6 +20,7 @@ from rag.types import Answer, Filter, Paper
 from rag.words import content_words, fold
 
 _CITED, _NEAR = 3, 10  # papers that questions are made from
+_NEAR_MARGIN = 0.65  # of the best paper's score, for another to be near it
 _MOST_TRIED = 8  # questions embedded, 3 ms each
 _SHARED_BY = range(2, 12)  # papers that have a name worth asking for: not one, and not half the library
 
@@ -41,7 +42,7 @@ def follow_ups(
     asked: Sequence[str] = (),
     where: Filter | None = None,
 ) -> list[str]:
-    """Up to k questions, each standing alone, none that was asked before.
+    """Up to k questions, each standing alone, none that was asked before; none where nothing was found.
 
     Args:
         gate: Least cosine of a paper's best sentence with a question that it answers.
@@ -49,8 +50,11 @@ def follow_ups(
         where: The papers that the chat is restricted to.
     """
     cited = list({citation.paper.id: citation.paper for citation in answer.citations}.values())[:_CITED]
+    if not cited:
+        return []
     seen = {paper.id for paper in cited}
-    near = [passage.paper for passage in answer.passages if passage.paper.id not in seen][:_NEAR]
+    least = _NEAR_MARGIN * max((passage.score for passage in answer.passages), default=0.0)
+    near = [found.paper for found in answer.passages if found.paper.id not in seen and found.score >= least][:_NEAR]
     if where:
         cited, near = (
             [paper for paper in cited if where.admits(paper)],
@@ -93,7 +97,8 @@ def _on_what_was_left_out(answer: Answer, paper: Paper, records: Mapping[str, Re
     name = own_name(paper)
     if not name or paper.id not in records:
         return
-    spans = [span for span in records[paper.id].sentences if span in set(statements(paper.abstract))]
+    stated = set(statements(paper.abstract))
+    spans = [span for span in records[paper.id].sentences if span in stated]
     scores = role_scores([paper.abstract[start:end] for start, end in spans])
     quoted = {(citation.start, citation.end) for citation in answer.citations if citation.paper.id == paper.id}
     for role, question in (("result", "What results does {} report?"), ("method", "How does {} work?")):

@@ -52,6 +52,12 @@ def test_there_are_never_more_than_asked_for(assistant, k):
     assert len(assistant.follow_ups(assistant.answer(QUESTIONS[0]), k)) <= max(0, k)
 
 
+def test_an_answer_that_found_nothing_leads_nowhere(assistant):
+    answer = assistant.answer("How do I bake sourdough bread?")
+    assert answer.outcome is Outcome.NOT_IN_CORPUS
+    assert assistant.follow_ups(answer) == []
+
+
 def test_a_restricted_chat_is_led_to_no_other_paper(assistant):
     answer = assistant.answer(QUESTIONS[0])
     only = Filter(paper_ids=(answer.citations[0].paper.id,))
