@@ -29,6 +29,7 @@ bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes,
 	$(BIN)/python tests/bench/honesty.py --save tests/bench/results/honesty.json
 	$(BIN)/python tests/bench/cross_validation.py --save tests/bench/results/cross_validation.json
 	$(BIN)/python -m tests.bench.ledger --save tests/bench/results/ledger.json
+	$(BIN)/python tests/bench/roles.py --save tests/bench/results/roles.json
 	$(BIN)/python tests/bench/typos.py --save tests/bench/results/typos.json
 	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
 	$(BIN)/python tests/bench/llm.py --save tests/bench/results/llm.json

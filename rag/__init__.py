@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream
     from rag.assistant import Assistant, answer, ingest, papers, passport, search, similar, stream, verify
     from rag.chain import build_chain
+    from rag.compare import Cell, Comparison, ComparisonRow, comparison_csv
     from rag.errors import (
         CorpusError,
         EmbeddingError,
@@ -67,11 +68,14 @@ __all__ = [
     "AnswerEvent",
     "AnswerStream",
     "Assistant",
+    "Cell",
     "Check",
     "CheckKind",
     "Chunk",
     "Citation",
     "Claim",
+    "Comparison",
+    "ComparisonRow",
     "CorpusError",
     "Done",
     "EmbeddingError",
@@ -115,6 +119,7 @@ __all__ = [
     "bibtex",
     "build_chain",
     "citation_keys",
+    "comparison_csv",
     "ingest",
     "instructions",
     "load_settings",
@@ -138,6 +143,7 @@ _HOMES = {
     "rag.chain": {"build_chain"},
     "rag.listening": {"Listener", "names_this_machine"},
     "rag.feedback": {"record_feedback"},
+    "rag.compare": {"Cell", "Comparison", "ComparisonRow", "comparison_csv"},
     "rag.injection": {"instructions"},
     "rag.passports.verification": {"VerifyCheck", "VerifyReport"},
     "rag.references": {"bibtex", "citation_keys", "reference", "ris"},

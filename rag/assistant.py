@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream
     from rag.asked import History
     from rag.chain import AnswerChain
+    from rag.compare import Comparison
     from rag.index import Library
     from rag.paper_map import PaperMaps
     from rag.passports.verification import VerifyReport
@@ -75,12 +76,18 @@ class Assistant:
         check_sources(library, where)
         return list(retrieve(library, self.chain.model, query, k=max(k, 0), where=where).passages)
 
-    def papers(self, *, where: Filter | None = None) -> list[Paper]:
-        """The papers of the library by source and line; empty while nothing was ingested."""
+    def papers(self, *, where: Filter | None = None, containing: str = "") -> list[Paper]:
+        """The papers of the library by source and line; empty while nothing was ingested.
+
+        Args:
+            containing: Words that all begin a word of the title or abstract, whatever their capitals and accents.
+        """
+        from rag.mentions import mentioning
+
         library = self._library()
         if library is None:
             return []
-        found = library.catalogue().values()
+        found = mentioning(library, containing) if containing.strip() else library.catalogue().values()
         return list(found) if where is None else where.among(found)
 
     def similar(self, paper_id: str, k: int = 10) -> list[Passage]:
@@ -106,6 +113,20 @@ class Assistant:
         from rag.paper_map import overview
 
         return overview(self.papers(), self.map().topics)
+
+    def compare(self, asked: Answer | str, *, where: Filter | None = None, k: int = 5) -> Comparison:
+        """The papers of an answer side by side: what each says of its aim, method and result, and of the question.
+
+        Args:
+            asked: An answer, or a question, which is answered first, without the language model.
+            where: As for `answer`; an answer brings its own papers.
+            k: Papers, of at most 10, where the answer cites fewer than two; else those that it cites.
+        """
+        from rag.compare import compare
+
+        answer = self.answer(asked, where=where, extractive=True) if isinstance(asked, str) else asked
+        library = self.chain.filled()
+        return compare(answer, library, self.chain.model, k=k, gate=self.settings.evidence_gate)
 
     def example_questions(self, k: int = 4) -> list[str]:
         """Up to k questions that this library answers, made from its titles."""
@@ -135,6 +156,21 @@ class Assistant:
         from rag.passports.verification import verified
 
         return verified(passport, self.papers(), self.search if ranking else None)
+
+    def follow_ups(
+        self, answer: Answer, k: int = 3, *, asked: Sequence[str] = (), where: Filter | None = None
+    ) -> list[str]:
+        """Up to k questions to go on with, which this library answers and nobody asked yet.
+
+        Args:
+            asked: The earlier questions of the conversation.
+            where: The papers that the conversation is restricted to.
+        """
+        from rag.suggestions import follow_ups
+
+        chain = self.chain
+        gate = self.settings.evidence_gate
+        return follow_ups(answer, chain.filled(), chain.model, k=k, gate=gate, asked=asked, where=where)
 
     def ingest(
         self,
@@ -254,9 +290,9 @@ def search(
     return _assistant(settings).search(question, k=k, where=where)
 
 
-def papers(*, where: Filter | None = None, settings: Settings | None = None) -> list[Paper]:
-    """The papers of the library by source and line."""
-    return _assistant(settings).papers(where=where)
+def papers(*, where: Filter | None = None, containing: str = "", settings: Settings | None = None) -> list[Paper]:
+    """The papers of the library by source and line; `containing` is as for `Assistant.papers`."""
+    return _assistant(settings).papers(where=where, containing=containing)
 
 
 def similar(paper_id: str, k: int = 10, *, settings: Settings | None = None) -> list[Passage]:

@@ -186,7 +186,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
             usage += spent
             clock.lap("expand")
         ranking = ranking.best(PASSAGES)
-        searched = sum(map(where.admits, library.catalogue().values())) if where else library.size
+        searched = len(where.among(library.catalogue().values())) if where else library.size
         yield Retrieved(ranking.query.standalone, ranking.passages, searches, searched)
         draft = Answer(
             question=question,

@@ -11,7 +11,7 @@ from rag import cues
 from rag.injection import instructions
 from rag.markers import MARKER
 from rag.quantities import states
-from rag.records import Record
+from rag.records import Record, Vectors
 from rag.retrieval import Ranking
 from rag.types import Check, CheckKind, Citation, Claim, Passage, Verdict
 
@@ -80,7 +80,7 @@ def extract(
         most: Sentences of the one paper of an answer.
     """
     several = cues.asks_several(question)
-    reader = _Reader(ranking, terms, idf, context, several)
+    reader = Reader(ranking.question_vector, terms, idf, context, several)
     papers = _papers(ranking, several=several)
     limit = most if len(papers) == 1 else _MOST_IN_ALL // len(papers)
     longest = _MOST_IN_ALL if len(papers) == 1 else limit
@@ -105,18 +105,24 @@ def _papers(ranking: Ranking, *, several: bool) -> Sequence[Passage]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads abstracts in the light of a question."""
+class Reader:
+    """Reads abstracts in the light of a question.
 
-    ranking: Ranking
+    Attributes:
+        vector: Unit vector of the question.
+        terms, idf, context: As for `extract`.
+        several: Whether the question asks for several papers.
+    """
+
+    vector: Vectors
     terms: Callable[[str], Sequence[str]]
     idf: Callable[[str], float]
-    context: str
-    several: bool
+    context: str = ""
+    several: bool = False
 
     def scores(self, question: str, record: Record) -> list[float]:
         """How well each sentence of a paper answers the question, higher is better."""
-        cosines = record.sentence_vectors @ self.ranking.question_vector
+        cosines = record.sentence_vectors @ self.vector
         left = self._weights(question, record)
         total = sum(left.values()) or 1.0
         asks_number, asks_name, asks_pointer, asks_reason = (

@@ -17,6 +17,7 @@ from rag.errors import LibraryDamaged, LibraryMismatch
 from rag.records import Metadata, Record, Vectors, chunk_id, chunk_metadata, head_metadata, read_record
 from rag.settings import Settings
 from rag.types import Paper
+from rag.words import fold
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -59,6 +60,7 @@ class Library:
         self._lock = threading.Lock()
         self._lexical: LexicalIndex | None = None
         self._catalogue: Mapping[str, Paper] | None = None
+        self._folded: Mapping[str, str] | None = None
         # Not closed at once when a newer view replaces this one: another thread may be in the middle of a search.
         self.close = weakref.finalize(self, disconnect, client)
 
@@ -131,6 +133,14 @@ class Library:
                 )
                 self._catalogue = {paper.id: paper for paper in found}
             return self._catalogue
+
+    def folded(self) -> Mapping[str, str]:
+        """Title and abstract of every paper by id, without capitals and accents; made at the first call."""
+        papers = self.catalogue()
+        with self._lock:
+            if self._folded is None:
+                self._folded = {key: fold(f"{paper.label} {paper.abstract}") for key, paper in papers.items()}
+            return self._folded
 
     def fetch(self, paper_ids: Sequence[str]) -> list[Record]:
         """The papers of these ids that are in the library, in no particular order."""
@@ -228,7 +238,7 @@ class Library:
             dimension = int((self._collection.metadata or {}).get("dimension", 0))
             self._collection.modify(metadata=_stamp_metadata(self.stamp, dimension))
         with self._lock:
-            self._lexical = self._catalogue = None
+            self._lexical = self._catalogue = self._folded = None
 
     def newest_stamp(self) -> Stamp:
         """The stamp as it is now, whoever changed it."""

@@ -15,19 +15,15 @@ def assistant(seed_settings) -> Assistant:
     return Assistant.open(seed_settings)
 
 
-def paper(title: str) -> Paper:
-    return Paper(id="0" * 16, title=title, label=title or "…", abstract="It is so.", source="a.txt", line=1)
+def paper(title: str, abstract: str = "It is so.") -> Paper:
+    return Paper(id="0" * 16, title=title, label=title or "…", abstract=abstract, source="a.txt", line=1)
 
 
 def test_the_library_answers_its_own_examples(assistant):
     questions = assistant.example_questions()
     assert len(questions) == len(set(questions)) == 4
     for question in questions:
-        answer = assistant.answer(question)
-        assert answer.outcome == Outcome.ANSWERED
-        named = question.split()[2].strip("?,")
-        if question.startswith(("What is", "What does", "How does")):
-            assert named in answer.citations[0].paper.label + answer.citations[0].paper.abstract
+        assert assistant.answer(question).outcome == Outcome.ANSWERED, question
 
 
 def test_they_are_the_same_whatever_the_order_of_the_papers(assistant):
@@ -36,8 +32,29 @@ def test_they_are_the_same_whatever_the_order_of_the_papers(assistant):
 
 
 def test_another_library_has_other_examples():
-    questions = example_questions([paper("KiteBench: Flying Kites on Long Tails"), paper("On Bees")], 4)
-    assert questions == ["What is KiteBench?"]
+    kites = paper("KiteBench: Flying Kites on Long Tails", "KiteBench has 40 kites.")
+    assert example_questions([kites, paper("On Bees")], 4) == ["What is KiteBench?"]
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract", "question"),
+    [
+        ("Do bees sleep at night?", "They do.", "Do bees sleep at night?"),
+        ("effects of cooling on boundary layers .", "It cools.", "What are the effects of cooling on boundary layers?"),
+        ("The Sleep of Honey Bees", "It is long.", ""),
+        (
+            "Sleep of Bees in Bayesian Hives",
+            "The Bayesian hive.",
+            "What is known about sleep of bees in Bayesian hives?",
+        ),
+        ("Bees prevent induction of sleep", "It is so.", ""),
+        ("Attention: A Survey of Heads", "We survey attention.", ""),
+        ("", "We introduce HiveBench, a benchmark of hives.", "What is HiveBench?"),
+        ("Waggle: Dances of Bees", "We present Waggle.", "What is Waggle?"),
+    ],
+)
+def test_a_question_is_what_a_title_asks_or_names(title, abstract, question):
+    assert example_questions([paper(title, abstract)], 1) == ([question] if question else [])
 
 
 @pytest.mark.parametrize("papers", [[], [paper("")], [paper("Bees and flowers"), paper("of the and: to")]])

@@ -41,11 +41,13 @@ def build_app(assistant: Assistant) -> gr.Blocks:
             with gr.Tab("Chat", id="chat"):
                 chat = ChatTab(asking)
             shared = Shared(tabs, chat.question, chat.scope, chat.cited)
+            with gr.Tab("Compare", id="compare"):
+                chat.compared.render()
             with gr.Tab("Papers", id="papers"):
                 papers_tab(assistant, shared)
             with gr.Tab("Map", id="map"):
                 map_tab(assistant, shared)
-        chat.connect(page)
+        chat.connect(page, tabs)
     page.queue(max_size=2 * (AT_ONCE + WAITING))  # the turnstile turns away before, with a word
     return page
 

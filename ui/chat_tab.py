@@ -11,6 +11,7 @@ import gradio as gr
 from rag import Filter, RagError, record_feedback
 from ui import answer_view
 from ui.asking import Asking
+from ui.compare import comparison
 from ui.conversation import Conversation, Exchange
 from ui.conversation_list import conversation_list
 from ui.evidence import evidence, no_evidence, scope_in_words
@@ -33,6 +34,7 @@ _WELCOME = (
     '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
     "this library. Each sentence carries a number: click it to read the quoted words in place.</p></div>"
 )
+_NOTHING_COMPARED = element("p", "Choose “Compare papers” below an answer to see its papers side by side.", "fn-empty")
 _FORMATS = {"markdown": "Markdown", "bibtex": "BibTeX", "ris": "RIS", "json": "JSON"}
 _READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
 _RUNNING: dict[str, Any] = {"submit_btn": False, "stop_btn": "Stop"}
@@ -66,6 +68,7 @@ class ChatTab:
                     no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script
                 )
         script = "watch('value', () => window.footnote.deliver(props.value))"
+        self.compared = gr.HTML(_NOTHING_COMPARED, elem_id="fn-compared", apply_default_css=False, render=False)
         self.parcel = gr.HTML(None, html_template="", js_on_load=script, elem_id="fn-parcel")
 
     def _lay_out_conversations(self) -> None:
@@ -112,12 +115,12 @@ class ChatTab:
             placeholder="Ask a question about the papers", **_READY,
         )  # fmt: skip
 
-    def connect(self, page: gr.Blocks) -> None:
-        """Connects the events of the chat; `compare` of an answer is connected where the table is."""
+    def connect(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
+        """Connects the events of the chat."""
         drawn = [
             self.conversation, self.question, self.chat, self.evidence, self.bar, self.listed, self.without, self.cited,
             self.scope, self.editing_row, self.editing_words, self.reason_row, self.reason, self.parcel,
-            self.follow_up_box, *self.follow_ups,
+            self.follow_up_box, *self.follow_ups, self.compared,
         ]  # fmt: skip
         asked = [self.conversation, self.scope]
         self.question.submit(self.ask, [self.question, *asked], drawn, **_ASKING)
@@ -130,6 +133,7 @@ class ChatTab:
         self.evidence.select(self.show_evidence, self.conversation, drawn, **_NOW)
         self.evidence.edit(self.edit, self.conversation, drawn, **_NOW)
         self.evidence.like(self.like, self.conversation, drawn, **_NOW)
+        self.evidence.compare(self.compare, self.conversation, [self.compared, tabs], **_NOW)
         self.evidence.download(self.take_away, self.conversation, self.parcel, **_NOW)
         self.editing_off.click(self.cancel_editing, self.conversation, drawn, **_NOW)
         self.reason_send.click(self.say_why, [self.reason, self.conversation], drawn, **_NOW)
@@ -207,7 +211,7 @@ class ChatTab:
             self.answering.pop(request.session_hash, None)
         if conversation.shows(exchange):
             yield self._drawn(conversation, owner)
-            if exchange.answer and hasattr(self.assistant, "follow_ups"):
+            if exchange.answer:
                 yield await self._suggested(conversation)
 
     async def _suggested(self, conversation: Conversation) -> Drawing:
@@ -217,7 +221,9 @@ class ChatTab:
             return {self.follow_up_box: gr.update(visible=False)}
         asked = [exchange.question for exchange in conversation.exchanges]
         try:
-            questions = await asyncio.to_thread(self.assistant.follow_ups, answer, _FOLLOW_UPS, asked=asked)
+            questions = await asyncio.to_thread(
+                self.assistant.follow_ups, answer, _FOLLOW_UPS, asked=asked, where=conversation.exchanges[-1].scope
+            )
         except RagError:
             questions = []
         return {self.follow_up_box: gr.update(visible=bool(questions)), **_buttons(self.follow_ups, questions)}
@@ -301,7 +307,8 @@ class ChatTab:
         conversation.leave()
         exchanges = self.history.exchanges(owner, wanted) if isinstance(wanted, str) else []
         opened = Conversation(str(wanted) if exchanges else None, exchanges, max(0, len(exchanges) - 1))
-        return {**self._drawn(opened, owner), self.question: gr.update(value="", **_READY)}
+        cleared = {self.question: gr.update(value="", **_READY), self.compared: _NOTHING_COMPARED}
+        return {**self._drawn(opened, owner), **cleared}
 
     def show_examples(self) -> Drawing:
         """Questions that the library answers; the first question says what is wrong with it."""
@@ -396,6 +403,19 @@ class ChatTab:
                 self.assistant.settings.home, f"{conversation.id}-{exchange.id}", exchange.answer,
                 liked=exchange.liked, reason=exchange.reason, history=conversation.history(turn),
             )  # fmt: skip
+
+    async def compare(self, conversation: Conversation, chosen: gr.EventData) -> tuple[Any, Any]:
+        """The papers of an answer side by side, in a tab of their own."""
+        turn = conversation.turn(chosen._data.get("turn"))
+        answer = None if turn is None else conversation.exchanges[turn].answer
+        if answer is None:
+            return gr.skip(), gr.skip()
+        try:
+            table = comparison(await asyncio.to_thread(self.assistant.compare, answer))
+        except RagError as error:
+            table = element("p", inert(str(error)), "fn-error")
+        # The page's script goes from a cell to the card of this turn.
+        return element("div", table, **{"data-turn": str(turn)}), gr.Tabs(selected="compare")
 
     def take_away(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
         """Hands the browser a text to copy or to save; it is nowhere on the disk."""

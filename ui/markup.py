@@ -25,6 +25,11 @@ def inert(text: str) -> str:
     )
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, or as many of its first characters with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 def element(tag: str, content: str, css: str = "", **attributes: str) -> str:
     """An element around `content`, which is markup already; attribute values are made inert here.
 

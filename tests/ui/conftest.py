@@ -87,8 +87,16 @@ class SeedAssistant:
     def prepare(self, progress: Callable[[int, int], None] | None = None) -> None:
         """The papers are there already."""
 
-    def papers(self, *, where: Filter | None = None) -> list[Paper]:
-        return [paper for paper in self._papers if where is None or where.admits(paper)]
+    def papers(self, *, where: Filter | None = None, containing: str = "") -> list[Paper]:
+        def has_all(paper: Paper) -> bool:
+            return all(word in f"{paper.label} {paper.abstract}".casefold() for word in containing.casefold().split())
+
+        return [paper for paper in self._papers if (where is None or where.among([paper])) and has_all(paper)]
+
+    def similar(self, paper_id: str, k: int = 10) -> list[Passage]:
+        here = next(paper for paper in self._papers if paper.id == paper_id)
+        ranking = self._ranking(here.abstract, None)
+        return [passage for passage in ranking if passage.paper.id != paper_id][:k]
 
     def example_questions(self, k: int = 4) -> list[str]:
         return [
@@ -101,7 +109,9 @@ class SeedAssistant:
     def overview(self) -> Overview:
         return Overview(len(self._papers), (("000_6502c803306ef48d.txt", len(self._papers)),), None, ())
 
-    def follow_ups(self, answer: Answer, k: int = 3, *, asked: Sequence[str] = ()) -> list[str]:
+    def follow_ups(
+        self, answer: Answer, k: int = 3, *, asked: Sequence[str] = (), where: Filter | None = None
+    ) -> list[str]:
         offered = self.example_questions(k + 1)
         return [question for question in offered if question not in asked][:k] if answer.citations else []
 

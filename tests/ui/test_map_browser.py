@@ -1,5 +1,4 @@
 """The map as a reader meets it, in a real chromium: with the mouse, by keyboard, on a phone, in both themes."""
-# ruff: noqa: F811 (fixtures of the other browser tests)
 
 from __future__ import annotations
 
@@ -12,9 +11,8 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from conftest import HOSTILE, SEEDS
+from conftest import HOSTILE, PHONE, SEEDS
 from playwright.sync_api import Locator, Page, expect
-from test_browser import PHONE, browser, new_page  # noqa: F401
 
 from rag import Assistant, Filter, Listener, load_settings
 from ui.map_tab import map_tab

@@ -46,7 +46,7 @@ window.footnote = (() => {
     const [, name, turn] = [...match.slice(0, 2), Number(match[2])];
     if (name === "like" || name === "dislike") tell("like", { turn, liked: name === "like" });
     else if (name === "copy" || name === "passport") tell("download", { turn, kind: name });
-    else if (name === "compare") tell("input", { turn });
+    else if (name === "compare") tell("compare", { turn });
     else if (name === "retry") tell("retry", { turn });
     else if (name === "edit") {
       tell("edit", { turn });
@@ -132,9 +132,16 @@ window.footnote = (() => {
     }, { once: true });
   }
 
+  function showInChat(button) {
+    const turn = button.closest("[data-turn]")?.dataset.turn;
+    [...document.querySelectorAll("#fn-tabs [role='tab']")].find((tab) => tab.dataset.tabId === "chat")?.click();
+    if (turn) follow(`#fn-${turn}-${button.dataset.number}`);
+  }
+
   function press(button) {
     const given = button.dataset;
     if (given.copy !== undefined) copy(given.copy);
+    else if (button.matches(".fn-compare-place")) showInChat(button);
     else if (given.save !== undefined) save(given.name, given.save, given.type ?? "text/plain");
     else if (given.download) {
       tell("download", { kind: given.download });
