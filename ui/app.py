@@ -42,7 +42,7 @@ def build_app(assistant: Assistant) -> gr.Blocks:
                 chat = ChatTab(asking)
             shared = Shared(tabs, chat.question, chat.scope, chat.cited)
             with gr.Tab("Compare", id="compare"):
-                chat.compared.render()
+                chat.lay_out_comparison()
             with gr.Tab("Papers", id="papers"):
                 papers_tab(assistant, shared)
             with gr.Tab("Map", id="map"):

@@ -63,12 +63,11 @@ class ChatTab:
                 self._lay_out_chat()
             with gr.Column(elem_id="fn-evidence-column"):
                 gr.HTML(_closer("evidence"), apply_default_css=False, elem_classes="fn-closer")
-                script = "window.footnote.attachEvidence(element, trigger)"
+                script = "window.footnote.attachEvidence(element, trigger, ['compare'])"  # Gradio reads the names of our events
                 self.evidence = gr.HTML(
                     no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script
                 )
         script = "watch('value', () => window.footnote.deliver(props.value))"
-        self.compared = gr.HTML(_NOTHING_COMPARED, elem_id="fn-compared", apply_default_css=False, render=False)
         self.parcel = gr.HTML(None, html_template="", js_on_load=script, elem_id="fn-parcel")
 
     def _lay_out_conversations(self) -> None:
@@ -115,8 +114,12 @@ class ChatTab:
             placeholder="Ask a question about the papers", **_READY,
         )  # fmt: skip
 
+    def lay_out_comparison(self) -> None:
+        """The place of the comparison, in a tab of its own that is open in the page's layout."""
+        self.compared = gr.HTML(_NOTHING_COMPARED, elem_id="fn-compared", apply_default_css=False)
+
     def connect(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
-        """Connects the events of the chat."""
+        """Connects the events of the chat, once everything is laid out."""
         drawn = [
             self.conversation, self.question, self.chat, self.evidence, self.bar, self.listed, self.without, self.cited,
             self.scope, self.editing_row, self.editing_words, self.reason_row, self.reason, self.parcel,

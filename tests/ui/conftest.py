@@ -112,7 +112,7 @@ class SeedAssistant:
     def follow_ups(
         self, answer: Answer, k: int = 3, *, asked: Sequence[str] = (), where: Filter | None = None
     ) -> list[str]:
-        offered = self.example_questions(k + 1)
+        offered = self.example_questions(k + 1) if where is None else []
         return [question for question in offered if question not in asked][:k] if answer.citations else []
 
     def passport(self, answer: Answer, *, where: Filter | None = None) -> str:
