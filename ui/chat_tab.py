@@ -63,7 +63,8 @@ class ChatTab:
                 self._lay_out_chat()
             with gr.Column(elem_id="fn-evidence-column"):
                 gr.HTML(_closer("evidence"), apply_default_css=False, elem_classes="fn-closer")
-                script = "window.footnote.attachEvidence(element, trigger, ['compare'])"  # Gradio reads the names of our events
+                # Gradio learns from the script that there is an event of this name.
+                script = "window.footnote.attachEvidence(element, trigger, ['compare'])"
                 self.evidence = gr.HTML(
                     no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script
                 )
@@ -73,7 +74,7 @@ class ChatTab:
     def _lay_out_conversations(self) -> None:
         self.new = gr.Button("New conversation", size="sm", elem_id="fn-new")
         self.search = gr.Textbox(
-            label="Search your conversations", show_label=False, placeholder="Search your conversations",
+            label="Search your conversations", show_label=False, placeholder="Search",
             elem_id="fn-search", max_lines=1, container=False,
         )  # fmt: skip
         script = "window.footnote.attachConversations(element, trigger)"
@@ -87,11 +88,12 @@ class ChatTab:
         self.chat = gr.Chatbot(
             elem_id="fn-chat", label="Conversation", show_label=False, container=False, height="100%",
             sanitize_html=True, latex_delimiters=[], line_breaks=False, buttons=[], feedback_options=None,
-            placeholder=_WELCOME, group_consecutive_messages=False,
+            group_consecutive_messages=False, autoscroll=False,  # the script shows an answer from its beginning
         )  # fmt: skip
-        with gr.Column(elem_id="fn-start"):  # the style hides it once there are messages
-            self.overview = gr.HTML("", elem_id="fn-overview", apply_default_css=False)
+        with gr.Column(elem_id="fn-start"):  # the style shows it for as long as there are no messages
+            gr.HTML(_WELCOME, apply_default_css=False)
             self.examples = [gr.Button(visible=False, size="sm", elem_classes="fn-suggested") for _ in range(_EXAMPLES)]
+            self.overview = gr.HTML("", elem_id="fn-overview", apply_default_css=False)
         with gr.Column(elem_id="fn-follow-ups", visible=False) as self.follow_up_box:
             gr.HTML(element("h2", "You could ask next", "fn-label"), apply_default_css=False)
             self.follow_ups = [

@@ -183,7 +183,12 @@ window.footnote = (() => {
   function set(element, name, value) {
     if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   }
+  let asked = 0; // questions in the log
   function label() {
+    const questions = document.querySelectorAll("#fn-chat [data-testid='user']");
+    // An answer is read from its beginning, below its question.
+    if (questions.length > asked) questions[questions.length - 1].scrollIntoView({ block: "start" });
+    asked = questions.length;
     for (const message of document.querySelectorAll("#fn-chat [data-testid='user'], #fn-chat [data-testid='bot']")) {
       set(message, "aria-label", LABELS[message.dataset.testid]);
       for (const action of message.querySelectorAll("a.fn-action")) {
