@@ -485,7 +485,7 @@ def _closer(drawer: str) -> str:
 def _bar(conversation: str | None, title: str = "") -> str:
     """The line above a conversation: its title, and what can be taken away of it."""
     toggle = element("button", "Conversations", "fn-tool fn-toggle", type="button", **{"data-drawer": "conversations"})
-    name = element("h2", inert(title or "New conversation"), "fn-title", title=title)
+    name = element("h2", inert(title or "New conversation"), "fn-bar-title", title=title)
     menu = ""
     if conversation:
         formats = (

@@ -275,4 +275,5 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert asked == own, "requests to other hosts"
-    assert not errors, "errors in the browser's console"
+    # The server ends before its pages do, and they go on asking for it.
+    assert not [error for error in errors if "ERR_CONNECTION_REFUSED" not in error], "errors in the browser's console"
