@@ -464,6 +464,7 @@ def test_the_browser_refuses_other_hosts_and_keeps_its_token_from_scripts(new_pa
     assert cookie["sameSite"] == "Lax"
     assert "footnote_owner" not in page.evaluate("document.cookie")
     page.reload()
+    expect(page.get_by_role("button", name=QUESTION)).to_be_visible()
     assert cookie["value"] in [each["value"] for each in page.context.cookies()]
 
 
