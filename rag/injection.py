@@ -8,6 +8,7 @@ citation, link or format from a model's word (see `rag.markers`).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rag.chunking import Span, sentence_spans
 
@@ -76,6 +77,7 @@ _ASKED_FOR_ONESELF = r"""^(?:can|could|will|would)\ you\b
 _EXPLICIT = re.compile("|".join(f"(?:{each})" for each in (*_PATTERNS, _ORDER, _ASKED_FOR_ONESELF)), re.I | re.X)
 
 
+@lru_cache(maxsize=4096)  # every drawing of a page shows the same abstracts
 def instructions(text: str) -> tuple[Span, ...]:
     """The sentences of a text that read like instructions to an assistant, as offsets."""
     return tuple((start, end) for start, end in sentence_spans(text) if _EXPLICIT.search(text[start:end]))

@@ -139,6 +139,9 @@ def _actions(exchange: Exchange, turn: int, *, is_last: bool) -> str:
         _action("Copy", "copy", turn, "Copy this answer as Markdown with its references") if answer else "",
         _action("Retry", "retry", turn, "Ask this question again") if is_last else "",
     ]
+    if is_last and exchange.wants_another_way:
+        title = "Sentences quoted from the abstracts"
+        bits.append(_action("Answer without the language model", "without", turn, title))
     if answer:
         several = len(answer.passages) > 1
         bits += [

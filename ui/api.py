@@ -3,14 +3,14 @@
 # No `from __future__ import annotations` here: Gradio describes the endpoints by the types themselves.
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-import gradio as gr
 from gradio.events import api
 
 from rag import Answer, Done, Filter, Passage, RagError
+from ui.faults import told
 from ui.stream import events
 from ui.turnstile import AT_ONCE, WAITING
 
@@ -36,13 +36,13 @@ def add_api(asking: "Asking") -> None:
         def opened() -> "AnswerStream":
             return asking.assistant.stream(question, history=history or (), where=where, extractive=extractive)
 
-        with _told():
+        with told():
             return await _answer(asking, opened)
 
     async def search(question: str, k: int = 10, sources: list[str] | None = None) -> list[Passage]:
         """The k papers that answer a question best, best first."""
         where = Filter(sources=tuple(sources)) if sources else None
-        with _told():
+        with told():
             async with asking.turnstile.passed(asyncio.Event()):
                 return await asyncio.to_thread(
                     asking.assistant.search, question, k=min(max(k, 1), _MOST_FOUND), where=where
@@ -60,12 +60,3 @@ async def _answer(asking: "Asking", opened: Callable[[], "AnswerStream"]) -> Ans
             if isinstance(event, Done):
                 return event.answer
     raise RagError("The answer was stopped before its end; ask again.")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """An error of ours reaches the client as its message."""
-    try:
-        yield
-    except RagError as error:
-        raise gr.Error(str(error), print_exception=False) from error

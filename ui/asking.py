@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rag import LLMError, RagError, Turn
+from rag import LLMError, Notice, RagError, Retrieved, Turn
 from ui.conversation import Exchange, State
 from ui.stream import events
 from ui.turnstile import Turnstile
@@ -41,25 +41,28 @@ class Asking:
     ) -> AsyncIterator[None]:
         """Has a question answered; yields whenever there is more of the answer to draw, the last time at its end."""
         drawn_at = saved_at = time.monotonic()
+        # Without a model the whole answer comes right behind what was found, which is not worth drawing before it.
+        slow = self.assistant.settings.llm_configured and not extractive
 
         def opened() -> AnswerStream:
             return self.assistant.stream(exchange.question, history=before, where=exchange.scope, extractive=extractive)
 
         try:
             exchange.notices = self._waits_for()
-            yield
+            if exchange.notices:
+                yield
             async with self.turnstile.passed(stop):
                 if self.assistant.is_warm:
                     exchange.notices = ()
                 async with aclosing(events(opened, stop)) as told:
                     async for event in told:
-                        seen = exchange.passages is not None
+                        news = isinstance(event, Notice) or (slow and isinstance(event, Retrieved))
                         exchange.take(event)
                         now = time.monotonic()
                         if exchange.running and now - saved_at > _SAVE_S:
                             self.history.save(owner, exchange)
                             saved_at = now
-                        if exchange.running and (now - drawn_at > REDRAW_S or not seen):
+                        if exchange.running and (news or now - drawn_at > REDRAW_S):
                             yield
                             drawn_at = time.monotonic()
         except RagError as error:

@@ -13,35 +13,43 @@ from ui import answer_view
 from ui.asking import Asking
 from ui.compare import comparison
 from ui.conversation import Conversation, Exchange
-from ui.conversation_list import conversation_list
-from ui.evidence import evidence, no_evidence, scope_in_words
+from ui.conversation_list import conversation_bar, conversation_list
+from ui.evidence import evidence, no_evidence
+from ui.faults import clearly
 from ui.map_view import overview
 from ui.markup import element, inert
+from ui.notices import LONGEST_REASON, notices
 from ui.owner import owner_of
-from ui.taking_away import parcel
+from ui.suggested import suggested
+from ui.taking_away import Parcel, parcel
 from ui.turnstile import AT_ONCE, WAITING
 
 if TYPE_CHECKING:
     from rag import Assistant
 
-Drawing = dict[Any, Any]  # a component and what becomes of it; all others stay as they are
+# A component and its new value. A handler's drawing names every output of its event: for one that is left out Gradio
+# makes the component anew, which takes longer than all the rest.
+Drawing = dict[Any, Any]
 
-_NOTHING: Drawing = gr.skip()
 _EXAMPLES = 4
 _FOLLOW_UPS = 3
-_LONGEST_REASON = 1000  # characters
+_LONGEST_SEARCH = 200  # characters
 _WELCOME = (
     '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
     "this library. Each sentence carries a number: click it to read the quoted words in place.</p></div>"
 )
 _NOTHING_COMPARED = element("p", "Choose “Compare papers” below an answer to see its papers side by side.", "fn-empty")
-_FORMATS = {"markdown": "Markdown", "bibtex": "BibTeX", "ris": "RIS", "json": "JSON"}
 _READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
 _RUNNING: dict[str, Any] = {"submit_btn": False, "stop_btn": "Stop"}
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _ASKING: dict[str, Any] = {"concurrency_limit": AT_ONCE + WAITING, "concurrency_id": "ask", **_PRIVATE}
-# Through the queue: else Gradio tells nobody that a state has changed.
-_NOW: dict[str, Any] = {"concurrency_limit": None, **_PRIVATE}
+# Through the queue, too: else Gradio tells nobody that a state has changed.
+_SOON: dict[str, Any] = {"concurrency_limit": None, **_PRIVATE}
+_NOW: dict[str, Any] = {"queue": False, **_PRIVATE}
+# Events of our own, which the page's script triggers; Gradio learns from the script that there are such names.
+_SCRIPT = (
+    "window.footnote.attachEvidence(element, trigger, ['ask', 'compare', 'unedit', 'unrestrict', 'why', 'without'])"
+)
 
 
 class ChatTab:
@@ -57,33 +65,27 @@ class ChatTab:
         self.cited = gr.State(())
         with gr.Row(elem_id="fn-columns"):
             with gr.Column(elem_id="fn-conversations-column"):
-                gr.HTML(_closer("conversations"), apply_default_css=False, elem_classes="fn-closer")
                 self._lay_out_conversations()
             with gr.Column(elem_id="fn-conversation"):
                 self._lay_out_chat()
             with gr.Column(elem_id="fn-evidence-column"):
                 gr.HTML(_closer("evidence"), apply_default_css=False, elem_classes="fn-closer")
-                # Gradio learns from the script that there is an event of this name.
-                script = "window.footnote.attachEvidence(element, trigger, ['compare'])"
-                self.evidence = gr.HTML(
-                    no_evidence(), elem_id="fn-evidence", apply_default_css=False, js_on_load=script
-                )
+                self.evidence = _markup(no_evidence(), "fn-evidence", js_on_load=_SCRIPT)
         script = "watch('value', () => window.footnote.deliver(props.value))"
         self.parcel = gr.HTML(None, html_template="", js_on_load=script, elem_id="fn-parcel")
 
     def _lay_out_conversations(self) -> None:
+        gr.HTML(_closer("conversations"), apply_default_css=False, elem_classes="fn-closer")
         self.new = gr.Button("New conversation", size="sm", elem_id="fn-new")
         self.search = gr.Textbox(
             label="Search your conversations", show_label=False, placeholder="Search",
-            elem_id="fn-search", max_lines=1, container=False,
+            elem_id="fn-search", max_lines=1, max_length=_LONGEST_SEARCH, container=False,
         )  # fmt: skip
         script = "window.footnote.attachConversations(element, trigger)"
-        self.listed = gr.HTML(
-            conversation_list([], None), elem_id="fn-conversations", apply_default_css=False, js_on_load=script
-        )
+        self.listed = _markup(conversation_list([], None), "fn-conversations", js_on_load=script)
 
     def _lay_out_chat(self) -> None:
-        self.bar = gr.HTML("", elem_id="fn-bar", apply_default_css=False)
+        self.bar = _markup("", "fn-bar")
         # No LaTeX, no copying of raw markup, and Gradio's sanitizer on top of our own escaping.
         self.chat = gr.Chatbot(
             elem_id="fn-chat", label="Conversation", show_label=False, container=False, height="100%",
@@ -92,25 +94,10 @@ class ChatTab:
         )  # fmt: skip
         with gr.Column(elem_id="fn-start"):  # the style shows it for as long as there are no messages
             gr.HTML(_WELCOME, apply_default_css=False)
-            self.examples = [gr.Button(visible=False, size="sm", elem_classes="fn-suggested") for _ in range(_EXAMPLES)]
-            self.overview = gr.HTML("", elem_id="fn-overview", apply_default_css=False)
-        with gr.Column(elem_id="fn-follow-ups", visible=False) as self.follow_up_box:
-            gr.HTML(element("h2", "You could ask next", "fn-label"), apply_default_css=False)
-            self.follow_ups = [
-                gr.Button(visible=False, size="sm", elem_classes="fn-suggested") for _ in range(_FOLLOW_UPS)
-            ]
-        with gr.Row(elem_classes="fn-notice", visible=False) as self.reason_row:
-            self.reason = gr.Textbox(
-                label="Why? (optional; kept on this machine)", max_lines=1, max_length=_LONGEST_REASON
-            )
-            self.reason_send = gr.Button("Send", size="sm")
-        with gr.Row(elem_classes="fn-notice", visible=False) as self.scope_row:
-            self.scope_words = gr.HTML("", apply_default_css=False)
-            self.scope_off = gr.Button("Ask the whole library", size="sm")
-        with gr.Row(elem_classes="fn-notice", visible=False) as self.editing_row:
-            self.editing_words = gr.HTML("", apply_default_css=False)
-            self.editing_off = gr.Button("Cancel", size="sm")
-        self.without = gr.Button("Answer without the language model", size="sm", elem_id="fn-without", visible=False)
+            self.examples = _markup("", "fn-examples")
+            self.overview = _markup("", "fn-overview")
+        self.follow_ups = _markup("", "fn-follow-ups")
+        self.notices = _markup("", "fn-notices")
         self.question = gr.Textbox(
             elem_id="fn-question", label="Your question", show_label=False, lines=1, max_lines=6,
             placeholder="Ask a question about the papers", **_READY,
@@ -118,73 +105,98 @@ class ChatTab:
 
     def lay_out_comparison(self) -> None:
         """The place of the comparison, in a tab of its own that is open in the page's layout."""
-        self.compared = gr.HTML(_NOTHING_COMPARED, elem_id="fn-compared", apply_default_css=False)
+        self.compared = _markup(_NOTHING_COMPARED, "fn-compared")
 
     def connect(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
         """Connects the events of the chat, once everything is laid out."""
+        given, panel = [self.conversation, self.scope], self.evidence
         drawn = [
-            self.conversation, self.question, self.chat, self.evidence, self.bar, self.listed, self.without, self.cited,
-            self.scope, self.editing_row, self.editing_words, self.reason_row, self.reason, self.parcel,
-            self.follow_up_box, *self.follow_ups, self.compared,
+            self.conversation, self.chat, self.evidence, self.bar, self.listed, self.notices, self.follow_ups,
+            self.cited, self.compared,
         ]  # fmt: skip
-        asked = [self.conversation, self.scope]
-        self.question.submit(self.ask, [self.question, *asked], drawn, **_ASKING)
-        for suggested in (*self.examples, *self.follow_ups):
-            suggested.click(self.ask, [suggested, *asked], drawn, **_ASKING)
-        self.without.click(self.ask_without_model, self.conversation, drawn, **_ASKING)
-        self.evidence.retry(self.retry, self.conversation, drawn, **_ASKING)
-        self.question.stop(self.stop, self.conversation, None, queue=False, **_PRIVATE)
-        self.new.click(self.start_anew, self.conversation, drawn, **_NOW)
-        self.evidence.select(self.show_evidence, self.conversation, drawn, **_NOW)
-        self.evidence.edit(self.edit, self.conversation, drawn, **_NOW)
-        self.evidence.like(self.like, self.conversation, drawn, **_NOW)
-        self.evidence.compare(self.compare, self.conversation, [self.compared, tabs], **_NOW)
-        self.evidence.download(self.take_away, self.conversation, self.parcel, **_NOW)
-        self.editing_off.click(self.cancel_editing, self.conversation, drawn, **_NOW)
-        self.reason_send.click(self.say_why, [self.reason, self.conversation], drawn, **_NOW)
-        self.reason.submit(self.say_why, [self.reason, self.conversation], drawn, **_NOW)
-        listing = [self.search, self.conversation]
-        self.search.change(self.list_conversations, listing, self.listed, **_NOW)
-        self.listed.select(self.open_conversation, self.conversation, drawn, **_NOW)
-        self.listed.edit(self.rename, [self.search, self.conversation], [self.listed, self.bar], **_NOW)
-        self.listed.delete(self.delete, self.conversation, drawn, **_NOW)
-        self.scope.change(self.show_scope, self.scope, [self.scope_row, self.scope_words], **_NOW)
-        self.scope_off.click(lambda: None, None, self.scope, **_NOW)
+        for asked, ask, inputs in (
+            (self.question.submit, self.ask, [self.question, *given]),
+            (panel.ask, self.ask_suggested, given),
+            (panel.retry, self.retry, given),
+            (panel.without, self.ask_without_model, given),
+        ):
+            asked(lambda: gr.update(value="", **_RUNNING), None, self.question, **_NOW)
+            answered = asked(ask, inputs, drawn, **_ASKING)
+            answered.then(self.ready, self.conversation, self.question, **_NOW)
+        self.question.stop(self.stop, self.conversation, None, **_NOW)
         page.unload(self.leave)
-        page.load(self.open_page, self.conversation, drawn, **_NOW)
-        page.load(self.show_examples, None, self.examples, **_NOW)
-        page.load(self.show_overview, None, self.overview, **_NOW)
+
+        page.load(self.open_page, given, drawn, **_SOON)
+        page.load(self.show_examples, None, self.examples, **_SOON)
+        page.load(self.show_overview, None, self.overview, **_SOON)
+        self.new.click(self.start_anew, given, drawn, **_SOON)
+        self.listed.select(self.open_conversation, given, drawn, **_SOON)
+        self.listed.delete(self.delete, given, drawn, **_SOON)
+        renamed = [self.conversation, self.listed, self.bar]
+        self.listed.edit(self.rename, self.conversation, renamed, **_SOON)
+        searched = [self.conversation, self.listed]
+        self.search.change(self.search_conversations, [self.search, self.conversation], searched, **_SOON)
+
+        panel.select(self.show_evidence, self.conversation, [self.conversation, panel, self.cited], **_SOON)
+        panel.compare(self.compare, self.conversation, [self.compared, tabs], **_SOON)
+        panel.download(self.take_away, self.conversation, self.parcel, **_SOON)
+        panel.like(self.like, given, [self.conversation, self.chat, self.notices], **_SOON)
+        panel.why(self.say_why, given, [self.conversation, self.notices], **_SOON)
+        edited = [self.conversation, self.question, self.scope, self.notices]
+        panel.edit(self.edit, given, edited, **_SOON)
+        panel.unedit(self.cancel_editing, given, edited, **_SOON)
+        panel.unrestrict(lambda: None, None, self.scope, **_SOON)
+        self.scope.change(notices, given, self.notices, **_SOON)
 
     # Asking.
 
+    @clearly
     async def ask(
         self, question: str, conversation: Conversation, scope: Filter | None, request: gr.Request
     ) -> AsyncIterator[Drawing]:
         """A new question, or another wording of an earlier one."""
         owner = owner_of(request)
         if conversation.running or not question.strip():
-            yield _NOTHING  # a generator that yields nothing empties the page
+            yield self._drawn(conversation, scope, owner)
             return
         self._catch_up(conversation, owner)
-        if conversation.editing is not None:
-            self._back_to(conversation, conversation.editing, owner)
+        if edited := conversation.exchange(conversation.editing):
+            self._back_to(conversation, edited, owner)
         async for drawing in self._answered(Exchange(question, scope=scope), conversation, request):
             yield drawing
 
-    async def retry(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
-        """The last question again, in place of its answer."""
-        if conversation.running or not conversation.exchanges:
-            yield _NOTHING
-            return
-        last = conversation.exchanges[-1]
-        self._back_to(conversation, len(conversation.exchanges) - 1, owner_of(request))
-        async for drawing in self._answered(Exchange(last.question, scope=last.scope), conversation, request):
+    @clearly
+    async def ask_suggested(
+        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
+    ) -> AsyncIterator[Drawing]:
+        """A question that was offered."""
+        async for drawing in self.ask(str(chosen._data.get("question")), conversation, scope, request):
             yield drawing
 
-    async def ask_without_model(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
+    @clearly
+    async def retry(
+        self, conversation: Conversation, scope: Filter | None, request: gr.Request
+    ) -> AsyncIterator[Drawing]:
+        """The last question again, in place of its answer."""
+        owner = owner_of(request)
+        if conversation.running or not conversation.exchanges:
+            yield self._drawn(conversation, scope, owner)
+            return
+        last = conversation.exchanges[-1]
+        self._catch_up(conversation, owner)
+        if (still := conversation.exchange(last.id)) and still is conversation.exchanges[-1]:
+            self._back_to(conversation, still, owner)
+        again = Exchange(last.question, scope=last.scope)
+        async for drawing in self._answered(again, conversation, request):
+            yield drawing
+
+    @clearly
+    async def ask_without_model(
+        self, conversation: Conversation, scope: Filter | None, request: gr.Request
+    ) -> AsyncIterator[Drawing]:
         """The last question again, below what the language model left of an answer."""
-        if conversation.running or not conversation.exchanges:  # another was opened between drawing and click
-            yield _NOTHING
+        if conversation.running or not conversation.exchanges:
+            yield self._drawn(conversation, scope, owner_of(request))
             return
         last = conversation.exchanges[-1]
         again = Exchange(last.question, scope=last.scope)
@@ -194,55 +206,52 @@ class ChatTab:
     async def _answered(
         self, exchange: Exchange, conversation: Conversation, request: gr.Request, *, extractive: bool = False
     ) -> AsyncIterator[Drawing]:
+        """What the page shows until the answer is complete, and after that what to go on with."""
         owner = owner_of(request)
-        before = conversation.history(len(conversation.exchanges) - extractive)
-        conversation.begin(exchange)
+        again = conversation.exchanges[-1] if extractive else None  # not its own history
+        before = conversation.history(again)
         conversation.id = self.history.add(owner, conversation.id, exchange)
+        conversation.begin(exchange)
         self.answering[request.session_hash] = conversation
-        yield {**self._drawn(conversation, owner), self.question: gr.update(value="", **_RUNNING)}
+        drawing = self._drawn(conversation, exchange.scope, owner)
+        yield drawing
         found = False
         try:
             async for _ in self.asking.answered(exchange, before, conversation.stop, owner, extractive=extractive):
                 if not conversation.shows(exchange):  # another conversation was opened meanwhile
                     continue
-                if not exchange.running:
-                    break
-                drawing: Drawing = {self.chat: self._messages(conversation)}
-                if exchange.passages is not None and not found:
+                drawing[self.chat] = self._messages(conversation)
+                if not exchange.running or (exchange.passages is not None and not found):
                     found = True
-                    drawing[self.evidence] = evidence(exchange, conversation.shown)
+                    drawing[self.evidence] = evidence(exchange, exchange.id or 0)
+                    drawing[self.cited] = _cited(exchange)
                 yield drawing
         finally:
             self.answering.pop(request.session_hash, None)
-        if conversation.shows(exchange):
-            yield self._drawn(conversation, owner)
-            if exchange.answer:
-                yield await self._suggested(conversation)
+        if conversation.shows(exchange) and exchange.answer:
+            asked = [each.question for each in conversation.exchanges]
+            drawing[self.follow_ups] = await asyncio.to_thread(self._follow_ups, exchange, asked)
+            yield drawing
 
-    async def _suggested(self, conversation: Conversation) -> Drawing:
-        """Questions to go on with after the last answer."""
-        answer = conversation.exchanges[-1].answer
-        if answer is None:
-            return {self.follow_up_box: gr.update(visible=False)}
-        asked = [exchange.question for exchange in conversation.exchanges]
+    def _follow_ups(self, exchange: Exchange, asked: list[str]) -> str:
+        """Questions to go on with after an answer."""
+        if exchange.answer is None:
+            return ""
         try:
-            questions = await asyncio.to_thread(
-                self.assistant.follow_ups, answer, _FOLLOW_UPS, asked=asked, where=conversation.exchanges[-1].scope
-            )
-        except RagError:
-            questions = []
-        return {self.follow_up_box: gr.update(visible=bool(questions)), **_buttons(self.follow_ups, questions)}
+            found = self.assistant.follow_ups(exchange.answer, _FOLLOW_UPS, asked=asked, where=exchange.scope)
+        except RagError:  # the library may have gone since; the next question says so
+            found = []
+        return suggested(found, "You could ask next")
 
-    def _back_to(self, conversation: Conversation, turn: int, owner: str) -> None:
-        """The conversation as it was before a turn: in place of the last one, in a copy where more came after it."""
-        exchange = conversation.exchanges[turn]
-        if turn == len(conversation.exchanges) - 1:
+    def _back_to(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
+        """The conversation before an exchange: in place of the last one, in a copy where more came after it."""
+        place = conversation.exchanges.index(exchange)
+        if exchange is conversation.exchanges[-1]:
             self.history.remove(owner, exchange)
+            del conversation.exchanges[place:]
         elif conversation.id:
             conversation.id = self.history.branch(owner, conversation.id, before=exchange.id or 0)
-        del conversation.exchanges[turn:]
-        if conversation.id and turn:
-            conversation.exchanges = self.history.exchanges(owner, conversation.id)
+            conversation.exchanges = self.history.exchanges(owner, conversation.id) if conversation.id else []
 
     def _catch_up(self, conversation: Conversation, owner: str) -> None:
         """Reads what another tab has added to the conversation, or that it was deleted there."""
@@ -253,205 +262,9 @@ class ChatTab:
             conversation.exchanges = self.history.exchanges(owner, conversation.id)
             conversation.id = conversation.id if kept else None
 
-    # What the page shows.
-
-    def _drawn(self, conversation: Conversation, owner: str) -> Drawing:
-        """A conversation as it stands."""
-        exchanges, shown = conversation.exchanges, conversation.shown
-        in_view = exchanges[shown] if exchanges else None
-        running = conversation.running
-        return {
-            self.conversation: conversation,
-            self.question: gr.update(**(_RUNNING if running else _READY)),
-            self.chat: self._messages(conversation),
-            self.evidence: evidence(in_view, shown) if in_view else no_evidence(),
-            self.bar: _bar(conversation.id, self._title(conversation, owner)),
-            self.listed: conversation_list(self.history.listed(owner), conversation.id),
-            self.without: gr.update(visible=bool(exchanges) and not running and exchanges[-1].wants_another_way),
-            self.cited: _cited(in_view),
-            self.editing_row: gr.update(visible=conversation.editing is not None),
-            self.reason_row: gr.update(visible=False),
-            self.follow_up_box: gr.update(visible=False),
-        }
-
-    def _title(self, conversation: Conversation, owner: str) -> str:
-        return (self.history.title(owner, conversation.id) if conversation.id else None) or ""
-
-    def _messages(self, conversation: Conversation) -> list[dict[str, str]]:
-        settings = self.assistant.settings
-        reading = settings.llm_passages if settings.llm_configured else 0
-        last = len(conversation.exchanges) - 1
-        return [
-            said
-            for turn, exchange in enumerate(conversation.exchanges)
-            for said in (
-                {"role": "user", "content": answer_view.question(exchange.question, turn)},
-                {
-                    "role": "assistant",
-                    "content": answer_view.message(
-                        exchange, turn, is_last=turn == last, so_far=conversation.usage(turn), reading=reading
-                    ),
-                },
-            )
-        ]
-
-    def open_page(self, conversation: Conversation, request: gr.Request) -> Drawing:
-        """The conversation that the page's address names, or none yet."""
-        return self._opened(request.query_params.get("c"), conversation, request)
-
-    def open_conversation(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
-        """The conversation whose title was clicked."""
-        return self._opened(chosen._data.get("id"), conversation, request)
-
-    def start_anew(self, conversation: Conversation, request: gr.Request) -> Drawing:
-        """An empty conversation; it is kept from its first question on."""
-        return self._opened(None, conversation, request)
-
-    def _opened(self, wanted: object, conversation: Conversation, request: gr.Request) -> Drawing:
-        owner = owner_of(request)
-        conversation.leave()
-        exchanges = self.history.exchanges(owner, wanted) if isinstance(wanted, str) else []
-        opened = Conversation(str(wanted) if exchanges else None, exchanges, max(0, len(exchanges) - 1))
-        cleared = {self.question: gr.update(value="", **_READY), self.compared: _NOTHING_COMPARED}
-        return {**self._drawn(opened, owner), **cleared}
-
-    def show_examples(self) -> Drawing:
-        """Questions that the library answers; the first question says what is wrong with it."""
-        try:
-            questions = self.assistant.example_questions(_EXAMPLES)
-        except RagError:
-            questions = []
-        return _buttons(self.examples, questions)
-
-    def show_overview(self) -> str:
-        """What is in the library; made once for a library, which takes some seconds."""
-        try:
-            return overview(self.assistant.overview())
-        except RagError:
-            return ""
-
-    def show_evidence(self, conversation: Conversation, chosen: gr.EventData) -> Drawing:
-        """The evidence of the turn whose link was clicked."""
-        turn = conversation.turn(chosen._data.get("turn"))
-        if turn is None:
-            return {self.evidence: no_evidence()}
-        conversation.shown = turn
-        shown = conversation.exchanges[turn]
-        return {self.conversation: conversation, self.evidence: evidence(shown, turn), self.cited: _cited(shown)}
-
-    def show_scope(self, scope: Filter | None) -> Drawing:
-        """What the chat is restricted to, for as long as it is."""
-        words = element("p", inert(f"Asking only {scope_in_words(scope)}"), "fn-restricted") if scope else ""
-        return {self.scope_row: gr.update(visible=scope is not None), self.scope_words: words}
-
-    # What can be done to what was said.
-
-    def edit(self, conversation: Conversation, chosen: gr.EventData) -> Drawing:
-        """Puts an earlier question into the box."""
-        turn = conversation.turn(chosen._data.get("turn"))
-        if turn is None or conversation.running:
-            return _NOTHING
-        conversation.editing = turn
-        is_last = turn == len(conversation.exchanges) - 1
-        told = "The new wording takes the place of this question." if is_last else (
-            "The new wording continues in a copy; this conversation stays as it is."
-        )  # fmt: skip
-        exchange = conversation.exchanges[turn]
-        return {
-            self.conversation: conversation,
-            self.question: gr.update(value=exchange.question),
-            self.scope: exchange.scope,
-            self.editing_row: gr.update(visible=True),
-            self.editing_words: element("p", told),
-        }
-
-    def cancel_editing(self, conversation: Conversation) -> Drawing:
-        """Back to asking something new."""
-        conversation.editing = None
-        return {
-            self.conversation: conversation,
-            self.question: gr.update(value=""),
-            self.editing_row: gr.update(visible=False),
-        }
-
-    def like(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
-        """Keeps what the reader thinks of an answer, and asks why; the same again takes it back."""
-        turn, liked = conversation.turn(chosen._data.get("turn")), chosen._data.get("liked")
-        if turn is None or not isinstance(liked, bool):
-            return _NOTHING
-        exchange = conversation.exchanges[turn]
-        exchange.liked = None if exchange.liked is liked else liked
-        exchange.reason = ""
-        conversation.shown = turn
-        self._keep_feedback(conversation, exchange, owner_of(request))
-        return {
-            self.conversation: conversation,
-            self.chat: self._messages(conversation),
-            self.reason_row: gr.update(visible=exchange.liked is not None),
-            self.reason: "",
-        }
-
-    def say_why(self, reason: str, conversation: Conversation, request: gr.Request) -> Drawing:
-        """Keeps the reason with the answer that it is about."""
-        turn = conversation.turn(conversation.shown)
-        if turn is not None:
-            exchange = conversation.exchanges[turn]
-            exchange.reason = " ".join(reason.split())[:_LONGEST_REASON]
-            self._keep_feedback(conversation, exchange, owner_of(request))
-        return {self.conversation: conversation, self.reason_row: gr.update(visible=False), self.reason: ""}
-
-    def _keep_feedback(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
-        self.history.save(owner, exchange)
-        if exchange.answer:
-            turn = conversation.exchanges.index(exchange)
-            record_feedback(
-                self.assistant.settings.home, f"{conversation.id}-{exchange.id}", exchange.answer,
-                liked=exchange.liked, reason=exchange.reason, history=conversation.history(turn),
-            )  # fmt: skip
-
-    async def compare(self, conversation: Conversation, chosen: gr.EventData) -> tuple[Any, Any]:
-        """The papers of an answer side by side, in a tab of their own."""
-        turn = conversation.turn(chosen._data.get("turn"))
-        answer = None if turn is None else conversation.exchanges[turn].answer
-        if answer is None:
-            return gr.skip(), gr.skip()
-        try:
-            table = comparison(await asyncio.to_thread(self.assistant.compare, answer))
-        except RagError as error:
-            table = element("p", inert(str(error)), "fn-error")
-        # The page's script goes from a cell to the card of this turn.
-        return element("div", table, **{"data-turn": str(turn)}), gr.Tabs(selected="compare")
-
-    def take_away(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
-        """Hands the browser a text to copy or to save; it is nowhere on the disk."""
-        turn, kind = conversation.turn(chosen._data.get("turn")), str(chosen._data.get("kind"))
-        title = self._title(conversation, owner_of(request))
-        return {self.parcel: parcel(kind, title, conversation, turn, self.assistant)}
-
-    # The reader's conversations.
-
-    def list_conversations(self, search: str, conversation: Conversation, request: gr.Request) -> Drawing:
-        """Those that have the words of the search."""
-        found = self.history.listed(owner_of(request), search)
-        return {self.listed: conversation_list(found, conversation.id, search)}
-
-    def rename(self, search: str, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
-        """Gives a conversation the title that was typed."""
-        wanted, title = chosen._data.get("id"), chosen._data.get("title")
-        if isinstance(wanted, str) and isinstance(title, str):
-            self.history.rename(owner_of(request), wanted, title)
-        bar = _bar(conversation.id, self._title(conversation, owner_of(request)))
-        return {**self.list_conversations(search, conversation, request), self.bar: bar}
-
-    def delete(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
-        """Deletes a conversation for good, and leaves it where it is the open one."""
-        wanted = chosen._data.get("id")
-        if not isinstance(wanted, str):
-            return _NOTHING
-        self.history.delete(owner_of(request), wanted)
-        if wanted == conversation.id:
-            return self.start_anew(conversation, request)
-        return {self.listed: conversation_list(self.history.listed(owner_of(request)), conversation.id)}
+    def ready(self, conversation: Conversation) -> Any:
+        """The box when an answer has come, or was never begun."""
+        return gr.update(**(_RUNNING if conversation.running else _READY))
 
     async def stop(self, conversation: Conversation) -> None:
         """Ends the answer that is being written, and hangs up on the language model."""
@@ -462,6 +275,207 @@ class ChatTab:
         if conversation := self.answering.get(request.session_hash):
             conversation.leave()
 
+    # What the page shows.
+
+    def _drawn(self, conversation: Conversation, scope: Filter | None, owner: str) -> Drawing:
+        """A conversation as it stands."""
+        in_view = conversation.in_view
+        return {
+            self.conversation: conversation,
+            self.chat: self._messages(conversation),
+            self.evidence: evidence(in_view, in_view.id or 0) if in_view else no_evidence(),
+            self.bar: conversation_bar(conversation.id, self._title(conversation, owner)),
+            self.listed: self._listed(conversation, owner),
+            self.notices: notices(conversation, scope),
+            self.follow_ups: "",
+            self.cited: _cited(in_view),
+            self.compared: _NOTHING_COMPARED,
+        }
+
+    def _listed(self, conversation: Conversation, owner: str) -> str:
+        found = self.history.listed(owner, conversation.search)
+        return conversation_list(found, conversation.id, conversation.search)
+
+    def _title(self, conversation: Conversation, owner: str) -> str:
+        return (self.history.title(owner, conversation.id) if conversation.id else None) or ""
+
+    def _messages(self, conversation: Conversation) -> list[dict[str, str]]:
+        settings = self.assistant.settings
+        reading = settings.llm_passages if settings.llm_configured else 0
+        said = []
+        for exchange in conversation.exchanges:
+            reply = answer_view.message(
+                exchange, exchange.id or 0, is_last=exchange is conversation.exchanges[-1],
+                so_far=conversation.usage(exchange), reading=reading,
+            )  # fmt: skip
+            said += [
+                {"role": "user", "content": answer_view.question(exchange.question, exchange.id or 0)},
+                {"role": "assistant", "content": reply},
+            ]
+        return said
+
+    @clearly
+    def open_page(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+        """The conversation that the page's address names, or none yet."""
+        return self._opened(request.query_params.get("c"), conversation, scope, request)
+
+    @clearly
+    def open_conversation(
+        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
+    ) -> Drawing:
+        """The conversation whose title was clicked."""
+        return self._opened(chosen._data.get("id"), conversation, scope, request)
+
+    @clearly
+    def start_anew(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+        """An empty conversation; it is kept from its first question on."""
+        return self._opened(None, conversation, scope, request)
+
+    def _opened(self, wanted: object, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+        owner = owner_of(request)
+        conversation.leave()
+        exchanges = self.history.exchanges(owner, wanted) if isinstance(wanted, str) else []
+        opened = Conversation(str(wanted) if exchanges else None, exchanges, search=conversation.search)
+        return self._drawn(opened, scope, owner)
+
+    def show_examples(self) -> str:
+        """Questions that the library answers; the first question says what is wrong with it."""
+        try:
+            return suggested(self.assistant.example_questions(_EXAMPLES))
+        except RagError:
+            return ""
+
+    def show_overview(self) -> str:
+        """What is in the library; made once for a library, which takes some seconds."""
+        try:
+            return overview(self.assistant.overview())
+        except RagError:
+            return ""
+
+    def show_evidence(self, conversation: Conversation, chosen: gr.EventData) -> Drawing:
+        """The evidence of the exchange whose link was clicked."""
+        exchange = conversation.exchange(chosen._data.get("exchange"))
+        conversation.shown = exchange.id if exchange else None
+        return {
+            self.conversation: conversation,
+            self.evidence: evidence(exchange, exchange.id or 0) if exchange else no_evidence(),
+            self.cited: _cited(exchange),
+        }
+
+    async def compare(self, conversation: Conversation, chosen: gr.EventData) -> Drawing | tuple[Any, Any]:
+        """The papers of an answer side by side, in a tab of their own."""
+        exchange = conversation.exchange(chosen._data.get("exchange"))
+        if exchange is None or exchange.answer is None:
+            return _NOTHING_COMPARED, gr.Tabs(selected="compare")
+        try:
+            table = comparison(await asyncio.to_thread(self.assistant.compare, exchange.answer))
+        except RagError as error:
+            table = element("p", inert(str(error)), "fn-error")
+        # The page's script goes from a cell to the card of this exchange.
+        return element("div", table, data_exchange=str(exchange.id)), gr.Tabs(selected="compare")
+
+    # What can be done to what was said.
+
+    def edit(self, conversation: Conversation, scope: Filter | None, chosen: gr.EventData) -> Drawing:
+        """Puts an earlier question into the box, restricted as it was."""
+        exchange = conversation.exchange(chosen._data.get("exchange"))
+        if exchange is None or conversation.running:
+            return self._editing(conversation, scope, "")
+        conversation.editing = exchange.id
+        return self._editing(conversation, exchange.scope, exchange.question)
+
+    def cancel_editing(self, conversation: Conversation, scope: Filter | None) -> Drawing:
+        """Back to asking something new."""
+        conversation.editing = None
+        return self._editing(conversation, scope, "")
+
+    def _editing(self, conversation: Conversation, scope: Filter | None, question: str) -> Drawing:
+        return {
+            self.conversation: conversation,
+            self.question: question,
+            self.scope: scope,
+            self.notices: notices(conversation, scope),
+        }
+
+    @clearly
+    def like(
+        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
+    ) -> Drawing:
+        """Keeps what the reader thinks of an answer, and asks why; the same again takes it back."""
+        exchange, liked = conversation.exchange(chosen._data.get("exchange")), chosen._data.get("liked")
+        if exchange and isinstance(liked, bool):
+            exchange.liked, exchange.reason = None if exchange.liked is liked else liked, ""
+            conversation.asks_why = None if exchange.liked is None else exchange.id
+            self._keep_feedback(conversation, exchange, owner_of(request))
+        return {
+            self.conversation: conversation,
+            self.chat: self._messages(conversation),
+            self.notices: notices(conversation, scope),
+        }
+
+    @clearly
+    def say_why(
+        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
+    ) -> Drawing:
+        """Keeps the reason with the answer that it is about."""
+        exchange = conversation.exchange(chosen._data.get("exchange"))
+        if exchange:
+            exchange.reason = " ".join(str(chosen._data.get("reason")).split())[:LONGEST_REASON]
+            self._keep_feedback(conversation, exchange, owner_of(request))
+        conversation.asks_why = None
+        return {self.conversation: conversation, self.notices: notices(conversation, scope)}
+
+    def _keep_feedback(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
+        self.history.save(owner, exchange)
+        if exchange.answer:
+            record_feedback(
+                self.assistant.settings.home, f"{conversation.id}-{exchange.id}", exchange.answer,
+                liked=exchange.liked, reason=exchange.reason, history=conversation.history(exchange),
+            )  # fmt: skip
+
+    @clearly
+    def take_away(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Parcel:
+        """Hands the browser a text to copy or to save; it is nowhere on the disk."""
+        exchange, kind = conversation.exchange(chosen._data.get("exchange")), str(chosen._data.get("kind"))
+        return parcel(kind, self._title(conversation, owner_of(request)), conversation, exchange, self.assistant)
+
+    # The reader's conversations.
+
+    @clearly
+    def search_conversations(self, search: str, conversation: Conversation, request: gr.Request) -> Drawing:
+        """Those that have the words of the search."""
+        conversation.search = search
+        return {self.conversation: conversation, self.listed: self._listed(conversation, owner_of(request))}
+
+    @clearly
+    def rename(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
+        """Gives a conversation the title that was typed."""
+        owner, wanted, title = owner_of(request), chosen._data.get("id"), chosen._data.get("title")
+        if isinstance(wanted, str) and isinstance(title, str):
+            self.history.rename(owner, wanted, title)
+        return {
+            self.conversation: conversation,
+            self.listed: self._listed(conversation, owner),
+            self.bar: conversation_bar(conversation.id, self._title(conversation, owner)),
+        }
+
+    @clearly
+    def delete(
+        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
+    ) -> Drawing:
+        """Deletes a conversation for good, and leaves it where it is the open one."""
+        wanted = chosen._data.get("id")
+        if isinstance(wanted, str):
+            self.history.delete(owner_of(request), wanted)
+        if wanted == conversation.id:
+            return self.start_anew(conversation, scope, request)
+        return self._drawn(conversation, scope, owner_of(request))
+
+
+def _markup(value: str, elem_id: str, **options: Any) -> Any:
+    """A place for safe HTML of ours."""
+    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, **options)
+
 
 def _cited(exchange: Exchange | None) -> tuple[str, ...]:
     """Ids of the papers that an answer cites, each once."""
@@ -469,29 +483,6 @@ def _cited(exchange: Exchange | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(citation.paper.id for citation in answer.citations)) if answer else ()
 
 
-def _buttons(buttons: list[gr.Button], questions: list[str]) -> Drawing:
-    """The buttons with these questions; those that are left over are hidden."""
-    shown = [gr.update(value=question, visible=True) for question in questions[: len(buttons)]]
-    return dict(zip(buttons, [*shown, *[gr.update(visible=False)] * len(buttons)], strict=False))
-
-
 def _closer(drawer: str) -> str:
     """On a narrow page these columns are drawers."""
-    return element(
-        "button", f"Close the {drawer}", "fn-tool fn-drawer-close", type="button", **{"data-drawer": "close"}
-    )
-
-
-def _bar(conversation: str | None, title: str = "") -> str:
-    """The line above a conversation: its title, and what can be taken away of it."""
-    toggle = element("button", "Conversations", "fn-tool fn-toggle", type="button", **{"data-drawer": "conversations"})
-    name = element("h2", inert(title or "New conversation"), "fn-bar-title", title=title)
-    menu = ""
-    if conversation:
-        formats = (
-            element("button", label, "fn-tool", type="button", **{"data-download": kind})
-            for kind, label in _FORMATS.items()
-        )
-        menu = element("details", element("summary", "Export") + element("div", "".join(formats)), "fn-menu")
-    # The page's script keeps the address in step with what is open.
-    return element("div", toggle + name + menu, "fn-bar-line", **{"data-conversation": conversation or "none"})
+    return element("button", f"Close the {drawer}", "fn-tool fn-drawer-close", type="button", data_drawer="close")

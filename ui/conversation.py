@@ -86,28 +86,42 @@ class Conversation:
 
     Attributes:
         id: Where it is kept; None before its first question.
-        shown: The turn whose evidence is in view.
-        editing: The turn whose question is being put differently; None when a new one is typed.
+        shown: Id of the exchange whose evidence is in view.
+        editing: Id of the exchange whose question is being put differently; None when a new one is typed.
+        asks_why: Id of the exchange that the reader has just judged and may say why.
         stop: Set to end the exchange that runs in this tab.
+        mine: The exchange that was asked in this tab last.
+        search: What the reader's conversations are searched for.
     """
 
     id: str | None = None
     exchanges: list[Exchange] = field(default_factory=list)
-    shown: int = 0
+    shown: int | None = None
     editing: int | None = None
+    asks_why: int | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     mine: Exchange | None = None
+    search: str = ""
 
     @property
     def running(self) -> bool:
         """Whether an answer is being written in this tab."""
         return self.mine is not None and self.mine.running
 
+    @property
+    def in_view(self) -> Exchange | None:
+        """The exchange whose evidence is in view: the last one where no other was chosen."""
+        return self.exchange(self.shown) or (self.exchanges[-1] if self.exchanges else None)
+
     def begin(self, exchange: Exchange) -> None:
         """Opens the next exchange, with a stop signal of its own."""
         self.exchanges.append(exchange)
-        self.shown, self.editing, self.mine = len(self.exchanges) - 1, None, exchange
+        self.shown, self.editing, self.asks_why, self.mine = exchange.id, None, None, exchange
         self.stop = asyncio.Event()
+
+    def exchange(self, id: object) -> Exchange | None:
+        """The exchange of an id that came from the browser; None where there is none of it, or no more."""
+        return next((each for each in self.exchanges if each.id is not None and each.id == id), None)
 
     def shows(self, exchange: Exchange) -> bool:
         """Whether this very exchange is still part of what the tab shows."""
@@ -118,17 +132,17 @@ class Conversation:
         self.stop.set()
         self.exchanges = []
 
-    def turn(self, value: object) -> int | None:
-        """A number of an exchange that came from the browser; None where there is none of it."""
-        return value if isinstance(value, int) and 0 <= value < len(self.exchanges) else None
+    def usage(self, upto: Exchange) -> Usage:
+        """What the language model took from the beginning to the end of an exchange."""
+        return sum((exchange.usage for exchange in self.exchanges[: self._place(upto) + 1]), Usage())
 
-    def usage(self, turn: int) -> Usage:
-        """What the language model took from the beginning to the end of this turn."""
-        return sum((exchange.usage for exchange in self.exchanges[: turn + 1]), Usage())
-
-    def history(self, before: int) -> list[Turn]:
-        """What was said before a turn, as plain text; questions that came to nothing are left out."""
-        said = [exchange for exchange in self.exchanges[:before] if exchange.text and not exchange.error]
+    def history(self, before: Exchange | None = None) -> list[Turn]:
+        """What was said, before an exchange or at all, as plain text; questions that came to nothing are left out."""
+        exchanges = self.exchanges[: self._place(before)] if before else self.exchanges
+        said = [exchange for exchange in exchanges if exchange.text and not exchange.error]
         return [
             turn for exchange in said for turn in (Turn("user", exchange.question), Turn("assistant", exchange.text))
         ]
+
+    def _place(self, exchange: Exchange) -> int:
+        return next(place for place, held in enumerate(self.exchanges) if held is exchange)

@@ -16,10 +16,12 @@ from ui.conversation import Exchange, State
 
 _FILE = "conversations.sqlite3"
 _LONGEST_TITLE = 120
+_COPY = " (copy)"
+_MOST_WORDS, _LONGEST_WORD = 10, 100  # of a search
 _MOST_LISTED = 200  # conversations shown at a time; a search finds the others
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversation (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, changed REAL NOT NULL
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, is_named INTEGER NOT NULL, changed REAL NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS of_owner ON conversation (owner, changed);
 CREATE TABLE IF NOT EXISTS exchange (
@@ -67,7 +69,7 @@ class History:
 
     def listed(self, owner: str, search: str = "") -> list[Listed]:
         """The owner's conversations that have all these words in title, questions or answers, newest first."""
-        words = [_anywhere(word) for word in search.split()]
+        words = [_anywhere(word[:_LONGEST_WORD]) for word in search.split()[:_MOST_WORDS]]  # SQLite has its limits
         query = _OF_OWNER + _HAS_WORD * len(words) + " ORDER BY changed DESC LIMIT ?"
         values = (owner, *(word for word in words for _ in range(3)), _MOST_LISTED)
         with self._connected() as connection:
@@ -110,10 +112,13 @@ class History:
             The id of the conversation.
         """
         conversation = conversation or secrets.token_urlsafe(12)
+        exchange.question = _whole(exchange.question)
         with self._connected() as connection:
             connection.execute(
-                "INSERT INTO conversation VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET changed = excluded.changed WHERE owner = excluded.owner",
+                "INSERT INTO conversation VALUES (?, ?, ?, FALSE, ?)"
+                " ON CONFLICT (id) DO UPDATE SET changed = excluded.changed, title = CASE"
+                " WHEN is_named OR EXISTS (SELECT 1 FROM exchange WHERE conversation = excluded.id) THEN title"
+                " ELSE excluded.title END WHERE owner = excluded.owner",
                 (conversation, owner, _titled(exchange.question), time.time()),
             )
             self._must_own(connection, owner, conversation)
@@ -138,15 +143,18 @@ class History:
         if title := _titled(title):
             with self._connected() as connection:
                 connection.execute(
-                    "UPDATE conversation SET title = ? WHERE id = ? AND owner = ?", (title, conversation, owner)
+                    "UPDATE conversation SET title = ?, is_named = TRUE WHERE id = ? AND owner = ?",
+                    (title, conversation, owner),
                 )
 
     def branch(self, owner: str, conversation: str, *, before: int) -> str | None:
         """A copy of a conversation up to an exchange, without it; None where nothing comes before it."""
         kept = [exchange for exchange in self.exchanges(owner, conversation) if (exchange.id or 0) < before]
-        copy = None
+        copy, title = None, self.title(owner, conversation)
         for exchange in kept:
             copy = self.add(owner, copy, exchange)
+        if copy and title:
+            self.rename(owner, copy, f"{title[: _LONGEST_TITLE - len(_COPY)]}{_COPY}")
         return copy
 
     def remove(self, owner: str, exchange: Exchange) -> None:
@@ -197,12 +205,18 @@ class History:
 
 def _titled(text: str) -> str:
     """The beginning of a text, on one line."""
-    line = " ".join(text.split())
+    line = " ".join(_whole(text).split())
     return line if len(line) <= _LONGEST_TITLE else line[: _LONGEST_TITLE - 1] + "…"
+
+
+def _whole(text: str) -> str:
+    """Half a character, which a browser can send, cannot be kept."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _anywhere(word: str) -> str:
     """A pattern of LIKE for a word anywhere in a text."""
+    word = _whole(word)
     return "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 

@@ -10,7 +10,8 @@ from rag import visible
 
 Span = tuple[int, int]
 
-_PLAIN = frozenset(" ,;")
+_SPECIAL = re.compile(r"[^\w ,;]|_")
+_VOID = {"input"}  # has no end
 
 
 def inert(text: str) -> str:
@@ -19,10 +20,7 @@ def inert(text: str) -> str:
     Markdown gives no meaning to a character written as an entity (CommonMark 0.31, section 2.5), so neither
     tags nor links, images, LaTeX or addresses can arise from the result, wherever it is put.
     """
-    return "".join(
-        character if character.isalnum() or character in _PLAIN else f"&#{ord(character)};"
-        for character in visible(text)
-    )
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", visible(text))
 
 
 def shortened(text: str, most: int) -> str:
@@ -37,7 +35,7 @@ def element(tag: str, content: str, css: str = "", **attributes: str) -> str:
     """
     given = {"class": css, **attributes}
     listed = "".join(f' {name.replace("_", "-")}="{inert_value(value)}"' for name, value in given.items() if value)
-    return f"<{tag}{listed}>{content}</{tag}>"
+    return f"<{tag}{listed}>" if tag in _VOID else f"<{tag}{listed}>{content}</{tag}>"
 
 
 def inert_value(value: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
+
+from starlette.requests import cookie_parser  # lenient, as browsers are, and what Gradio's requests are read with
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -27,11 +28,7 @@ def owner_of(request: gr.Request) -> str:
 
 def new_cookie(header: str) -> str | None:
     """The Set-Cookie header for a browser whose Cookie header this is; None where it has a token already."""
-    try:
-        held = SimpleCookie(header).get(_COOKIE)
-    except CookieError:
-        held = None
-    if held and _TOKEN.fullmatch(held.value):
+    if _TOKEN.fullmatch(cookie_parser(header).get(_COOKIE, "")):
         return None
     token = secrets.token_urlsafe(32)
     # Scripts of the page never see it. Lax: a link from elsewhere opens the page with its conversations.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 
@@ -73,9 +74,8 @@ class _Sealed:
         self._app, self._anybody = app, anybody
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._anybody and not names_this_machine(_header(scope, b"host")):
-            refused = PlainTextResponse("Only this machine is served; the Host header says otherwise.", 403)
-            await refused(scope, receive, send)
+        if scope["type"] in ("http", "websocket") and (why := self._refusal(scope)):
+            await PlainTextResponse(why, 403)(scope, receive, send)
             return
         cookies: list[tuple[bytes, bytes]] = []
         if scope["type"] == "http" and scope["path"] == "/":
@@ -88,6 +88,15 @@ class _Sealed:
             await send(message)
 
         await self._app(scope, receive, sealed)
+
+    def _refusal(self, scope: Scope) -> str:
+        """Why a request is not served; "" where it is. Gradio alone lets pages of other origins in."""
+        host, origin = _header(scope, b"host"), _header(scope, b"origin")
+        if self._anybody and not names_this_machine(host):
+            return "Only this machine is served; the Host header says otherwise."
+        if origin and urlsplit(origin).netloc != host:
+            return "Only this page itself is served; the Origin header says otherwise."
+        return ""
 
 
 def _header(scope: Scope, name: bytes) -> str:

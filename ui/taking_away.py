@@ -27,21 +27,24 @@ _FORMATS: dict[str, tuple[str, str, Callable[[str, list[Said]], str]]] = {
 _NOTES = {State.STOPPED: "Stopped before the answer was complete.", State.CUT: "Cut when the server ended."}
 
 
-def parcel(kind: str, title: str, conversation: Conversation, turn: int | None, assistant: Assistant) -> Parcel:
+def parcel(
+    kind: str, title: str, conversation: Conversation, exchange: Exchange | None, assistant: Assistant
+) -> Parcel:
     """An answer to copy or its passport, or the whole conversation in one of the formats.
 
     Args:
-        kind: "copy" or "passport" of the answer of a turn; "markdown", "bibtex", "ris" or "json" of all.
+        kind: "copy" or "passport" of the answer of an exchange; "markdown", "bibtex", "ris" or "json" of all.
     """
     try:
-        return {**_wrapped(kind, title, conversation, turn, assistant), "number": next(_numbers)}
+        return {**_wrapped(kind, title, conversation, exchange, assistant), "number": next(_numbers)}
     except RagError as error:
         return {"do": "tell", "text": str(error), "number": next(_numbers)}
 
 
-def _wrapped(kind: str, title: str, conversation: Conversation, turn: int | None, assistant: Assistant) -> Parcel:
+def _wrapped(
+    kind: str, title: str, conversation: Conversation, exchange: Exchange | None, assistant: Assistant
+) -> Parcel:
     if kind in ("copy", "passport"):
-        exchange = conversation.exchanges[turn] if turn is not None else None
         if exchange is None or exchange.answer is None:
             return {"do": "tell", "text": "There is no such answer any more."}
         if kind == "copy":

@@ -10,7 +10,7 @@ from rag import RagError
 
 AT_ONCE = 8
 WAITING = 64
-_BUSY = "Busy: too many questions are waiting already. Ask again in a moment; yours is still in the box."
+_BUSY = "Busy: too many questions are waiting already. Retry yours in a moment."
 
 
 class Busy(RagError):

@@ -45,7 +45,7 @@ def main() -> None:
     print(json.dumps(figures, indent=1))
     print("targets missed:", missed or "none")
     if given.save:
-        given.save.write_text(json.dumps({"figures": figures, "machine": _machine()}, indent=1) + "\n", "utf-8")
+        given.save.write_text(json.dumps({"figures": figures, "machine": machine()}, indent=1) + "\n", "utf-8")
 
 
 def _answers(home: Path) -> dict[str, float]:
@@ -138,7 +138,7 @@ def _median(seconds: Sequence[float]) -> float:
     return round(float(np.median(seconds)), 2)
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """Where the figures come from."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -167,7 +167,7 @@ def test_a_model_that_fails_leaves_the_offer_of_an_answer_without_it(
         settings = load_settings(home=seed_settings.home, llm_model="tiny", openai_base_url=chat.base_url)
         with served(Assistant.open(settings)) as address:
             page = new_page(address, example="Ask")
-            offer = page.get_by_role("button", name="Answer without the language model")
+            offer = log(page).get_by_role("button", name="Answer without the language model")
             expect(offer).to_be_hidden()
             ask(page, question)
             expect(log(page)).to_contain_text("wants a key", timeout=30_000)
@@ -473,6 +473,19 @@ def test_a_page_under_another_name_is_refused(new_page: Open, page_address: str)
     answer = page.request.get(page_address, headers={"Host": "evil.test"})
     assert answer.status == 403
     assert "Only this machine is served" in answer.text()
+
+
+@pytest.mark.parametrize("origin", ["http://evil.test", "http://localhost:3000", "null"])
+def test_a_page_of_another_origin_can_neither_ask_nor_read(new_page: Open, page_address: str, origin: str) -> None:
+    page = new_page(page_address)
+    ask_and_wait(page, QUESTION)
+    for method, path in (
+        ("GET", "/config"), ("POST", "/gradio_api/queue/join"), ("POST", "/gradio_api/call/ask"), ("POST", "/login"),
+        ("OPTIONS", "/gradio_api/queue/join"), ("GET", "/gradio_api/queue/data"),
+    ):  # fmt: skip
+        answer = page.request.fetch(page_address + path, method=method, headers={"Origin": origin}, data={"data": []})
+        assert answer.status == 403, path
+        assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("leave", ["stop", "new", "close"])

@@ -126,6 +126,27 @@ def test_a_branch_leaves_the_conversation_as_it_was(history: History) -> None:
     assert copy not in (None, conversation)
     assert [each.question for each in history.exchanges(ME, str(copy))] == ["One?", "Two?"]
     assert [each.question for each in history.exchanges(ME, conversation)] == ["One?", "Two?", "Three?"]
+    assert [one.title for one in history.listed(ME)] == ["One? (copy)", "One?"]
+
+
+def test_the_title_is_that_of_the_first_question_unless_it_was_given_another(history: History) -> None:
+    first = answered("One?")
+    conversation = history.add(ME, None, first)
+    history.remove(ME, first)
+    history.add(ME, conversation, answered("Another?"))
+    history.add(ME, conversation, answered("And this?"))
+    assert history.title(ME, conversation) == "Another?"
+    history.rename(ME, conversation, "Mine")
+    for exchange in history.exchanges(ME, conversation):
+        history.remove(ME, exchange)
+    history.add(ME, conversation, answered("Last?"))
+    assert history.title(ME, conversation) == "Mine"
+
+
+def test_half_characters_and_endless_searches_do_no_harm(history: History) -> None:
+    conversation = history.add(ME, None, Exchange("What is \ud800?"))
+    assert history.title(ME, conversation) == "What is ??"
+    assert history.listed(ME, "\ud800 " + "word " * 5_000 + "w" * 100_000) == []
 
 
 def test_an_answer_that_a_killed_server_left_is_marked_as_cut(tmp_path: Path, python: Python) -> None:

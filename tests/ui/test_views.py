@@ -257,9 +257,7 @@ def test_an_answer_tells_what_the_model_took_and_what_the_conversation_did(world
         talk.begin(done(replace(answer_about(world), usage=cost)))
     talk.begin(failed_exchange("cut off"))
     talk.exchanges[-1].usage = Usage(6, 0, price=0.0)
-    told = [
-        Page(answer_view.message(each, turn, so_far=talk.usage(turn))).text for turn, each in enumerate(talk.exchanges)
-    ]
+    told = [Page(answer_view.message(each, 0, so_far=talk.usage(each))).text for each in talk.exchanges]
     assert "1,234 + 210 tokens, $0.0008" in told[0]
     assert "so far" not in told[0]
     assert "tokens" not in told[1]
@@ -380,15 +378,15 @@ def test_history_is_plain_text_of_the_answered_questions(world: Paper) -> None:
     conversation.begin(stopped)
     stopped.take(Token("Thr"))
     stopped.state = State.STOPPED
-    conversation.begin(running)
-    assert conversation.running
-    assert conversation.history(4) == [
+    assert conversation.history() == [
         Turn("user", "One?"),
         Turn("assistant", "<One> [1]"),
         Turn("user", "Three?"),
         Turn("assistant", "Thr"),
     ]
-    assert len(conversation.history(1)) == 2
+    conversation.begin(running)
+    assert conversation.running
+    assert len(conversation.history(conversation.exchanges[1])) == 2
     stop = conversation.stop
     conversation.leave()
     assert not conversation.shows(running)

@@ -1,6 +1,6 @@
 // The chat's own script: one click handler for the page. What it hears is said by ids and attributes that Python wrote:
-// #fn-TURN is the evidence of a turn, #fn-TURN-NUMBER a card, #fn-TURN-NUMBER-from the first marker of it,
-// #fn-do-NAME-TURN something to be done; data-copy, data-save, data-download, data-open, ... are told below.
+// #fn-ID is the evidence of an exchange, #fn-ID-NUMBER a card, #fn-ID-NUMBER-from the first marker of it,
+// #fn-do-NAME-ID something to be done; data-copy, data-save, data-download, data-open, ... are told below.
 window.footnote = (() => {
   const OURS = /^#fn-(\d+)(?:-\d+(?:-from)?)?$/;
   const TODO = /^#fn-do-([a-z]+)-(\d+)$/;
@@ -8,7 +8,7 @@ window.footnote = (() => {
   let panel = null;
   let tell = () => {}; // triggers an event of the evidence panel in Python
   let tellList = () => {}; // ... of the list of conversations
-  let awaited = null; // id of a card whose turn is on its way from the server
+  let awaited = null; // id of a card whose evidence is on its way from the server
   let cameFrom = null; // what opened a drawer
 
   // The evidence.
@@ -26,6 +26,8 @@ window.footnote = (() => {
     (tall ? quote : target).scrollIntoView({ behavior: quiet ? "auto" : "smooth", block: tall ? "center" : "start" });
   }
 
+  const box = () => document.querySelector("#fn-question textarea");
+
   function follow(href) {
     const match = OURS.exec(href);
     if (!match) return false;
@@ -33,7 +35,7 @@ window.footnote = (() => {
     if (target) reveal(target);
     else {
       awaited = href.slice(1);
-      tell("select", { turn: Number(match[1]) });
+      tell("select", { exchange: Number(match[1]) });
     }
     return true;
   }
@@ -43,15 +45,11 @@ window.footnote = (() => {
   function act(href) {
     const match = TODO.exec(href);
     if (!match) return false;
-    const [, name, turn] = [...match.slice(0, 2), Number(match[2])];
-    if (name === "like" || name === "dislike") tell("like", { turn, liked: name === "like" });
-    else if (name === "copy" || name === "passport") tell("download", { turn, kind: name });
-    else if (name === "compare") tell("compare", { turn });
-    else if (name === "retry") tell("retry", { turn });
-    else if (name === "edit") {
-      tell("edit", { turn });
-      document.querySelector("#fn-question textarea")?.focus();
-    }
+    const [name, exchange] = [match[1], Number(match[2])];
+    if (name === "like" || name === "dislike") tell("like", { exchange, liked: name === "like" });
+    else if (name === "copy" || name === "passport") tell("download", { exchange, kind: name });
+    else tell(name, { exchange }); // retry, edit, compare, without
+    if (name === "edit") box()?.focus();
     return true;
   }
 
@@ -133,9 +131,9 @@ window.footnote = (() => {
   }
 
   function showInChat(button) {
-    const turn = button.closest("[data-turn]")?.dataset.turn;
+    const exchange = button.closest("[data-exchange]")?.dataset.exchange;
     [...document.querySelectorAll("#fn-tabs [role='tab']")].find((tab) => tab.dataset.tabId === "chat")?.click();
-    if (turn) follow(`#fn-${turn}-${button.dataset.number}`);
+    if (exchange) follow(`#fn-${exchange}-${button.dataset.number}`);
   }
 
   function press(button) {
@@ -143,6 +141,10 @@ window.footnote = (() => {
     if (given.copy !== undefined) copy(given.copy);
     else if (button.matches(".fn-compare-place")) showInChat(button);
     else if (given.save !== undefined) save(given.name, given.save, given.type ?? "text/plain");
+    else if (given.ask) {
+      tell("ask", { question: given.ask });
+      box()?.focus();
+    } else if (given.do) tell(given.do, {}); // unedit, unrestrict
     else if (given.download) {
       tell("download", { kind: given.download });
       button.closest("details")?.removeAttribute("open");
@@ -166,6 +168,13 @@ window.footnote = (() => {
     if (link && (act(href) || follow(href))) return event.preventDefault();
     if (button) press(button);
     for (const menu of document.querySelectorAll(".fn-menu[open]")) if (!menu.contains(event.target)) menu.removeAttribute("open");
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest?.("form[data-why]");
+    if (!form) return;
+    event.preventDefault();
+    tell("why", { exchange: Number(form.dataset.why), reason: form.elements.reason.value });
+    box()?.focus();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
