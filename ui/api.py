@@ -12,7 +12,6 @@ from gradio.events import api
 from rag import Answer, Done, Filter, Passage, RagError
 from ui.faults import told
 from ui.stream import events
-from ui.turnstile import AT_ONCE, WAITING
 
 if TYPE_CHECKING:
     from rag import AnswerStream
@@ -49,7 +48,7 @@ def add_api(asking: "Asking") -> None:
                 )
 
     for endpoint in (ask, search):
-        api(endpoint, api_name=endpoint.__name__, concurrency_limit=AT_ONCE + WAITING)
+        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
 
 
 async def _answer(asking: "Asking", opened: Callable[[], "AnswerStream"]) -> Answer:

@@ -16,7 +16,6 @@ from ui.map_tab import map_tab
 from ui.markup import element, inert
 from ui.papers_tab import papers_tab
 from ui.shared import Shared
-from ui.turnstile import AT_ONCE, WAITING
 
 if TYPE_CHECKING:
     from rag import Assistant
@@ -48,7 +47,7 @@ def build_app(assistant: Assistant) -> gr.Blocks:
             with gr.Tab("Map", id="map"):
                 map_tab(assistant, shared)
         chat.connect(page, tabs)
-    page.queue(max_size=2 * (AT_ONCE + WAITING))  # the turnstile turns away before, with a word
+    page.queue(max_size=None)  # the turnstile says how many may wait, and turns others away with a word
     return page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ from ui.notices import LONGEST_REASON, notices
 from ui.owner import owner_of
 from ui.suggested import suggested
 from ui.taking_away import Parcel, parcel
-from ui.turnstile import AT_ONCE, WAITING
 
 if TYPE_CHECKING:
     from rag import Assistant
@@ -41,8 +41,9 @@ _WELCOME = (
 _NOTHING_COMPARED = element("p", "Choose “Compare papers” below an answer to see its papers side by side.", "fn-empty")
 _READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
 _RUNNING: dict[str, Any] = {"submit_btn": False, "stop_btn": "Stop"}
+_SHOW_STOP = f"() => ({json.dumps({**_RUNNING, '__type__': 'update'})})"
+_TAKE_FROM_BOX = f"typed => [typed, {json.dumps({**_RUNNING, '__type__': 'update', 'value': ''})}]"
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-_ASKING: dict[str, Any] = {"concurrency_limit": AT_ONCE + WAITING, "concurrency_id": "ask", **_PRIVATE}
 # Through the queue, too: else Gradio tells nobody that a state has changed.
 _SOON: dict[str, Any] = {"concurrency_limit": None, **_PRIVATE}
 _NOW: dict[str, Any] = {"queue": False, **_PRIVATE}
@@ -103,6 +104,8 @@ class ChatTab:
             placeholder="Ask a question about the papers", **_READY,
         )  # fmt: skip
 
+        self.typed = gr.Textbox(visible=False)  # the question, between the box and its answer
+
     def lay_out_comparison(self) -> None:
         """The place of the comparison, in a tab of its own that is open in the page's layout."""
         self.compared = _markup(_NOTHING_COMPARED, "fn-compared")
@@ -114,14 +117,18 @@ class ChatTab:
             self.conversation, self.chat, self.evidence, self.bar, self.listed, self.notices, self.follow_ups,
             self.cited, self.compared,
         ]  # fmt: skip
+        # The script alone changes the box, at once: what is typed next must neither be emptied away nor asked.
+        self.question.submit(None, self.question, [self.typed, self.question], js=_TAKE_FROM_BOX, **_PRIVATE)
+        for asked in (panel.ask, panel.retry, panel.without):
+            asked(None, None, self.question, js=_SHOW_STOP, **_PRIVATE)
+        # Gradio carries the events of one trigger out one after the other.
         for asked, ask, inputs in (
-            (self.question.submit, self.ask, [self.question, *given]),
+            (self.question.submit, self.ask, [self.typed, *given]),
             (panel.ask, self.ask_suggested, given),
             (panel.retry, self.retry, given),
             (panel.without, self.ask_without_model, given),
         ):
-            asked(lambda: gr.update(value="", **_RUNNING), None, self.question, **_NOW)
-            answered = asked(ask, inputs, drawn, **_ASKING)
+            answered = asked(ask, inputs, drawn, **_SOON)
             answered.then(self.ready, self.conversation, self.question, **_NOW)
         self.question.stop(self.stop, self.conversation, None, **_NOW)
         page.unload(self.leave)
