@@ -13,6 +13,7 @@ WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
 ATTRIBUTED = "The model named no source here; Footnote found the paper that carries the sentence."
 _LONGEST_QUESTION = 2000  # characters shown; the engine says what it thinks of more
 _DOUBT_WORDS = 12  # of a sentence, by which a reader finds it again
+_ELSEWHERE = "This is being answered in another tab; open the conversation again to see the answer."
 _BROKE_OFF = "The answer broke off here; this is what had arrived."
 _VERDICTS = {Verdict.PARTIAL: "partly supported", Verdict.UNSUPPORTED: "not supported"}
 _BADGES = {
@@ -35,7 +36,13 @@ def question(text: str, turn: int) -> str:
 
 
 def message(
-    exchange: Exchange, turn: int, *, is_last: bool = True, so_far: Usage | None = None, reading: int = 0
+    exchange: Exchange,
+    turn: int,
+    *,
+    is_last: bool = True,
+    so_far: Usage | None = None,
+    reading: int = 0,
+    is_mine: bool = True,
 ) -> str:
     """What the chat shows as the reply to an exchange: a block that Markdown hands on as it is.
 
@@ -44,6 +51,7 @@ def message(
         is_last: Whether nothing was asked since.
         so_far: What the language model took in the conversation until here.
         reading: Papers that the language model is given to read at most; 0 without one.
+        is_mine: Whether this tab asked it, if it is still running.
     """
     parts: list[str] = []
     if exchange.answer:
@@ -54,6 +62,8 @@ def message(
         parts.append(element("p", inert(exchange.error), "fn-error"))
     elif exchange.state in _ENDS:
         parts.append(element("p", _ENDS[exchange.state], "fn-note fn-cut"))
+    elif exchange.running and not is_mine:
+        parts.append(element("p", _ELSEWHERE, "fn-note"))
     elif exchange.running:
         parts += [element("p", inert(notice), "fn-note") for notice in exchange.notices]
         if not exchange.text:
@@ -65,9 +75,7 @@ def message(
 
 
 def _answer(answer: Answer, turn: int) -> str:
-    notes = (
-        [element("p", "The answer broke off here; this is what had arrived.", "fn-note fn-cut")] if answer.cut else []
-    )
+    notes = [element("p", _BROKE_OFF, "fn-note fn-cut")] if answer.cut else []
     notes += [
         _doubts(answer),
         # Without a model the text says so itself.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from rag import Filter, RagError, record_feedback
+from rag import Filter, RagError, record_feedback, visible
 from ui import answer_view
 from ui.asking import Asking
 from ui.compare import comparison
-from ui.conversation import Conversation, Exchange
+from ui.conversation import Conversation, Exchange, State
 from ui.conversation_list import conversation_bar, conversation_list
 from ui.evidence import evidence, no_evidence
 from ui.faults import clearly
@@ -33,6 +33,7 @@ Drawing = dict[Any, Any]
 
 _EXAMPLES = 4
 _FOLLOW_UPS = 3
+_LOOK_AGAIN_S = 0.5  # whether the models are loaded, while the start waits for them
 _LONGEST_SEARCH = 200  # characters
 _WELCOME = (
     '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
@@ -42,7 +43,8 @@ _NOTHING_COMPARED = element("p", "Choose “Compare papers” below an answer to
 _READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
 _RUNNING: dict[str, Any] = {"submit_btn": False, "stop_btn": "Stop"}
 _SHOW_STOP = f"() => ({json.dumps({**_RUNNING, '__type__': 'update'})})"
-_TAKE_FROM_BOX = f"typed => [typed, {json.dumps({**_RUNNING, '__type__': 'update', 'value': ''})}]"
+_EMPTY = json.dumps({**_RUNNING, "__type__": "update", "value": ""})
+_TAKE_FROM_BOX = f"typed => window.footnote.take(typed, {_EMPTY})"
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Through the queue, too: else Gradio tells nobody that a state has changed.
 _SOON: dict[str, Any] = {"concurrency_limit": None, **_PRIVATE}
@@ -128,17 +130,17 @@ class ChatTab:
             (panel.retry, self.retry, given),
             (panel.without, self.ask_without_model, given),
         ):
-            answered = asked(ask, inputs, drawn, **_SOON)
+            answered = asked(ask, inputs, drawn, trigger_mode="multiple", **_SOON)
             answered.then(self.ready, self.conversation, self.question, **_NOW)
         self.question.stop(self.stop, self.conversation, None, **_NOW)
         page.unload(self.leave)
 
-        page.load(self.open_page, given, drawn, **_SOON)
-        page.load(self.show_examples, None, self.examples, **_SOON)
-        page.load(self.show_overview, None, self.overview, **_SOON)
-        self.new.click(self.start_anew, given, drawn, **_SOON)
-        self.listed.select(self.open_conversation, given, drawn, **_SOON)
-        self.listed.delete(self.delete, given, drawn, **_SOON)
+        opened = [*drawn, self.scope]
+        page.load(self.open_page, given, opened, **_SOON)
+        page.load(self.show_start, None, [self.examples, self.overview], **_SOON)
+        self.new.click(self.start_anew, given, opened, **_SOON)
+        self.listed.select(self.open_conversation, given, opened, **_SOON)
+        self.listed.delete(self.delete, given, opened, **_SOON)
         renamed = [self.conversation, self.listed, self.bar]
         self.listed.edit(self.rename, self.conversation, renamed, **_SOON)
         searched = [self.conversation, self.listed]
@@ -163,13 +165,16 @@ class ChatTab:
     ) -> AsyncIterator[Drawing]:
         """A new question, or another wording of an earlier one."""
         owner = owner_of(request)
-        if conversation.running or not question.strip():
+        if conversation.running or not visible(question).strip():
             yield self._drawn(conversation, scope, owner)
             return
         self._catch_up(conversation, owner)
-        if edited := conversation.exchange(conversation.editing):
-            self._back_to(conversation, edited, owner)
-        async for drawing in self._answered(Exchange(question, scope=scope), conversation, request):
+        edited = conversation.exchange(conversation.editing)
+        if edited and edited is not conversation.exchanges[-1]:
+            self._branch(conversation, edited, owner)
+            edited = None
+        exchange = Exchange(question, scope=scope)
+        async for drawing in self._answered(exchange, conversation, request, replaces=edited):
             yield drawing
 
     @clearly
@@ -191,10 +196,10 @@ class ChatTab:
             return
         last = conversation.exchanges[-1]
         self._catch_up(conversation, owner)
-        if (still := conversation.exchange(last.id)) and still is conversation.exchanges[-1]:
-            self._back_to(conversation, still, owner)
+        still = conversation.exchange(last.id)
+        replaced = still if still and still is conversation.exchanges[-1] else None
         again = Exchange(last.question, scope=last.scope)
-        async for drawing in self._answered(again, conversation, request):
+        async for drawing in self._answered(again, conversation, request, replaces=replaced):
             yield drawing
 
     @clearly
@@ -211,12 +216,21 @@ class ChatTab:
             yield drawing
 
     async def _answered(
-        self, exchange: Exchange, conversation: Conversation, request: gr.Request, *, extractive: bool = False
+        self,
+        exchange: Exchange,
+        conversation: Conversation,
+        request: gr.Request,
+        *,
+        replaces: Exchange | None = None,
+        extractive: bool = False,
     ) -> AsyncIterator[Drawing]:
-        """What the page shows until the answer is complete, and after that what to go on with."""
+        """What the page shows until the answer is complete, and after that what to go on with.
+
+        Args:
+            replaces: What is there until then, and not a moment less.
+        """
         owner = owner_of(request)
-        again = conversation.exchanges[-1] if extractive else None  # not its own history
-        before = conversation.history(again)
+        before = conversation.history(conversation.exchanges[-1] if extractive else replaces)
         conversation.id = self.history.add(owner, conversation.id, exchange)
         conversation.begin(exchange)
         self.answering[request.session_hash] = conversation
@@ -228,6 +242,9 @@ class ChatTab:
                 if not conversation.shows(exchange):  # another conversation was opened meanwhile
                     continue
                 drawing[self.chat] = self._messages(conversation)
+                if replaces and exchange.state is State.DONE:
+                    self._remove(conversation, replaces, owner)
+                    drawing[self.chat] = self._messages(conversation)
                 if not exchange.running or (exchange.passages is not None and not found):
                     found = True
                     drawing[self.evidence] = evidence(exchange, exchange.id or 0)
@@ -250,15 +267,16 @@ class ChatTab:
             found = []
         return suggested(found, "You could ask next")
 
-    def _back_to(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
-        """The conversation before an exchange: in place of the last one, in a copy where more came after it."""
-        place = conversation.exchanges.index(exchange)
-        if exchange is conversation.exchanges[-1]:
-            self.history.remove(owner, exchange)
-            del conversation.exchanges[place:]
-        elif conversation.id:
-            conversation.id = self.history.branch(owner, conversation.id, before=exchange.id or 0)
-            conversation.exchanges = self.history.exchanges(owner, conversation.id) if conversation.id else []
+    def _branch(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
+        """Goes on in a copy of the conversation that ends before an exchange."""
+        conversation.id = self.history.branch(owner, str(conversation.id), before=exchange.id or 0)
+        conversation.exchanges = self.history.exchanges(owner, conversation.id) if conversation.id else []
+
+    def _remove(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
+        """Removes an exchange that another one stands for now, and what was thought of it."""
+        self.history.remove(owner, exchange)
+        self._forget_feedback(conversation.id, exchange)
+        conversation.exchanges = [each for each in conversation.exchanges if each is not exchange]
 
     def _catch_up(self, conversation: Conversation, owner: str) -> None:
         """Reads what another tab has added to the conversation, or that it was deleted there."""
@@ -313,7 +331,7 @@ class ChatTab:
         for exchange in conversation.exchanges:
             reply = answer_view.message(
                 exchange, exchange.id or 0, is_last=exchange is conversation.exchanges[-1],
-                so_far=conversation.usage(exchange), reading=reading,
+                so_far=conversation.usage(exchange), reading=reading, is_mine=exchange is conversation.mine,
             )  # fmt: skip
             said += [
                 {"role": "user", "content": answer_view.question(exchange.question, exchange.id or 0)},
@@ -343,21 +361,30 @@ class ChatTab:
         conversation.leave()
         exchanges = self.history.exchanges(owner, wanted) if isinstance(wanted, str) else []
         opened = Conversation(str(wanted) if exchanges else None, exchanges, search=conversation.search)
-        return self._drawn(opened, scope, owner)
+        scope = exchanges[-1].scope if exchanges else scope
+        return {**self._drawn(opened, scope, owner), self.scope: scope}
 
-    def show_examples(self) -> str:
-        """Questions that the library answers; the first question says what is wrong with it."""
+    async def show_start(self) -> AsyncIterator[Drawing]:
+        """Questions that the library answers, and what is in it; once more when a first ingest is done."""
+        yield await asyncio.to_thread(self._start)
+        if not self.assistant.is_warm:
+            while not self.assistant.is_warm:
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            yield await asyncio.to_thread(self._start)
         try:
-            return suggested(self.assistant.example_questions(_EXAMPLES))
+            told = overview(await asyncio.to_thread(self.assistant.overview))  # the first time it takes some seconds
         except RagError:
-            return ""
+            told = ""
+        yield {self.examples: (await asyncio.to_thread(self._start))[self.examples], self.overview: told}
 
-    def show_overview(self) -> str:
-        """What is in the library; made once for a library, which takes some seconds."""
+    def _start(self) -> Drawing:
         try:
-            return overview(self.assistant.overview())
+            questions = self.assistant.example_questions(_EXAMPLES)
         except RagError:
-            return ""
+            questions = []  # the first question says what is wrong with the library
+        reading = element("p", "Reading in the example papers; this takes a minute, once.", "fn-note")
+        waits = not questions and not self.assistant.is_warm
+        return {self.examples: suggested(questions), self.overview: reading if waits else ""}
 
     def show_evidence(self, conversation: Conversation, chosen: gr.EventData) -> Drawing:
         """The evidence of the exchange whose link was clicked."""
@@ -388,12 +415,13 @@ class ChatTab:
         exchange = conversation.exchange(chosen._data.get("exchange"))
         if exchange is None or conversation.running:
             return self._editing(conversation, scope, "")
-        conversation.editing = exchange.id
+        conversation.editing, conversation.scope_before = exchange.id, scope
         return self._editing(conversation, exchange.scope, exchange.question)
 
     def cancel_editing(self, conversation: Conversation, scope: Filter | None) -> Drawing:
-        """Back to asking something new."""
-        conversation.editing = None
+        """Back to asking something new, of what was asked before."""
+        if conversation.editing is not None:
+            conversation.editing, scope = None, conversation.scope_before
         return self._editing(conversation, scope, "")
 
     def _editing(self, conversation: Conversation, scope: Filter | None, question: str) -> Drawing:
@@ -440,6 +468,12 @@ class ChatTab:
                 liked=exchange.liked, reason=exchange.reason, history=conversation.history(exchange),
             )  # fmt: skip
 
+    def _forget_feedback(self, conversation: str | None, exchange: Exchange) -> None:
+        """Nothing of what is deleted stays in the file of what readers think."""
+        if exchange.answer and exchange.liked is not None:
+            key = f"{conversation}-{exchange.id}"
+            record_feedback(self.assistant.settings.home, key, exchange.answer, liked=None)
+
     @clearly
     def take_away(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Parcel:
         """Hands the browser a text to copy or to save; it is nowhere on the disk."""
@@ -473,10 +507,12 @@ class ChatTab:
         """Deletes a conversation for good, and leaves it where it is the open one."""
         wanted = chosen._data.get("id")
         if isinstance(wanted, str):
+            for exchange in self.history.exchanges(owner_of(request), wanted):
+                self._forget_feedback(wanted, exchange)
             self.history.delete(owner_of(request), wanted)
         if wanted == conversation.id:
-            return self.start_anew(conversation, scope, request)
-        return self._drawn(conversation, scope, owner_of(request))
+            return self._opened(None, conversation, scope, request)
+        return {**self._drawn(conversation, scope, owner_of(request)), self.scope: scope}
 
 
 def _markup(value: str, elem_id: str, **options: Any) -> Any:

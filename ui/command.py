@@ -22,7 +22,7 @@ def ui(
     ] = False,
 ) -> None:
     """Serve the chat in the browser."""
-    from rag import Listener, RagError, load_settings
+    from rag import Listener, load_settings
 
     chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**chosen)
@@ -40,12 +40,12 @@ def ui(
         from ui.server import sealed
 
         assistant = Assistant.open(settings)
-        faults: list[RagError] = []
+        faults: list[BaseException] = []
 
         def prepare(server: uvicorn.Server) -> None:
             try:
                 assistant.prepare()  # with a progress bar where the library is empty
-            except RagError as error:
+            except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that waits for it
                 faults.append(error)
                 server.should_exit = True
 

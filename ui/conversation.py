@@ -92,6 +92,7 @@ class Conversation:
         stop: Set to end the exchange that runs in this tab.
         mine: The exchange that was asked in this tab last.
         search: What the reader's conversations are searched for.
+        scope_before: What the chat was restricted to before an earlier question was edited.
     """
 
     id: str | None = None
@@ -102,6 +103,7 @@ class Conversation:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     mine: Exchange | None = None
     search: str = ""
+    scope_before: Filter | None = None
 
     @property
     def running(self) -> bool:

@@ -11,6 +11,7 @@ from ui.markup import element, highlighted, inert
 
 _SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
 _MADE_LABEL = "untitled; label made from its opening words"
+_ANY_YEARS = (0, 9999)  # the ends of a range that is open
 _REGION = {"aria-label": "Evidence"}
 _LONGEST_HEADING = 300  # characters of a title
 
@@ -57,11 +58,18 @@ def scope_in_words(scope: Filter) -> str:
     if scope.sources:
         bits.append("from " + ", ".join(scope.sources))
     if scope.years:
-        first, last = scope.years
-        bits.append(f"of {first}" if first == last else f"of {first} to {last}")
+        bits.append(_years(*scope.years))
     if scope.venues:
         bits.append("in " + ", ".join(scope.venues))
     return " ".join(bits if scope.paper_ids else ["papers", *bits])
+
+
+def _years(first: int, last: int) -> str:
+    if first <= _ANY_YEARS[0]:
+        return f"until {last}"
+    if last >= _ANY_YEARS[1]:
+        return f"since {first}"
+    return f"of {first}" if first == last else f"of {first} to {last}"
 
 
 def _asked_of(scope: Filter | None) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rag import Filter, RagError, StoredAnswerError, answer_from_json, answer_to_json
+from rag import Answer, Filter, Outcome, RagError, StoredAnswerError, answer_from_json, answer_to_json
 from ui.conversation import Exchange, State
 
 _FILE = "conversations.sqlite3"
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS exchange (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     conversation TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
     question TEXT NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL, answer TEXT NOT NULL, error TEXT NOT NULL,
-    scope TEXT NOT NULL, liked INTEGER, reason TEXT NOT NULL
+    model_failed INTEGER NOT NULL, scope TEXT NOT NULL, liked INTEGER, reason TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS of_conversation ON exchange (conversation);
 """
@@ -88,7 +88,8 @@ class History:
         """The exchanges of a conversation, oldest first; none where the owner has no conversation of this id."""
         with self._connected() as connection:
             rows = connection.execute(
-                "SELECT e.id, e.question, e.state, e.text, e.answer, e.error, e.scope, e.liked, e.reason"
+                "SELECT e.id, e.question, e.state, e.text, e.answer, e.error, e.model_failed,"
+                " e.scope, e.liked, e.reason"
                 " FROM exchange e JOIN conversation c ON c.id = e.conversation"
                 " WHERE c.id = ? AND c.owner = ? ORDER BY e.id",
                 (conversation, owner),
@@ -123,8 +124,9 @@ class History:
             )
             self._must_own(connection, owner, conversation)
             exchange.id = connection.execute(
-                "INSERT INTO exchange (conversation, question, state, text, answer, error, scope, liked, reason)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO exchange"
+                " (conversation, question, state, text, answer, error, model_failed, scope, liked, reason)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (conversation, exchange.question, *_stored(exchange)),
             ).lastrowid
         return conversation
@@ -133,8 +135,8 @@ class History:
         """Keeps what has become of an exchange; nothing happens where it was deleted meanwhile."""
         with self._connected() as connection:
             connection.execute(
-                "UPDATE exchange SET state = ?, text = ?, answer = ?, error = ?, scope = ?, liked = ?, reason = ?"
-                " WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)",
+                "UPDATE exchange SET state = ?, text = ?, answer = ?, error = ?, model_failed = ?, scope = ?,"
+                " liked = ?, reason = ? WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)",
                 (*_stored(exchange), exchange.id, owner),
             )
 
@@ -220,25 +222,39 @@ def _anywhere(word: str) -> str:
     return "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
-def _stored(exchange: Exchange) -> tuple[str, str, str, str, str, int | None, str]:
-    answer = answer_to_json(exchange.answer) if exchange.answer else ""
+def _stored(exchange: Exchange) -> tuple[str, str, str, str, int, str, int | None, str]:
+    """What is kept of an exchange; of one without an answer what was found, in the shape of an answer without text."""
+    found = exchange.answer
+    if found is None and exchange.passages is not None:
+        found = Answer(
+            exchange.question, exchange.question, "", Outcome.NOT_IN_CORPUS, passages=exchange.passages,
+            usage=exchange.usage, searches=exchange.searches, searched=exchange.searched,
+        )  # fmt: skip
     scope = json.dumps(asdict(exchange.scope)) if exchange.scope else ""
     liked = None if exchange.liked is None else int(exchange.liked)
-    return exchange.state, exchange.text, answer, exchange.error, scope, liked, exchange.reason
+    return (
+        exchange.state, exchange.text, answer_to_json(found) if found else "", exchange.error,
+        int(exchange.model_failed), scope, liked, exchange.reason,
+    )  # fmt: skip
 
 
 def _exchange(row: sqlite3.Row) -> Exchange:
     exchange = Exchange(row["question"], id=row["id"], state=State(row["state"]), text=row["text"], error=row["error"])
-    exchange.reason = row["reason"]
+    exchange.reason, exchange.model_failed = row["reason"], bool(row["model_failed"])
     exchange.liked = None if row["liked"] is None else bool(row["liked"])
     if row["scope"]:
         exchange.scope = _scope(json.loads(row["scope"]))
     if row["answer"]:
         try:
-            exchange.answer = answer_from_json(row["answer"])
-            exchange.usage = exchange.answer.usage
+            found = answer_from_json(row["answer"])
         except StoredAnswerError as broken:  # of a later version; its text is still there to read
             exchange.fail(str(broken))
+            return exchange
+        exchange.usage, exchange.searches, exchange.searched = found.usage, found.searches, found.searched
+        if exchange.state is State.DONE:
+            exchange.answer = found
+        else:
+            exchange.passages = found.passages
     return exchange
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag import RagError, bibtex, ris
 from ui.conversation import Conversation, Exchange, State
+from ui.evidence import scope_in_words
 from ui.export import Said, answer_markdown, cited_papers, conversation_json, conversation_markdown
 
 if TYPE_CHECKING:
@@ -65,9 +66,11 @@ def _saved(name: str, media_type: str, text: str) -> Parcel:
 
 
 def _note(exchange: Exchange) -> str:
-    return exchange.error or _NOTES.get(exchange.state, "") + (
-        f" What had arrived: {exchange.text}" if exchange.text and not exchange.answer else ""
-    )
+    notes = [f"Asked only of {scope_in_words(exchange.scope)}." if exchange.scope else ""]
+    notes.append(exchange.error or _NOTES.get(exchange.state, ""))
+    if exchange.text and not exchange.answer:
+        notes.append(f"What had arrived: {exchange.text}")
+    return " ".join(filter(None, notes))
 
 
 def _file_name(title: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from rag import RagError
 
 AT_ONCE = 8
-WAITING = 64
+WAITING = 24  # with those that are answered fewer than the 40 events that Gradio carries out at a time
 _BUSY = "Busy: too many questions are waiting already. Retry yours in a moment."
 
 

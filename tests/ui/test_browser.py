@@ -22,6 +22,7 @@ AUTOENCODERS = "How do sparse autoencoders make language models interpretable?"
 
 
 def ask(page: Page, question: str) -> None:
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=20_000)
     box = page.get_by_role("textbox", name="Your question")
     box.fill(question)
     box.press("Enter")
@@ -252,7 +253,7 @@ def test_a_new_conversation_can_be_begun_while_an_answer_is_written(new_page: Op
     ask(page, f"slowly: {QUESTION}")
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     page.get_by_role("button", name="New conversation").click()
-    expect(page.get_by_role("button", name=QUESTION, exact=True)).to_be_visible()
+    expect(page.get_by_text("What do you want to know?")).to_be_visible()
     page.wait_for_timeout(600)  # long enough for the answer that was left to have shown up again
     expect(page.get_by_text("What do you want to know?")).to_be_visible()
     expect(page.get_by_role("article")).to_have_count(0)
@@ -523,3 +524,113 @@ def test_the_engine_itself_behind_the_page(new_page: Open, tmp_path_factory: pyt
             expect(page.get_by_text("Not in this library")).to_be_visible()
     finally:
         assistant.close()
+
+
+def test_an_answer_is_lost_neither_by_a_retry_that_fails_nor_by_a_stale_tab(
+    new_page: Open, page_address: str, assistant: SeedAssistant
+) -> None:
+    page = new_page(page_address)
+    ask_and_wait(page, QUESTION)
+    ask_and_wait(page, "Zebra fish swimming?")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(answers(other)).to_have_count(2)
+    ask_and_wait(page, AUTOENCODERS)
+    other.get_by_role("button", name="Retry").click()  # of what is the last question there
+    expect(answers(other)).to_have_count(4, timeout=20_000)
+    assistant.fails = True
+    other.get_by_role("button", name="Retry").click()
+    expect(log(other)).to_contain_text("does not answer", timeout=20_000)
+    expect(answers(other)).to_have_count(4)
+    page.reload()
+    expect(answers(page)).to_have_count(4)
+    other.get_by_role("button", name="Edit").first.click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete for good?").click()
+    expect(page.get_by_text("What do you want to know?")).to_be_visible()
+    assistant.fails = False
+    ask(other, "Zebra fish, after all?")
+    expect(answers(other)).to_have_count(1, timeout=20_000)
+
+
+def test_an_answer_begins_at_the_top_of_the_log_however_long_the_conversation(
+    new_page: Open, page_address: str
+) -> None:
+    page = new_page(page_address)
+    for question in (QUESTION, AUTOENCODERS, "How many tokens does a video need?"):
+        ask_and_wait(page, question)
+    top = (log(page).bounding_box() or {})["y"]
+    asked = (log(page).get_by_text("How many tokens does a video need?").bounding_box() or {})["y"]
+    assert abs(asked - top) < 90
+
+
+def test_what_is_typed_while_an_answer_is_written_stays_in_the_box(new_page: Open, page_address: str) -> None:
+    page = new_page(page_address)
+    ask(page, f"slowly: {QUESTION}")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    box = page.get_by_role("textbox", name="Your question")
+    box.fill("Next?")
+    box.press("Enter")
+    page.wait_for_timeout(300)
+    expect(box).to_have_value("Next?")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
+    expect(box).to_have_value("Next?")
+
+
+def test_a_restriction_holds_for_the_chat_is_shown_and_survives_a_reload(
+    new_page: Open, page_address: str, assistant: SeedAssistant
+) -> None:
+    page = new_page(page_address)
+    page.get_by_role("tab", name="Papers").click()
+    page.get_by_role("textbox", name="Search titles and abstracts").fill("mismatch")
+    page.get_by_role("button", name=re.compile("^Restrict the chat to th")).click()
+    restricted = page.get_by_text(re.compile("^Asking only .*paper"))
+    expect(restricted).to_be_visible()
+    ask_and_wait(page, QUESTION)
+    expect(evidence(page)).to_contain_text("Asked only of")
+    where = assistant.wheres[-1]
+    assert where is not None
+    assert all("mismatch" in paper.abstract.lower() + paper.title.lower() for paper in assistant.papers(where=where))
+    page.reload()
+    expect(restricted).to_be_visible()
+    page.get_by_role("button", name="Ask the whole library").click()
+    expect(restricted).to_be_hidden()
+    ask_and_wait(page, AUTOENCODERS)
+    assert assistant.wheres[-1] is None
+
+
+def test_the_papers_of_an_answer_are_compared_and_a_cell_leads_to_its_card(
+    new_page: Open, seed_settings: Settings, tmp_path: Any
+) -> None:
+    with served(Assistant.open(seed_settings)) as address:
+        page = new_page(address, example="Ask")
+        ask_and_wait(page, "Which web-agent papers report MiniWoB or MiniWoB++ results, and what were the numbers?")
+        log(page).get_by_role("button", name="Compare papers").click()
+        expect(page.get_by_role("tab", name="Compare")).to_have_attribute("aria-selected", "true")
+        table = page.get_by_role("table", name=re.compile("^Papers compared"))
+        for column in ("Paper", "Aim", "Method", "Result", "On the question"):
+            expect(table.get_by_role("columnheader", name=column)).to_be_visible()
+        assert table.get_by_role("rowheader").count() >= 3
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download CSV").click()
+        assert "MiniWoB" in download.value.path().read_text(encoding="utf-8")
+        table.get_by_role("button", name="Show in the abstract of citation 2").first.click()
+        expect(card(page, 2)).to_be_focused()
+
+
+def test_eight_people_who_ask_at_once_each_get_their_own_answer(new_page: Open, page_address: str) -> None:
+    words = ["autoencoders", "mismatch", "video tokens", "many-shot", "robots", "diffusion", "attention", "agents"]
+    pages = [new_page(page_address) for _ in words]
+    for page, word in zip(pages, words, strict=True):
+        page.get_by_role("textbox", name="Your question").fill(f"What is said about {word} in these abstracts?")
+    for page in pages:
+        page.get_by_role("textbox", name="Your question").press("Enter")
+    for page, word in zip(pages, words, strict=True):
+        expect(answers(page)).to_have_count(1, timeout=30_000)
+        expect(evidence(page)).to_contain_text(f"What is said about {word} in these abstracts?")
+        others = [other for other in words if other != word]
+        assert not any(f"about {other} in" in page.content() for other in others)
+        quotes = evidence(page).get_by_role("article").get_by_role("mark").all_inner_texts()
+        said = log(page).inner_text()
+        assert all(quote in said for quote in quotes)

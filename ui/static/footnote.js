@@ -217,6 +217,11 @@ window.footnote = (() => {
   }
 
   return {
+    // What becomes of the box when Enter is pressed, as [the question, the box]; `running` shows Stop and empties it.
+    take(typed, running) {
+      const busy = document.querySelector("#fn-question .stop-button");
+      return busy || !typed.trim() ? ["", typed] : [typed, running];
+    },
     // Called by the evidence panel once it is on the page; `trigger` tells Python.
     attachEvidence(element, trigger) {
       panel = element;
