@@ -127,8 +127,8 @@ class ChatTab:
         for asked, ask, inputs in (
             (self.question.submit, self.ask, [self.typed, *given]),
             (panel.ask, self.ask_suggested, given),
-            (panel.retry, self.retry, given),
-            (panel.without, self.ask_without_model, given),
+            (panel.retry, self.retry, [self.conversation]),
+            (panel.without, self.ask_without_model, [self.conversation]),
         ):
             answered = asked(ask, inputs, drawn, trigger_mode="multiple", **_SOON)
             answered.then(self.ready, self.conversation, self.question, **_NOW)
@@ -149,13 +149,13 @@ class ChatTab:
         panel.select(self.show_evidence, self.conversation, [self.conversation, panel, self.cited], **_SOON)
         panel.compare(self.compare, self.conversation, [self.compared, tabs], **_SOON)
         panel.download(self.take_away, self.conversation, self.parcel, **_SOON)
-        panel.like(self.like, given, [self.conversation, self.chat, self.notices], **_SOON)
-        panel.why(self.say_why, given, [self.conversation, self.notices], **_SOON)
+        panel.like(self.like, self.conversation, [self.conversation, self.chat, self.notices], **_SOON)
+        panel.why(self.say_why, self.conversation, [self.conversation, self.notices], **_SOON)
         edited = [self.conversation, self.question, self.scope, self.notices]
         panel.edit(self.edit, given, edited, **_SOON)
         panel.unedit(self.cancel_editing, given, edited, **_SOON)
         panel.unrestrict(lambda: None, None, self.scope, **_SOON)
-        self.scope.change(notices, given, self.notices, **_SOON)
+        self.scope.change(self.restrict, given, [self.conversation, self.notices], **_SOON)
 
     # Asking.
 
@@ -166,7 +166,7 @@ class ChatTab:
         """A new question, or another wording of an earlier one."""
         owner = owner_of(request)
         if conversation.running or not visible(question).strip():
-            yield self._drawn(conversation, scope, owner)
+            yield self._drawn(conversation, owner)
             return
         self._catch_up(conversation, owner)
         edited = conversation.exchange(conversation.editing)
@@ -186,13 +186,11 @@ class ChatTab:
             yield drawing
 
     @clearly
-    async def retry(
-        self, conversation: Conversation, scope: Filter | None, request: gr.Request
-    ) -> AsyncIterator[Drawing]:
+    async def retry(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
         """The last question again, in place of its answer."""
         owner = owner_of(request)
         if conversation.running or not conversation.exchanges:
-            yield self._drawn(conversation, scope, owner)
+            yield self._drawn(conversation, owner)
             return
         last = conversation.exchanges[-1]
         self._catch_up(conversation, owner)
@@ -203,12 +201,10 @@ class ChatTab:
             yield drawing
 
     @clearly
-    async def ask_without_model(
-        self, conversation: Conversation, scope: Filter | None, request: gr.Request
-    ) -> AsyncIterator[Drawing]:
+    async def ask_without_model(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
         """The last question again, below what the language model left of an answer."""
         if conversation.running or not conversation.exchanges:
-            yield self._drawn(conversation, scope, owner_of(request))
+            yield self._drawn(conversation, owner_of(request))
             return
         last = conversation.exchanges[-1]
         again = Exchange(last.question, scope=last.scope)
@@ -234,14 +230,14 @@ class ChatTab:
         conversation.id = self.history.add(owner, conversation.id, exchange)
         conversation.begin(exchange)
         self.answering[request.session_hash] = conversation
-        drawing = self._drawn(conversation, exchange.scope, owner)
+        drawing = self._drawn(conversation, owner)
         yield drawing
         found = False
         try:
             async for _ in self.asking.answered(exchange, before, conversation.stop, owner, extractive=extractive):
                 if not conversation.shows(exchange):  # another conversation was opened meanwhile
                     continue
-                drawing[self.chat] = self._messages(conversation)
+                drawing |= {self.chat: self._messages(conversation), **self._around(conversation, owner)}
                 if replaces and exchange.state is State.DONE:
                     self._remove(conversation, replaces, owner)
                     drawing[self.chat] = self._messages(conversation)
@@ -254,8 +250,9 @@ class ChatTab:
             self.answering.pop(request.session_hash, None)
         if conversation.shows(exchange) and exchange.answer:
             asked = [each.question for each in conversation.exchanges]
-            drawing[self.follow_ups] = await asyncio.to_thread(self._follow_ups, exchange, asked)
-            yield drawing
+            offered = await asyncio.to_thread(self._follow_ups, exchange, asked)
+            if conversation.shows(exchange):
+                yield drawing | {self.follow_ups: offered, **self._around(conversation, owner)}
 
     def _follow_ups(self, exchange: Exchange, asked: list[str]) -> str:
         """Questions to go on with after an answer."""
@@ -302,19 +299,25 @@ class ChatTab:
 
     # What the page shows.
 
-    def _drawn(self, conversation: Conversation, scope: Filter | None, owner: str) -> Drawing:
+    def _drawn(self, conversation: Conversation, owner: str) -> Drawing:
         """A conversation as it stands."""
         in_view = conversation.in_view
         return {
             self.conversation: conversation,
             self.chat: self._messages(conversation),
             self.evidence: evidence(in_view, in_view.id or 0) if in_view else no_evidence(),
-            self.bar: conversation_bar(conversation.id, self._title(conversation, owner)),
-            self.listed: self._listed(conversation, owner),
-            self.notices: notices(conversation, scope),
+            **self._around(conversation, owner),
             self.follow_ups: "",
             self.cited: _cited(in_view),
             self.compared: _NOTHING_COMPARED,
+        }
+
+    def _around(self, conversation: Conversation, owner: str) -> Drawing:
+        """What the reader may change while an answer is written."""
+        return {
+            self.bar: conversation_bar(conversation.id, self._title(conversation, owner)),
+            self.listed: self._listed(conversation, owner),
+            self.notices: notices(conversation),
         }
 
     def _listed(self, conversation: Conversation, owner: str) -> str:
@@ -360,9 +363,9 @@ class ChatTab:
         owner = owner_of(request)
         conversation.leave()
         exchanges = self.history.exchanges(owner, wanted) if isinstance(wanted, str) else []
-        opened = Conversation(str(wanted) if exchanges else None, exchanges, search=conversation.search)
         scope = exchanges[-1].scope if exchanges else scope
-        return {**self._drawn(opened, scope, owner), self.scope: scope}
+        opened = Conversation(str(wanted) if exchanges else None, exchanges, search=conversation.search, scope=scope)
+        return {**self._drawn(opened, owner), self.scope: scope}
 
     async def show_start(self) -> AsyncIterator[Drawing]:
         """Questions that the library answers, and what is in it; once more when a first ingest is done."""
@@ -425,17 +428,21 @@ class ChatTab:
         return self._editing(conversation, scope, "")
 
     def _editing(self, conversation: Conversation, scope: Filter | None, question: str) -> Drawing:
+        conversation.scope = scope
         return {
             self.conversation: conversation,
             self.question: question,
             self.scope: scope,
-            self.notices: notices(conversation, scope),
+            self.notices: notices(conversation),
         }
 
+    def restrict(self, conversation: Conversation, scope: Filter | None) -> Drawing:
+        """Says what the chat is restricted to, for as long as it is."""
+        conversation.scope = scope
+        return {self.conversation: conversation, self.notices: notices(conversation)}
+
     @clearly
-    def like(
-        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
-    ) -> Drawing:
+    def like(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
         """Keeps what the reader thinks of an answer, and asks why; the same again takes it back."""
         exchange, liked = conversation.exchange(chosen._data.get("exchange")), chosen._data.get("liked")
         if exchange and isinstance(liked, bool):
@@ -445,20 +452,18 @@ class ChatTab:
         return {
             self.conversation: conversation,
             self.chat: self._messages(conversation),
-            self.notices: notices(conversation, scope),
+            self.notices: notices(conversation),
         }
 
     @clearly
-    def say_why(
-        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
-    ) -> Drawing:
+    def say_why(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
         """Keeps the reason with the answer that it is about."""
         exchange = conversation.exchange(chosen._data.get("exchange"))
         if exchange:
             exchange.reason = " ".join(str(chosen._data.get("reason")).split())[:LONGEST_REASON]
             self._keep_feedback(conversation, exchange, owner_of(request))
         conversation.asks_why = None
-        return {self.conversation: conversation, self.notices: notices(conversation, scope)}
+        return {self.conversation: conversation, self.notices: notices(conversation)}
 
     def _keep_feedback(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
         self.history.save(owner, exchange)
@@ -512,7 +517,7 @@ class ChatTab:
             self.history.delete(owner_of(request), wanted)
         if wanted == conversation.id:
             return self._opened(None, conversation, scope, request)
-        return {**self._drawn(conversation, scope, owner_of(request)), self.scope: scope}
+        return {**self._drawn(conversation, owner_of(request)), self.scope: scope}
 
 
 def _markup(value: str, elem_id: str, **options: Any) -> Any:

@@ -92,6 +92,7 @@ class Conversation:
         stop: Set to end the exchange that runs in this tab.
         mine: The exchange that was asked in this tab last.
         search: What the reader's conversations are searched for.
+        scope: The papers that the next question is asked of; None for the whole library.
         scope_before: What the chat was restricted to before an earlier question was edited.
     """
 
@@ -103,6 +104,7 @@ class Conversation:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     mine: Exchange | None = None
     search: str = ""
+    scope: Filter | None = None
     scope_before: Filter | None = None
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rag import Filter
 from ui.conversation import Conversation
 from ui.evidence import scope_in_words
 from ui.markup import element, inert, shortened
@@ -11,12 +10,12 @@ LONGEST_REASON = 1000  # characters
 _LONGEST_SCOPE = 300
 
 
-def notices(conversation: Conversation, scope: Filter | None) -> str:
+def notices(conversation: Conversation) -> str:
     """All that is to be said; nothing where nothing is."""
     told = []
     if conversation.asks_why is not None:
         told.append(_why(conversation.asks_why))
-    if scope is not None:
+    if scope := conversation.scope:
         words = element("p", inert(f"Asking only {shortened(scope_in_words(scope), _LONGEST_SCOPE)}"))
         told.append(words + _button("Ask the whole library", "unrestrict"))
     if edited := conversation.exchange(conversation.editing):

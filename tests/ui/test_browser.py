@@ -300,7 +300,7 @@ def test_a_question_is_retried_and_edited_in_place_and_an_earlier_one_in_a_copy(
     page.get_by_role("button", name="Edit").last.click()
     box = page.get_by_role("textbox", name="Your question")
     expect(box).to_have_value("Zebra fish swimming?")
-    expect(page.get_by_text("takes the place of this question")).to_be_visible()
+    expect(page.get_by_text("takes the place of your last question")).to_be_visible()
     box.fill(AUTOENCODERS)
     box.press("Enter")
     expect(log(page)).not_to_contain_text("Zebra")
