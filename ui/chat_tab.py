@@ -113,7 +113,7 @@ class ChatTab:
         self.without = gr.Button("Answer without the language model", size="sm", elem_id="fn-without", visible=False)
         self.question = gr.Textbox(
             elem_id="fn-question", label="Your question", show_label=False, lines=1, max_lines=6,
-            placeholder="Ask a question about the papers", **_READY,
+            placeholder="Ask about the papers", **_READY,
         )  # fmt: skip
 
     def lay_out_comparison(self) -> None:
