@@ -297,7 +297,8 @@ class ChatTab:
 
     def open_page(self, conversation: Conversation, request: gr.Request) -> Drawing:
         """The conversation that the page's address names, or none yet."""
-        return self._opened(request.query_params.get("c"), conversation, request)
+        drawn = self._opened(request.query_params.get("c"), conversation, request)
+        return {**drawn, self.question: gr.update(**_READY)}  # a quick reader has typed already
 
     def open_conversation(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
         """The conversation whose title was clicked."""

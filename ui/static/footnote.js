@@ -86,7 +86,6 @@ window.footnote = (() => {
 
   // There from the beginning: a screen reader speaks of changes only to what it knew before.
   const live = Object.assign(document.createElement("p"), { id: "fn-said", role: "status" });
-  document.addEventListener("DOMContentLoaded", () => document.body.append(live));
   let silence = null;
   function announce(text, { seen = true } = {}) {
     live.className = seen ? "" : "fn-unseen";
@@ -273,6 +272,7 @@ window.footnote = (() => {
     attachEvidence(element, trigger) {
       panel = element;
       tell = trigger;
+      document.body.append(live);
       // The chat may not be on the page yet, so the whole page is watched.
       new MutationObserver(label).observe(document.body, { childList: true, subtree: true, attributeFilter: ["aria-label", "data-conversation"] });
       let shown = "";
