@@ -59,7 +59,11 @@ def address(seed_settings: Settings) -> Iterator[str]:
     """The page of the seeds, with a language model that errs."""
     with ChatServer(_speaks) as chat:
         settings = load_settings(
-            home=seed_settings.home, llm_model="tiny", openai_base_url=chat.base_url, llm_expand_below=0, llm_cache=False
+            home=seed_settings.home,
+            llm_model="tiny",
+            openai_base_url=chat.base_url,
+            llm_expand_below=0,
+            llm_cache=False,
         )
         assistant = Assistant.open(settings)
         assistant.prepare()

@@ -111,7 +111,7 @@ window.footnote = (() => {
     if (table?.offsetParent) {
       comparing = false;
       table.tabIndex = -1;
-      table.focus();
+      table.focus({ preventScroll: true });
     }
     const next = heir && document.activeElement === document.body && document.querySelector(heir);
     if (next && next.offsetParent) next.focus({ preventScroll: true });
