@@ -103,7 +103,7 @@ class ChatTab:
         self.notices = _markup("", "fn-notices")
         self.question = gr.Textbox(
             elem_id="fn-question", label="Your question", show_label=False, lines=1, max_lines=6,
-            placeholder="Ask a question about the papers", **_READY,
+            placeholder="Ask about the papers", **_READY,
         )  # fmt: skip
 
         self.typed = gr.Textbox(visible=False)  # the question, between the box and its answer

@@ -140,7 +140,7 @@ def test_a_follow_up_carries_the_conversation_and_old_answers_keep_their_evidenc
 def test_what_is_not_in_the_library_shows_near_misses(new_page: Open, page_address: str) -> None:
     page = new_page(page_address)
     ask_and_wait(page, "Zebra fish swimming?")
-    expect(page.get_by_text("Not in this library")).to_be_visible()
+    expect(page.get_by_text("Not in this library", exact=True)).to_be_visible()
     expect(page.get_by_text("Found nowhere in the library: zebra fish")).to_be_visible()
     expect(page.get_by_text("Near misses: none of them answers the question.")).to_be_visible()
     evidence(page).get_by_role("group").first.locator("summary").click()
@@ -521,7 +521,7 @@ def test_the_engine_itself_behind_the_page(new_page: Open, tmp_path_factory: pyt
             answer = log(page).inner_text()
             assert all(quote in answer for quote in card(page, 1).get_by_role("mark").all_inner_texts())
             ask(page, "How do I bake sourdough bread?")
-            expect(page.get_by_text("Not in this library")).to_be_visible()
+            expect(page.get_by_text("Not in this library", exact=True)).to_be_visible()
     finally:
         assistant.close()
 

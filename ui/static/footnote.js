@@ -4,12 +4,16 @@
 window.footnote = (() => {
   const OURS = /^#fn-(\d+)(?:-\d+(?:-from)?)?$/;
   const TODO = /^#fn-do-([a-z]+)-(\d+)$/;
+  const BOX = "#fn-question textarea";
+  const box = () => document.querySelector(BOX);
   const NARROW = matchMedia("(max-width: 900px)"); // as in footnote.css
   let panel = null;
   let tell = () => {}; // triggers an event of the evidence panel in Python
   let tellList = () => {}; // ... of the list of conversations
   let awaited = null; // id of a card whose evidence is on its way from the server
   let cameFrom = null; // what opened a drawer
+  let comparing = false; // a table is on its way
+  let heir = null; // selector of what takes the focus when what had it is gone
 
   // The evidence.
 
@@ -21,12 +25,10 @@ window.footnote = (() => {
     if (!target.matches("a, [tabindex]")) target.tabIndex = -1;
     target.focus({ preventScroll: true });
     const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const quote = target.querySelector("mark");
+    const quote = target.matches(".fn-card") && target.querySelector("mark");
     const tall = quote && target.offsetHeight > innerHeight * 0.6;
     (tall ? quote : target).scrollIntoView({ behavior: quiet ? "auto" : "smooth", block: tall ? "center" : "start" });
   }
-
-  const box = () => document.querySelector("#fn-question textarea");
 
   function follow(href) {
     const match = OURS.exec(href);
@@ -49,6 +51,7 @@ window.footnote = (() => {
     if (name === "like" || name === "dislike") tell("like", { exchange, liked: name === "like" });
     else if (name === "copy" || name === "passport") tell("download", { exchange, kind: name });
     else tell(name, { exchange }); // retry, edit, compare, without
+    comparing = name === "compare";
     if (name === "edit") box()?.focus();
     return true;
   }
@@ -77,16 +80,36 @@ window.footnote = (() => {
     announce(`${name} was saved.`);
   }
 
+  // There from the beginning: a screen reader speaks of changes only to what it knew before.
+  const live = Object.assign(document.createElement("p"), { id: "fn-said", role: "status" });
   let silence = null;
-  function announce(text) {
-    let live = document.getElementById("fn-said");
-    if (!live) {
-      live = Object.assign(document.createElement("p"), { id: "fn-said", role: "status" });
-      document.body.append(live);
-    }
+  function announce(text, { seen = true } = {}) {
+    live.className = seen ? "" : "fn-unseen";
     live.textContent = text;
     clearTimeout(silence);
     silence = setTimeout(() => (live.textContent = ""), 3000);
+  }
+
+  // Where the focus goes when what had it is gone.
+
+  const GOING = ".fn-suggested, .fn-notice button, #fn-new, #fn-question button, [data-delete]";
+
+  // What takes the focus if the redrawing after a click loses it.
+  function heirOf(link, button) {
+    if (button?.matches(GOING) || link?.matches("[href^='#fn-do-retry-'], [href^='#fn-do-without-']")) return BOX;
+    if (button?.dataset.open) return "#fn-conversations [aria-current]";
+    return link?.closest("#fn-chat") ? `#fn-chat a[href="${link.getAttribute("href")}"]` : null;
+  }
+
+  function refocus() {
+    const table = comparing && document.querySelector("#fn-compared [data-exchange]");
+    if (table?.offsetParent) {
+      comparing = false;
+      table.tabIndex = -1;
+      table.focus({ preventScroll: true });
+    }
+    const next = heir && document.activeElement === document.body && document.querySelector(heir);
+    if (next && next.offsetParent) next.focus({ preventScroll: true });
   }
 
   // Drawers of the narrow page.
@@ -110,11 +133,19 @@ window.footnote = (() => {
     const item = button.closest("li");
     const box = Object.assign(document.createElement("input"), { value: button.dataset.title, maxLength: 120, className: "fn-rename" });
     box.setAttribute("aria-label", "Title of the conversation");
-    item.querySelector(".fn-name-of").replaceWith(box);
-    const done = () => tellList("edit", { id: button.dataset.rename, title: box.value });
+    const name = item.querySelector(".fn-name-of");
+    name.replaceWith(box);
+    const done = () => {
+      box.replaceWith(name); // the same title again is nothing that Python would draw
+      tellList("edit", { id: button.dataset.rename, title: box.value });
+    };
     box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      event.stopPropagation(); // the drawer around it stays open
+      event.preventDefault(); // or the button that takes the focus would be pressed
       if (event.key === "Escape") box.value = button.dataset.title;
-      if (event.key === "Enter" || event.key === "Escape") box.blur();
+      box.blur();
+      name.focus();
     });
     box.addEventListener("blur", done, { once: true });
     box.select();
@@ -133,7 +164,10 @@ window.footnote = (() => {
   function showInChat(button) {
     const exchange = button.closest("[data-exchange]")?.dataset.exchange;
     [...document.querySelectorAll("#fn-tabs [role='tab']")].find((tab) => tab.dataset.tabId === "chat")?.click();
-    if (exchange) follow(`#fn-${exchange}-${button.dataset.number}`);
+    const card = `#fn-${exchange}-${button.dataset.number}`;
+    // What is not on the page yet takes no focus.
+    const once = () => (document.getElementById("fn-columns")?.offsetParent ? follow(card) : requestAnimationFrame(once));
+    if (exchange) once();
   }
 
   function press(button) {
@@ -147,7 +181,7 @@ window.footnote = (() => {
     } else if (given.do) tell(given.do, {}); // unedit, unrestrict
     else if (given.download) {
       tell("download", { kind: given.download });
-      button.closest("details")?.removeAttribute("open");
+      closeMenus();
     } else if (given.open) {
       tellList("select", { id: given.open });
       closeDrawers();
@@ -160,11 +194,20 @@ window.footnote = (() => {
     }
   }
 
+  function closeMenus() {
+    for (const menu of document.querySelectorAll(".fn-menu[open]")) {
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+      menu.removeAttribute("open");
+    }
+  }
+
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href^='#fn-']");
     const href = link?.getAttribute("href");
     const button = event.target.closest?.("button");
     if (link && !panel?.contains(link)) cameFrom = link;
+    const touched = event.detail > 0 && matchMedia("(pointer: coarse)").matches; // the box would open the phone's keyboard
+    heir = touched ? null : heirOf(link, button);
     if (link && (act(href) || follow(href))) return event.preventDefault();
     if (button) press(button);
     for (const menu of document.querySelectorAll(".fn-menu[open]")) if (!menu.contains(event.target)) menu.removeAttribute("open");
@@ -178,7 +221,7 @@ window.footnote = (() => {
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
-      document.querySelectorAll(".fn-menu[open]").forEach((menu) => menu.removeAttribute("open"));
+      closeMenus();
       closeDrawers();
     }
     if (event.key === " " && event.target.matches?.("a.fn-action")) {
@@ -193,7 +236,24 @@ window.footnote = (() => {
     if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   }
   let asked = 0; // questions in the log
+  let writing = false;
+
+  // Once, and not the whole log at each redrawing, which is what it would say by itself.
+  function tellArrival() {
+    const log = document.querySelector("#fn-chat [role='log']");
+    const last = [...document.querySelectorAll("#fn-chat .fn-answer")].at(-1);
+    if (log) set(log, "aria-live", "off");
+    const ended = last?.querySelector(".fn-actions");
+    if (writing && ended) {
+      const told = [...last.querySelectorAll(".fn-error, .fn-cut, .fn-badge, .fn-open")].map((each) => each.textContent);
+      announce(`Answer: ${told.join(", ")}`, { seen: false });
+    }
+    writing = Boolean(last) && !ended;
+  }
+
   function label() {
+    tellArrival();
+    refocus();
     const questions = document.querySelectorAll("#fn-chat [data-testid='user']");
     // An answer is read from its beginning, below its question.
     if (questions.length > asked) questions[questions.length - 1].scrollIntoView({ block: "start" });
@@ -226,6 +286,7 @@ window.footnote = (() => {
     attachEvidence(element, trigger) {
       panel = element;
       tell = trigger;
+      document.body.append(live);
       // The chat may not be on the page yet, so the whole page is watched.
       new MutationObserver(label).observe(document.body, { childList: true, subtree: true, attributeFilter: ["aria-label", "data-conversation"] });
       let shown = "";

@@ -271,6 +271,7 @@ window.footnoteMap = (() => {
     else if (button.dataset.do === "clear") {
       map.pressed.clear();
       choose([]);
+      find("[data-topic]").focus(); // for a button that is disabled loses the focus
     } else if (button.dataset.do === "ask") map.askOnly([...map.selected].map((at) => map.data.ids[at]));
   }
 
