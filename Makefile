@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export FOOTNOTE_TEST_DATA ?= $(abspath ../shared)
 endif
 
-.PHONY: ui test lint bench clean
+.PHONY: ui test lint bench pictures clean
 
 ui: $(VENV)/.installed  ## set everything up and serve the chat on http://127.0.0.1:7860
 	$(BIN)/footnote ui
@@ -33,11 +33,16 @@ bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes,
 	$(BIN)/python tests/bench/typos.py --save tests/bench/results/typos.json
 	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
 	$(BIN)/python tests/bench/llm.py --save tests/bench/results/llm.json
+	$(BIN)/python tests/bench/chat_speed.py --save tests/bench/results/chat_speed.json
 ifdef FOOTNOTE_TEST_DATA
 	$(BIN)/footnote eval $(FOOTNOTE_TEST_DATA)/data/cranfield --ablation --save tests/bench/results/cranfield.json
 	$(BIN)/footnote eval $(FOOTNOTE_TEST_DATA)/data/scifact --ablation --save tests/bench/results/scifact.json
 	$(BIN)/python tests/bench/injection.py --save tests/bench/results/injection.json
 endif
+
+pictures: export RAG_HOME := $(or $(RAG_HOME),$(abspath $(VENV)/bench-home))
+pictures: $(VENV)/.installed-dev  ## the README's screenshots, in docs/
+	$(BIN)/python tests/bench/picture.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -110,7 +110,7 @@ def through_the_page(page: Page, *, is_phone: bool) -> Iterator[str]:
     log(page).get_by_role("button", name="Not helpful", exact=True).click()
     expect(page.get_by_role("textbox", name=re.compile("^Why"))).to_be_visible()
     log(page).get_by_role("button", name="Edit").click()
-    expect(page.get_by_text("takes the place of this question")).to_be_visible()
+    expect(page.get_by_text("takes the place of your last question")).to_be_visible()
     page.get_by_text("Export").click()
     yield "a reason to give, a question to edit, and the export menu"
     page.keyboard.press("Escape")
