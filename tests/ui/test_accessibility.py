@@ -257,7 +257,7 @@ def test_the_keyboard_alone_follows_a_suggestion_compares_and_restricts(new_page
     page.keyboard.press("Enter")
     table = page.get_by_role("table", name="Papers compared")
     expect(table).to_be_visible(timeout=20_000)
-    expect(page.locator("#fn-compared [data-turn]")).to_be_focused()
+    expect(page.locator("#fn-compared [data-exchange]")).to_be_focused()
     tab_to(page, table.get_by_role("button").first)
     page.keyboard.press("Enter")
     expect(page.get_by_role("article", name=re.compile("^Citation 1: "))).to_be_focused()
