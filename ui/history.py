@@ -15,6 +15,7 @@ from rag import Answer, Filter, Outcome, RagError, StoredAnswerError, answer_fro
 from ui.conversation import Exchange, State
 
 _FILE = "conversations.sqlite3"
+_VERSION = 1  # of the tables
 _LONGEST_TITLE = 120
 _COPY = " (copy)"
 _MOST_WORDS, _LONGEST_WORD = 10, 100  # of a search
@@ -64,7 +65,14 @@ class History:
         """
         self._path = home / _FILE
         with self._connected() as connection:
+            version, is_new = self._version(connection)
+            if not is_new and version != _VERSION:
+                raise RagError(
+                    f"The conversations in {self._path} are of another version of Footnote; move the file away to start"
+                    " anew."
+                )
             connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute("UPDATE exchange SET state = ? WHERE state = ?", (State.CUT, State.RUNNING))
 
     def listed(self, owner: str, search: str = "") -> list[Listed]:
@@ -173,6 +181,12 @@ class History:
             connection.execute("DELETE FROM conversation WHERE id = ? AND owner = ?", (conversation, owner))
         with self._connected() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @staticmethod
+    def _version(connection: sqlite3.Connection) -> tuple[int, bool]:
+        """Of the tables of the file, and whether there are none yet."""
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return int(connection.execute("PRAGMA user_version").fetchone()[0]), tables == 0
 
     @staticmethod
     def _must_own(connection: sqlite3.Connection, owner: str, conversation: str) -> None:

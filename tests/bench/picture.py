@@ -76,6 +76,7 @@ def chat(settings: dict[str, str], scheme: Literal["light", "dark"]) -> Iterator
                 browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
                 page = browser.new_page(viewport={"width": 1280, "height": 820}, color_scheme=scheme)
                 page.goto(address)
+                page.get_by_role("heading", name="New conversation").wait_for()
                 yield page
                 browser.close()
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import threading
 from dataclasses import replace
@@ -189,8 +190,6 @@ def test_a_file_that_is_none_of_ours_is_a_clear_error(tmp_path: Path, content: b
 
 
 def test_an_answer_of_a_later_version_leaves_its_text(history: History, tmp_path: Path) -> None:
-    import sqlite3
-
     conversation = history.add(ME, None, answered("What?"))
     with sqlite3.connect(tmp_path / "home" / "conversations.sqlite3") as connection:
         connection.execute("UPDATE exchange SET answer = '{\"version\": 9}'")
@@ -199,3 +198,12 @@ def test_an_answer_of_a_later_version_leaves_its_text(history: History, tmp_path
     assert exchange.answer is None
     assert exchange.text == "Worlds are hard. [1]"
     assert "no answer as Footnote writes it" in exchange.error
+
+
+def test_a_file_of_another_version_is_left_as_it_is(history: History, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "conversations.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    with pytest.raises(RagError, match="of another version of Footnote"):
+        History(tmp_path / "home")
