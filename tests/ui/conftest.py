@@ -203,7 +203,7 @@ def _seed_papers() -> list[Paper]:
 
 
 @contextmanager
-def served(assistant: object) -> Iterator[str]:
+def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
     """The address of the page, served as `footnote ui` serves it."""
     from ui.app import build_app
     from ui.server import sealed
@@ -211,8 +211,8 @@ def served(assistant: object) -> Iterator[str]:
     ready = threading.Event()
     with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
         running = listener.server(
-            sealed(build_app(assistant), listener),
-            on_ready=lambda _: ready.set(),  # type: ignore[arg-type]
+            sealed(build_app(assistant), listener, users=users),  # type: ignore[arg-type]
+            on_ready=lambda _: ready.set(),
         )
         thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
