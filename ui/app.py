@@ -73,4 +73,4 @@ def _header(model: str | None, user: str = "") -> str:
     how = f"Answers written by {inert(model)}" if model else WITHOUT_MODEL.capitalize()
     name = element("h1", "Footnote") + element("p", "Ask your paper abstracts; check every sentence.", "fn-tagline")
     line = element("div", name, "fn-name") + element("p", how, "fn-model")
-    return element("div", line + (who_is_here(user) if user else ""))
+    return line + (who_is_here(user) if user else "")

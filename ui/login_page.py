@@ -32,7 +32,10 @@ def login_page(error: str = "") -> str:
     password = _box("Password", name="password", type="password", autocomplete="current-password")
     form = element("form", name + password + element("button", "Log in"), method="post", action="login")
     main = element("main", element("h1", "Footnote") + element("p", "Ask your paper abstracts.") + told + form)
-    basics = '<meta charset="utf-8"><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    basics = (
+        '<meta charset="utf-8"><link rel="icon" href="data:,">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    )
     return f'<!doctype html><html lang="en"><head>{basics}{head}</head><body>{main}</body></html>'
 
 
