@@ -98,7 +98,7 @@ class _Sealed:
             return PlainTextResponse("Only this machine is served; the Host header says otherwise.", 403)
         if origin and urlsplit(origin).netloc != host:  # Gradio lets pages of other origins in
             return PlainTextResponse("Only this page itself is served; the Origin header says otherwise.", 403)
-        if self._login and path in ("/login", "/logout"):
+        if self._login and (path == "/login" or (path == "/logout" and scope.get("method") == "POST")):
             return None
         if not _SERVED.fullmatch(path):
             return PlainTextResponse("There is nothing here.", 404)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -208,10 +210,14 @@ def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
     from ui.app import build_app
     from ui.server import sealed
 
+    # Where no event loop runs, Gradio makes one for each of its locks, and closes none.
+    async def built(listener: Listener) -> object:
+        return sealed(build_app(assistant), listener, users=users)  # type: ignore[arg-type]
+
     ready = threading.Event()
-    with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
+    with ThreadPoolExecutor(1) as pool, Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
         running = listener.server(
-            sealed(build_app(assistant), listener, users=users),  # type: ignore[arg-type]
+            pool.submit(asyncio.run, built(listener)).result(),
             on_ready=lambda _: ready.set(),
         )
         thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
@@ -258,7 +264,9 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     asked, errors, own = set[str](), list[str](), set[str]()
 
-    def open_page(address: str, viewport: dict[str, int] = WIDE, *, example: str = QUESTION, **options: object) -> Page:
+    def open_page(
+        address: str, viewport: dict[str, int] = WIDE, *, example: str | None = QUESTION, **options: object
+    ) -> Page:
         contexts.append(browser.new_context(viewport=viewport, reduced_motion="reduce", **options))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
         page.set_default_timeout(10_000)
@@ -268,7 +276,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("response", lambda got: errors.append(got.url) if got.status >= 400 else None)
         own.add(address)
         page.goto(address)
-        expect(page.get_by_role("button", name=example, exact=True)).to_be_visible(timeout=20_000)
+        ready = page.get_by_role("button", name=example, exact=True) if example else page.get_by_label("Your question")
+        expect(ready).to_be_visible(timeout=20_000)
         return page
 
     yield open_page

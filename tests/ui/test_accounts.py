@@ -119,10 +119,10 @@ def test_what_cannot_be_added_changes_nothing(users: Path, name: str, password: 
 
 @pytest.mark.slow
 def test_other_machines_are_not_served_without_users(users: Path) -> None:
-    said = footnote("ui", "--host", "0.0.0.0", "--port", "0")  # noqa: S104
+    said = footnote("ui", "--host", "0.0.0.0", "--port", "47861")  # noqa: S104
     assert (said.code, said.out) == (2, "")
     assert "`footnote user add NAME --file FILE`" in said.err
     write_accounts(users, {})
-    said = footnote("ui", "--host", "0.0.0.0", "--port", "0", RAG_UI_AUTH=str(users))  # noqa: S104
+    said = footnote("ui", "--host", "0.0.0.0", "--port", "47861", RAG_UI_AUTH=str(users))  # noqa: S104
     assert (said.code, said.out) == (2, "")
     assert "there is no user in it" in said.err
