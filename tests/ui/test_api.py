@@ -35,7 +35,7 @@ def address(library: Assistant) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client(address: str) -> Client:
-    return Client(address, verbose=False)
+    return Client(address, verbose=False, analytics_enabled=False)
 
 
 def test_an_answer_is_that_of_the_engine_with_its_citations(client: Client, library: Assistant) -> None:
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_said_in_words(client: Client, endpoint: str, given: di
 
 def test_a_bug_is_no_answer_and_tells_nothing_of_the_inside(assistant: SeedAssistant) -> None:
     with served(assistant) as address, pytest.raises(AppError) as error:
-        Client(address, verbose=False).predict("crash", api_name="/ask")
+        Client(address, verbose=False, analytics_enabled=False).predict("crash", api_name="/ask")
     assert "secret" not in str(error.value)
 
 
