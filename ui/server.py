@@ -30,7 +30,7 @@ _POLICY = (
 # What the page and gradio_client ask for. Gradio has more: uploads, files, logs, profiles, links to stored states.
 _SERVED = re.compile(
     rf"/((config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|{re.escape(PLOTLY_ADDRESS)})?|(assets|static)/.+"
-    r"|gradio_api/(info|queue/(join|data)|run/predict|cancel|reset|component_server|(call|heartbeat)/.+)/?)"
+    r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server|(call|heartbeat)/.+)/?)"
 )
 
 

@@ -264,9 +264,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     asked, errors, own = set[str](), list[str](), set[str]()
 
-    def open_page(
-        address: str, viewport: dict[str, int] = WIDE, *, example: str | None = QUESTION, **options: object
-    ) -> Page:
+    def open_page(address: str, viewport: dict[str, int] = WIDE, *, example: str = QUESTION, **options: object) -> Page:
         contexts.append(browser.new_context(viewport=viewport, reduced_motion="reduce", **options))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
         page.set_default_timeout(10_000)
@@ -276,8 +274,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("response", lambda got: errors.append(got.url) if got.status >= 400 else None)
         own.add(address)
         page.goto(address)
-        ready = page.get_by_role("button", name=example, exact=True) if example else page.get_by_label("Your question")
-        expect(ready).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name=example, exact=True)).to_be_visible(timeout=20_000)
         return page
 
     yield open_page

@@ -6,12 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from conftest import WIDE
+from playwright.sync_api import Browser, expect
 
 from tests import llm_server as server
 from tests.command import SCRIPT
@@ -38,15 +39,18 @@ def footnote_ui(port: int, home: Path, llm: ChatServer) -> Iterator[subprocess.P
 
 
 def test_an_answer_that_was_cut_by_kill_9_is_kept_as_far_as_it_came(
-    new_page: Callable[..., Page], seed_home: Path, tmp_path: Path
+    browser: Browser, seed_home: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     shutil.copytree(seed_home, home)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with ChatServer(server.says(*["It has 30 tasks. "] * 200, pause_s=0.1)) as llm:
+    words = server.says(*["It has 30 tasks. "] * 200, pause_s=0.1)
+    with ChatServer(words) as llm, browser.new_context(viewport=WIDE, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.set_default_timeout(20_000)
         with footnote_ui(port, home, llm) as process:
-            page = new_page(f"http://127.0.0.1:{port}", example=None)
+            page.goto(f"http://127.0.0.1:{port}")
             box = page.get_by_role("textbox", name="Your question")
             box.fill(QUESTION)
             box.press("Enter")
@@ -62,4 +66,4 @@ def test_an_answer_that_was_cut_by_kill_9_is_kept_as_far_as_it_came(
             log = page.get_by_role("log")
             expect(log).to_contain_text(QUESTION)
             expect(log).to_contain_text("It has 30 tasks. It has 30 tasks.")
-            expect(log).to_contain_text("cut")
+            expect(log).to_contain_text("Cut: the server ended before the answer was complete")
