@@ -26,14 +26,17 @@ def read_accounts(path: Path) -> dict[str, str]:
     """The scrypt lines of the users by name.
 
     Raises:
-        SettingsError: The file cannot be read, or a line of it is none that `footnote user add` writes.
+        SettingsError: The file cannot be read, or others can, or a line of it is none that `footnote user add` writes.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+        is_open = os.name == "posix" and path.stat().st_mode & 0o077
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: the users cannot be read ({error}); correct its path or permissions.") from error
+    if is_open:
+        raise SettingsError(f"{path}: others than its owner can read or write the users; `chmod 600 {path}`.")
     accounts = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):

@@ -12,6 +12,7 @@ from ui.api import add_api
 from ui.asking import Asking
 from ui.chat_tab import ChatTab
 from ui.history import History
+from ui.login_page import who_is_here
 from ui.map_tab import map_tab
 from ui.markup import element, inert
 from ui.papers_tab import papers_tab
@@ -35,7 +36,13 @@ def build_app(assistant: Assistant) -> gr.Blocks:
     page = gr.Blocks(title="Footnote", fill_width=True, fill_height=True, analytics_enabled=False)
     with page:
         add_api(asking)  # first: endpoints and events share their names
-        gr.HTML(_header(assistant.settings.llm_model), elem_id="fn-header", apply_default_css=False)
+        model = assistant.settings.llm_model
+        header = gr.HTML(_header(model), elem_id="fn-header", apply_default_css=False)
+
+        def personal(request: gr.Request) -> str:
+            return _header(model, request.username or "")
+
+        page.load(personal, None, header, queue=False, api_visibility="private", show_progress="hidden")
         with gr.Tabs(selected="chat", elem_id="fn-tabs") as tabs:
             with gr.Tab("Chat", id="chat"):
                 chat = ChatTab(asking)
@@ -61,8 +68,9 @@ def look() -> dict[str, Any]:
     }
 
 
-def _header(model: str | None) -> str:
-    """The page's top line; `model` is the language model's name or None."""
+def _header(model: str | None, user: str = "") -> str:
+    """The page's top line; `model` is the language model's name or None, `user` who has logged in."""
     how = f"Answers written by {inert(model)}" if model else WITHOUT_MODEL.capitalize()
     name = element("h1", "Footnote") + element("p", "Ask your paper abstracts; check every sentence.", "fn-tagline")
-    return element("div", name, "fn-name") + element("p", how, "fn-model")
+    line = element("div", name, "fn-name") + element("p", how, "fn-model")
+    return line + (who_is_here(user) if user else "")

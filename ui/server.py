@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from starlette.responses import PlainTextResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from rag import names_this_machine
-from ui.accounts import admits, read_accounts
+from ui.login import Login
 from ui.owner import new_cookie
+from ui.plotly_file import PLOTLY_ADDRESS, serve_plotly
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 _POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data: blob:; object-src 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+# What the page and gradio_client ask for. Gradio has more: uploads, files, logs, profiles, links to stored states.
+_SERVED = re.compile(
+    rf"/((config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|{re.escape(PLOTLY_ADDRESS)})?|(assets|static)/.+"
+    r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server|(call|heartbeat)/.+)/?)"
 )
 
 
@@ -41,44 +47,38 @@ def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) ->
     from fastapi import FastAPI
 
     from ui.app import look
-    from ui.plotly_file import serve_plotly
 
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    login = Login(users) if users else None
     serve_plotly(web)  # before Gradio, which answers for every other address
+    if login:
+        login.serve(web)
     # No address but the page's own: neither API pages, nor Gradio's log of runs, nor files from disk.
     app = gr.mount_gradio_app(
         web, page, path="", server_name=listener.host, server_port=listener.port,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         footer_links=[], run_history=False, allowed_paths=[], show_error=False, max_file_size=1,
-        ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, auth=_login(users) if users else None,
-        **look(),
+        ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
+        auth_dependency=login.user if login else None, **look(),
     )  # fmt: skip
-    return _Sealed(app, anybody=users is None)
-
-
-def _login(users: Path) -> Callable[[str, str], Awaitable[bool]]:
-    """Whether a name and a password are those of a user; the file is read each time, so that changes hold at once."""
-    one_at_a_time = asyncio.Semaphore(2)  # a try costs time and memory on purpose
-
-    async def may_enter(name: str, password: str) -> bool:
-        async with one_at_a_time:
-            return await asyncio.to_thread(lambda: admits(read_accounts(users), name, password))
-
-    return may_enter
+    return _Sealed(app, login)
 
 
 class _Sealed:
-    """Has the browser itself refuse whatever would reach out to another host, and gives it the token of its owner."""
+    """Serves those who may be served what the page needs, and has the browser refuse whatever would reach out."""
 
-    def __init__(self, app: FastAPI, *, anybody: bool) -> None:
-        self._app, self._anybody = app, anybody
+    def __init__(self, app: FastAPI, login: Login | None) -> None:
+        self._app, self._login = app, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and (why := self._refusal(scope)):
-            await PlainTextResponse(why, 403)(scope, receive, send)
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if answer := self._instead(scope):
+            await answer(scope, receive, send)
             return
         cookies: list[tuple[bytes, bytes]] = []
-        if scope["type"] == "http" and scope["path"] == "/":
+        if scope["path"] == "/":
             cookie = new_cookie(_header(scope, b"cookie"))
             cookies = [(b"set-cookie", cookie.encode())] if cookie else []
 
@@ -87,16 +87,24 @@ class _Sealed:
                 message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY), *cookies]
             await send(message)
 
-        await self._app(scope, receive, sealed)
+        # uvicorn has heeded what a proxy says that it trusts; Gradio believes anybody.
+        plain = [(name, value) for name, value in scope["headers"] if not name.startswith(b"x-forwarded-")]
+        await self._app({**scope, "headers": plain}, receive, sealed)
 
-    def _refusal(self, scope: Scope) -> str:
-        """Why a request is not served; "" where it is. Gradio alone lets pages of other origins in."""
-        host, origin = _header(scope, b"host"), _header(scope, b"origin")
-        if self._anybody and not names_this_machine(host):
-            return "Only this machine is served; the Host header says otherwise."
-        if origin and urlsplit(origin).netloc != host:
-            return "Only this page itself is served; the Origin header says otherwise."
-        return ""
+    def _instead(self, scope: Scope) -> Response | None:
+        """What is answered without asking the page; None where the page is."""
+        host, origin, path = _header(scope, b"host"), _header(scope, b"origin"), scope["path"]
+        if self._login is None and not names_this_machine(host):
+            return PlainTextResponse("Only this machine is served; the Host header says otherwise.", 403)
+        if origin and urlsplit(origin).netloc != host:  # Gradio lets pages of other origins in
+            return PlainTextResponse("Only this page itself is served; the Origin header says otherwise.", 403)
+        if self._login and (path == "/login" or (path == "/logout" and scope.get("method") == "POST")):
+            return None
+        if not _SERVED.fullmatch(path):
+            return PlainTextResponse("There is nothing here.", 404)
+        if self._login and self._login.user(HTTPConnection(scope)) is None:
+            return RedirectResponse("login", 303) if path == "/" else PlainTextResponse("Log in first.", 401)
+        return None
 
 
 def _header(scope: Scope, name: bytes) -> str:

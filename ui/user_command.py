@@ -31,7 +31,7 @@ def add(name: Name, file: File = None) -> None:
 
 @user.command()
 def remove(name: Name, file: File = None) -> None:
-    """Remove a user; whoever is logged in stays so until the chat is started again."""
+    """Remove a user, who is out at the next click."""
     from rag import RagError
     from ui.accounts import read_accounts, write_accounts
 

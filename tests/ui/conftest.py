@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -211,16 +213,20 @@ def _seed_papers() -> list[Paper]:
 
 
 @contextmanager
-def served(assistant: object) -> Iterator[str]:
+def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
     """The address of the page, served as `footnote ui` serves it."""
     from ui.app import build_app
     from ui.server import sealed
 
+    # Where no event loop runs, Gradio makes one for each of its locks, and closes none.
+    async def built(listener: Listener) -> object:
+        return sealed(build_app(assistant), listener, users=users)  # type: ignore[arg-type]
+
     ready = threading.Event()
-    with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
+    with ThreadPoolExecutor(1) as pool, Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
         running = listener.server(
-            sealed(build_app(assistant), listener),
-            on_ready=lambda _: ready.set(),  # type: ignore[arg-type]
+            pool.submit(asyncio.run, built(listener)).result(),
+            on_ready=lambda _: ready.set(),
         )
         thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
