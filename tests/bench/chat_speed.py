@@ -35,6 +35,7 @@ ASK = """
 async (question) => {
   const box = document.querySelector("#fn-question textarea");
   const answered = () => [...document.querySelectorAll("#fn-chat [data-testid='bot'] .fn-answer")];
+  while (document.querySelector("#fn-question .stop-button")) await new Promise((done) => setTimeout(done, 20));
   const before = answered().length;
   box.value = question;
   box.dispatchEvent(new Event("input", { bubbles: true }));
