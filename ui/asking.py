@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ui.history import History
 
 REDRAW_S = 0.05  # a streaming answer is drawn at most this often: faster is not legible, only more work
+_REDRAW_QUICK_S = 0.25
 _SAVE_S = 1.0  # what a killed server loses of a streaming answer at most
 _UNEXPECTED = "Something went wrong that should not have; the details are in the server's log. You can ask again."
 _LOADING = "Footnote has just started and is loading its embedding model; your question comes next."
@@ -43,6 +44,7 @@ class Asking:
         drawn_at = saved_at = time.monotonic()
         # Without a model the whole answer comes right behind what was found, which is not worth drawing before it.
         slow = self.assistant.settings.llm_configured and not extractive
+        redraw_s = REDRAW_S if slow else _REDRAW_QUICK_S
 
         def opened() -> AnswerStream:
             return self.assistant.stream(exchange.question, history=before, where=exchange.scope, extractive=extractive)
@@ -62,7 +64,7 @@ class Asking:
                         if exchange.running and now - saved_at > _SAVE_S:
                             self.history.save(owner, exchange)
                             saved_at = now
-                        if exchange.running and (news or now - drawn_at > REDRAW_S):
+                        if exchange.running and (news or now - drawn_at > redraw_s):
                             yield
                             drawn_at = time.monotonic()
         except RagError as error:

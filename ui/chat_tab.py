@@ -33,7 +33,7 @@ Drawing = dict[Any, Any]
 
 _EXAMPLES = 4
 _FOLLOW_UPS = 3
-_LOOK_AGAIN_S = 0.5  # whether the models are loaded, while the start waits for them
+_LOOK_AGAIN_S = 0.5  # whether what is waited for has come
 _LONGEST_SEARCH = 200  # characters
 _WELCOME = (
     '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
@@ -131,7 +131,8 @@ class ChatTab:
             (panel.without, self.ask_without_model, [self.conversation]),
         ):
             answered = asked(ask, inputs, drawn, trigger_mode="multiple", **_SOON)
-            answered.then(self.ready, self.conversation, self.question, **_NOW)
+            ready = answered.then(self.ready, self.conversation, self.question, **_NOW)
+            ready.then(self.suggest, self.conversation, self.follow_ups, **_SOON)
         self.question.stop(self.stop, self.conversation, None, **_NOW)
         page.unload(self.leave)
 
@@ -220,7 +221,7 @@ class ChatTab:
         replaces: Exchange | None = None,
         extractive: bool = False,
     ) -> AsyncIterator[Drawing]:
-        """What the page shows until the answer is complete, and after that what to go on with.
+        """What the page shows until the answer is complete.
 
         Args:
             replaces: What is there until then, and not a moment less.
@@ -248,21 +249,22 @@ class ChatTab:
                 yield drawing
         finally:
             self.answering.pop(request.session_hash, None)
-        if conversation.shows(exchange) and exchange.answer:
-            asked = [each.question for each in conversation.exchanges]
-            offered = await asyncio.to_thread(self._follow_ups, exchange, asked)
-            if conversation.shows(exchange):
-                yield drawing | {self.follow_ups: offered, **self._around(conversation, owner)}
 
-    def _follow_ups(self, exchange: Exchange, asked: list[str]) -> str:
-        """Questions to go on with after an answer."""
-        if exchange.answer is None:
+    async def suggest(self, conversation: Conversation) -> str:
+        """Questions to go on with after the last answer, once nobody waits for an answer of their own."""
+        exchange = conversation.exchanges[-1] if conversation.exchanges else None
+        if exchange is None or exchange.answer is None:
             return ""
+        while self.asking.turnstile.busy:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        asked = [each.question for each in conversation.exchanges]
         try:
-            found = self.assistant.follow_ups(exchange.answer, _FOLLOW_UPS, asked=asked, where=exchange.scope)
+            offered = await asyncio.to_thread(
+                self.assistant.follow_ups, exchange.answer, _FOLLOW_UPS, asked=asked, where=exchange.scope
+            )
         except RagError:  # the library may have gone since; the next question says so
-            found = []
-        return suggested(found, "You could ask next")
+            return ""
+        return suggested(offered, "You could ask next") if conversation.shows(exchange) else ""
 
     def _branch(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
         """Goes on in a copy of the conversation that ends before an exchange."""

@@ -30,6 +30,11 @@ class Turnstile:
         """Whether who comes now has to wait."""
         return self._places.locked()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody is inside or waits."""
+        return self._here > 0
+
     @asynccontextmanager
     async def passed(self, left: asyncio.Event) -> AsyncIterator[None]:
         """A place, waited for until it is free, or until whoever asked has `left`.

@@ -111,9 +111,9 @@ def asked_alone(page: Page, address: str, questions: list[str]) -> dict[str, flo
     for number, question in enumerate([*questions[-2:], *questions]):
         if number % 5 == 2:
             page.get_by_role("button", name="New conversation").click()
-            page.wait_for_timeout(300)
+            page.get_by_role("heading", name="New conversation").wait_for()
         taken = page.evaluate(ASK, question)
-        page.wait_for_timeout(300)  # the suggestions below the answer
+        page.wait_for_timeout(1_000)  # nobody asks on before that, and the suggestions below the answer are made
         if number >= 2:
             times.append(taken)
     return summary(times)
@@ -132,7 +132,7 @@ def asked_together(pages: list[Page], address: str, questions: list[str]) -> dic
         times += [page.evaluate("() => window.taken") for page in pages]
         for page in pages:
             page.get_by_role("button", name="New conversation").click()
-        pages[0].wait_for_timeout(500)
+            page.get_by_role("heading", name="New conversation").wait_for()
     return summary(times)
 
 
