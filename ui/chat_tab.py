@@ -34,6 +34,7 @@ Drawing = dict[Any, Any]
 _EXAMPLES = 4
 _FOLLOW_UPS = 3
 _LOOK_AGAIN_S = 0.5  # whether what is waited for has come
+_LOOKS = 4  # at whether nobody asks, before suggestions are left out
 _LONGEST_SEARCH = 200  # characters
 _WELCOME = (
     '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
@@ -255,8 +256,12 @@ class ChatTab:
         exchange = conversation.exchanges[-1] if conversation.exchanges else None
         if exchange is None or exchange.answer is None:
             return ""
-        while self.asking.turnstile.busy:
+        for _ in range(_LOOKS):
+            if not self.asking.turnstile.busy:
+                break
             await asyncio.sleep(_LOOK_AGAIN_S)
+        else:
+            return ""  # others need the processor more
         asked = [each.question for each in conversation.exchanges]
         try:
             offered = await asyncio.to_thread(

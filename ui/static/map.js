@@ -45,8 +45,10 @@ window.footnoteMap = (() => {
     ]);
     clearTimeout(slow);
     const trouble = data?.error ?? failed?.message ?? (data ? "" : "the server did not answer");
-    if (trouble) {
-      what.textContent = `There is no map: ${trouble} `;
+    const empty = !trouble && data.ids.length === 0; // perhaps only until the first ingest is done
+    if (trouble || empty) {
+      what.textContent = empty ? `${told(data)} ` : `There is no map: ${trouble} `;
+      map.root.classList.toggle("fn-map-waiting", empty);
       const again = make("button", "", "Try again");
       again.type = "button";
       again.dataset.do = "again";
@@ -54,9 +56,8 @@ window.footnoteMap = (() => {
       return;
     }
     map.data = data;
-    map.root.classList.toggle("fn-map-waiting", data.ids.length === 0);
+    map.root.classList.remove("fn-map-waiting");
     what.textContent = told(data);
-    if (!data.ids.length) return;
     find(".fn-map-plot").setAttribute("aria-label", `Map of ${plural(data.ids.length)} in ${data.topics.length} topics. The list of topics does the same by keyboard.`);
     legend();
     draw();
