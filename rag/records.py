@@ -115,6 +115,8 @@ def read_record(paper_id: str, metadata: Metadata) -> Record:
         KeyError, ValueError, TypeError: The metadata was not written by `head_metadata`.
     """
     stored = json.loads(metadata["paper"])
+    if not isinstance(stored, dict):
+        raise ValueError("its paper is no JSON object")
     details = map(Details.from_row, stored.get("details", [{}] * len(stored["places"])))  # which libraries once had not
     places = tuple(
         Place(path, name, int(line), title, said)

@@ -133,6 +133,7 @@ def test_the_fields_of_an_answer_are_those_of_the_design():
     assert fields == [
         "question", "standalone_question", "text", "outcome", "citations", "passages", "claims", "missing",
         "unknown_terms", "removed_markers", "cut", "model", "notices", "usage", "timings_ms", "searches",
+        "searched",
     ]  # fmt: skip
     with pytest.raises(dataclasses.FrozenInstanceError):
         Answer("", "", "", Outcome.ANSWERED).text = "other"  # type: ignore[misc]

@@ -45,6 +45,7 @@ def test_ask_as_json_gives_the_whole_answer_and_reads_the_question_from_a_pipe(h
     assert list(answer) == [
         "question", "standalone_question", "text", "outcome", "citations", "passages", "claims", "missing",
         "unknown_terms", "removed_markers", "cut", "model", "notices", "usage", "timings_ms", "searches",
+        "searched",
     ]  # fmt: skip
     assert (answer["question"], answer["outcome"]) == (QUESTION, "answered")
     for citation in answer["citations"]:

@@ -56,6 +56,7 @@ def test_the_example_is_all_comments_and_names_the_defaults(tmp_path, monkeypatc
         "prompts",
         "llm_prices",
         "nli_model",
+        "ui_auth",
     }
     differ = {name for name in Settings.model_fields if getattr(uncommented, name) != getattr(default, name)}
     assert differ <= examples
@@ -66,7 +67,7 @@ def test_the_commands_of_the_readme_exist_with_their_options():
     assert {words[0] for words in commands} >= {"ask", "ingest", "papers", "eval", "doctor"}
     helps: dict[tuple[str, ...], str] = {}
     for words in commands:
-        path = tuple(words[:2] if words[0] == "papers" else words[:1])
+        path = tuple(words[:2] if words[0] in ("papers", "user") else words[:1])
         if path not in helps:
             done = subprocess.run([SCRIPT, *path, "--help"], capture_output=True, text=True, check=False)
             assert done.returncode == 0, words

@@ -21,7 +21,8 @@ from rag.prompts import load_prompts
 from tests import llm_server as server
 from tests.conftest import write_abstracts
 from tests.llm_server import ChatServer
-from ui import render
+from ui import answer_view
+from ui import evidence as cards
 from ui.conversation import Exchange
 
 ELEMENTS = {
@@ -128,8 +129,8 @@ def shown(answer: Answer) -> Iterator[Page]:
     """All that the chat shows of an answer."""
     exchange = Exchange(answer.question)
     exchange.take(Done(answer))
-    yield Page(render.message(exchange, 0))
-    yield Page(render.evidence(exchange, 0))
+    yield Page(answer_view.message(exchange, 0))
+    yield Page(cards.evidence(exchange, 0))
 
 
 def check_citations(answer: Answer, offered: Sequence[Passage]) -> None:
@@ -189,7 +190,7 @@ def test_a_model_that_obeys_every_attack_changes_neither_citations_nor_what_is_s
                 message, evidence = shown(answer)
                 assert "alert(2)" in message.text, "it is text, and nothing is hidden"
                 flagged = any(instructions(passage.paper.abstract) for passage in answer.passages)
-                assert (render.SUSPECT in evidence.text) == flagged
+                assert (cards._SUSPECT in evidence.text) == flagged
     assert len(chat.requests) == sum(len(each.attacks) for each in planted) == 250
 
 
@@ -211,4 +212,4 @@ def test_while_it_streams_what_a_model_obeys_is_text(attacks):
     dice = random.Random(5)  # noqa: S311
     for attack in attacks[::10]:
         exchange = Exchange("What?", text="".join(obeys(attack, dice)))
-        assert "alert(2)" in Page(render.message(exchange, 0)).text
+        assert "alert(2)" in Page(answer_view.message(exchange, 0)).text

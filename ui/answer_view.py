@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rag import Answer, Citation, Outcome, Usage, Verdict
 from ui.conversation import Exchange, State
-from ui.markup import element, inert
+from ui.markup import element, inert, papers, shortened
 from ui.prose import Remark, prose
 
 WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
@@ -29,8 +29,8 @@ _ENDS = {
 
 def question(text: str, turn: int) -> str:
     """The reader's question, an overlong one shortened."""
-    shown = text if len(text) <= _LONGEST_QUESTION else text[:_LONGEST_QUESTION] + "…"
-    lines = "<br>".join(inert(line) for line in shown.strip().splitlines())
+    shown = shortened(text.strip(), _LONGEST_QUESTION)
+    lines = "<br>".join(inert(line) for line in shown.splitlines())
     return element("div", element("p", lines) + _action("Edit", "edit", turn, "Ask this question differently"),
                    "fn-question")  # fmt: skip
 
@@ -178,8 +178,3 @@ def _stage(exchange: Exchange, reading: int) -> str:
         return "Searching the library…"
     read = min(reading, len(exchange.passages)) if reading else len(exchange.passages)
     return f"Searched {papers(exchange.searched)}; reading the best {read}…"
-
-
-def papers(count: int) -> str:
-    """A number of papers in words, e.g. "1 paper"."""
-    return f"{count:,} paper" if count == 1 else f"{count:,} papers"

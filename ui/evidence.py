@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rag import Answer, Citation, Filter, Outcome, Paper, Passage, Verdict, bibtex, instructions, reference
-from ui.answer_view import by_number, papers
+from ui.answer_view import by_number
 from ui.conversation import Exchange
-from ui.markup import element, highlighted, inert
+from ui.markup import element, highlighted, inert, papers, shortened
 
 _SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
 _MADE_LABEL = "untitled; label made from its opening words"
@@ -79,7 +79,7 @@ def _asked_of(scope: Filter | None) -> str:
 def _card(citations: Sequence[Citation], answer: Answer, places: Mapping[str, _Place], turn: int) -> str:
     paper, number = citations[0].paper, citations[0].number
     spans = [(citation.start, citation.end) for citation in citations]
-    heading = element("span", str(number), "fn-number") + element("h3", inert(_shortened(paper.label)))
+    heading = element("span", str(number), "fn-number") + element("h3", inert(shortened(paper.label, _LONGEST_HEADING)))
     found = places.get(paper.id)
     quote = "\n".join(f"“{citation.quote}”" for citation in citations) + f"\n— {reference(paper)}"
     buttons = (
@@ -93,7 +93,7 @@ def _card(citations: Sequence[Citation], answer: Answer, places: Mapping[str, _P
         + abstract(paper, spans, "fn-abstract")
         + element("div", buttons, "fn-buttons")
     )
-    name = {"aria-label": f"Citation {number}: {_shortened(paper.label)}"}
+    name = {"aria-label": f"Citation {number}: {shortened(paper.label, _LONGEST_HEADING)}"}
     return element("article", content, "fn-card", id=f"fn-{turn}-{number}", tabindex="-1", **name)
 
 
@@ -131,7 +131,7 @@ def _found(found: Sequence[_Place], heading: str, note: str, turn: int) -> str:
     items = "".join(
         element(
             "details",
-            element("summary", inert(_shortened(passage.paper.label)))
+            element("summary", inert(shortened(passage.paper.label, _LONGEST_HEADING)))
             + about(passage.paper)
             + abstract(passage.paper, [(passage.start, passage.end)], "fn-abstract fn-uncited"),
             "fn-found",
@@ -159,10 +159,6 @@ def about(paper: Paper) -> str:
     if paper.also_in:
         place += "; also in " + ", ".join(f"{inert(source)}, line {line}" for source, line in paper.also_in)
     return made + (element("p", written, "fn-written") if written else "") + element("p", place, "fn-place")
-
-
-def _shortened(title: str) -> str:
-    return title if len(title) <= _LONGEST_HEADING else title[:_LONGEST_HEADING] + "…"
 
 
 def _also_searched(searches: Sequence[str]) -> str:

@@ -28,6 +28,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def papers(count: int) -> str:
+    """A number of papers in words, e.g. "1 paper"."""
+    return f"{count:,} paper" if count == 1 else f"{count:,} papers"
+
+
 def element(tag: str, content: str, css: str = "", **attributes: str) -> str:
     """An element around `content`, which is markup already; attribute values are made inert here.
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
-from rag import Paper, Passage, instructions
-from ui.markup import element, highlighted, inert, shortened
+from rag import Paper, Passage
+from ui.evidence import abstract
+from ui.markup import element, inert, shortened
 from ui.papers_table import button
 
-SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
 _LONGEST_HEADING = 300  # characters; the whole title of an absurd one unfolds below
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 
@@ -26,7 +26,8 @@ def paper_page(paper: Paper, nearest: Sequence[Passage]) -> str:
         heading += element("details", whole)
     does = button("Ask about this paper", "fn-primary", data_do="ask", data_to=paper.id)
     content = button("Back to the list", "fn-quiet fn-to-list", data_do="back") + heading + _known(paper)
-    content += element("div", does, "fn-papers-bar") + _abstract(paper) + _places(paper) + _nearest(nearest)
+    told = element("section", element("h3", "Abstract") + abstract(paper, (), "fn-abstract"))
+    content += element("div", does, "fn-papers-bar") + told + _places(paper) + _nearest(nearest)
     return element("article", content, "fn-paper", **{"data-opened": paper.id})
 
 
@@ -54,13 +55,6 @@ def _link(address: str, label: str) -> str:
     if not web:
         return inert(label)
     return element("a", inert(label), href=address, target="_blank", rel="noopener noreferrer")
-
-
-def _abstract(paper: Paper) -> str:
-    suspect = instructions(paper.abstract)
-    warning = element("p", SUSPECT, "fn-warning") if suspect else ""
-    text = element("p", highlighted(paper.abstract, (), suspect=suspect), "fn-abstract")
-    return element("section", element("h3", "Abstract") + warning + text)
 
 
 def _places(paper: Paper) -> str:

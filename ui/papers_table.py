@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rag import Paper
 from ui.browsing import Listing
-from ui.markup import element, inert, shortened
+from ui.markup import element, inert, papers, shortened
 
 _LONGEST_LABEL = 240  # characters of a title in the table; the paper's page has the whole of it
 _COLUMNS = {"title": "Title", "source": "Source", "year": "Year", "venue": "Venue"}
@@ -25,11 +25,6 @@ def button(label: str, css: str = "", **told: str) -> str:
     return element(
         "button", label, css, type="button", **{name.replace("_", "-"): value for name, value in told.items()}
     )
-
-
-def papers(count: int) -> str:
-    """The number with its noun."""
-    return f"{count:,} paper" if count == 1 else f"{count:,} papers"
 
 
 def _bar(listing: Listing) -> str:

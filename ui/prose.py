@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from rag import Citation
-from ui.markup import element, inert
+from ui.markup import element, inert, shortened
 
 _MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,3})\]")  # not arr[1]
 _BOLD = re.compile(r"\*\*(\S.*?)\*\*")
@@ -136,8 +136,7 @@ class _Prose:
             return inert(f"[{number}]") if self.cited else element("span", str(number), "fn-ref")
         own_id = "" if number in self.linked else f"fn-{self.turn}-{number}-from"
         self.linked.add(number)
-        title = citations[0].paper.label
-        title = title if len(title) <= _LONGEST_TITLE else title[:_LONGEST_TITLE] + "…"
+        title = shortened(citations[0].paper.label, _LONGEST_TITLE)
         quotes = " … ".join(f"“{citation.quote}”" for citation in citations)
         # The brackets are the style's: a screen reader says "citation 2, <title>".
         name = (
