@@ -27,9 +27,9 @@ from ui.conversation import Exchange
 
 ELEMENTS = {
     "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",
-    "strong", "summary", "ul",
+    "strong", "summary", "ul", "button",
 }  # fmt: skip
-ATTRIBUTES = {"class", "href", "id", "tabindex", "title"}
+ATTRIBUTES = {"class", "href", "id", "tabindex", "title", "aria-label", "type", "data-copy"}
 PLACES = ("start", "middle", "end")
 IN_ONE = 5  # attacks in one abstract of the library
 

@@ -97,7 +97,8 @@ def test_ticked_papers_stay_ticked_and_the_chat_is_restricted_to_them(
     boxes = page.get_by_role("rowgroup").last.get_by_role("checkbox")
     names = [boxes.nth(place).get_attribute("aria-label") or "" for place in (0, 2, 3)]
     for name in names:
-        page.get_by_role("checkbox", name=name, exact=True).check()
+        page.get_by_role("checkbox", name=name, exact=True).click()  # drawn anew, which check() takes for a failure
+        expect(page.get_by_role("checkbox", name=name, exact=True)).to_be_checked()
     page.get_by_role("checkbox", name=names[1], exact=True).uncheck()
     expect(page.get_by_role("button", name="Restrict the chat to these 2 papers")).to_be_visible()
     page.get_by_role("button", name="Next").click()
