@@ -29,7 +29,7 @@ class Assistant:
         self.settings = settings
         self._lock = threading.Lock()
         self._opened: AnswerChain | None = None
-        self._is_warm = False
+        self._is_preparing = False
         self._maps: PaperMaps | None = None
 
     @classmethod
@@ -200,19 +200,22 @@ class Assistant:
         Returns:
             What was ingested; None where the library had papers already.
         """
-        before = self._library()
-        empty = before is None or not before.size
-        library = self.chain.filled(progress)
-        self.chain.model.embed(["warm"])
-        if self.settings.llm_configured:
-            _ = self.chain.writer.entailment
-        self._is_warm = True
+        self._is_preparing = True
+        try:
+            before = self._library()
+            empty = before is None or not before.size
+            library = self.chain.filled(progress)
+            self.chain.model.embed(["warm"])
+            if self.settings.llm_configured:
+                _ = self.chain.writer.entailment
+        finally:
+            self._is_preparing = False
         return IngestReport(added=library.size, total=library.size) if empty else None
 
     @property
-    def is_warm(self) -> bool:
-        """Whether `prepare` has done its work: the next question waits for nothing."""
-        return self._is_warm
+    def is_preparing(self) -> bool:
+        """Whether `prepare` is at work: until it is done an answer may come from a part of the library alone."""
+        return self._is_preparing
 
     def close(self) -> None:
         """Lets go of the library; the next question opens it again."""

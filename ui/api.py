@@ -56,7 +56,7 @@ def add_api(asking: "Asking") -> None:
             if not _is_whole(k) or not 1 <= k <= _MOST_FOUND:
                 raise QuestionError(f"k is {k!r}; it must be a whole number from 1 to {_MOST_FOUND}.")
             where = _filter(sources, paper_ids, years, venues)
-            async with asking.turnstile.passed(asyncio.Event()):
+            async with asking.admitted(asyncio.Event()):
                 return await asyncio.to_thread(asking.assistant.search, question, k=k, where=where)
 
     for endpoint in (ask, search):
@@ -101,7 +101,7 @@ def _is_whole(value: object) -> bool:
 async def _answer(asking: "Asking", opened: Callable[[], "AnswerStream"]) -> Answer:
     """The answer at the end of a stream, which is closed when the caller has gone."""
     stop = asyncio.Event()
-    async with asking.turnstile.passed(stop), aclosing(events(opened, stop)) as told:
+    async with asking.admitted(stop), aclosing(events(opened, stop)) as told:
         async for event in told:
             if isinstance(event, Done):
                 return event.answer

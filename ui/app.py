@@ -46,7 +46,7 @@ def build_app(assistant: Assistant) -> gr.Blocks:
         with gr.Tabs(selected="chat", elem_id="fn-tabs") as tabs:
             with gr.Tab("Chat", id="chat"):
                 chat = ChatTab(asking)
-            shared = Shared(tabs, chat.question, chat.scope, chat.cited)
+            shared = Shared(tabs, chat.scope, chat.cited)
             with gr.Tab("Compare", id="compare"):
                 chat.lay_out_comparison()
             with gr.Tab("Papers", id="papers"):

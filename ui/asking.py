@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,8 @@ REDRAW_S = 0.05  # a streaming answer is drawn at most this often: faster is not
 _REDRAW_QUICK_S = 0.25
 _SAVE_S = 1.0  # what a killed server loses of a streaming answer at most
 _UNEXPECTED = "Something went wrong that should not have; the details are in the server's log. You can ask again."
-_LOADING = "Footnote has just started and is loading its embedding model; your question comes next."
+_PREPARING = "Footnote is getting ready (the first time it reads in the example papers, about a minute); your question comes next."
+_LOOK_AGAIN_S = 0.2  # whether it is ready
 _WAITING = "Other questions are being answered just now; yours comes next."
 
 _logger = logging.getLogger(__name__)
@@ -53,9 +54,8 @@ class Asking:
             exchange.notices = self._waits_for()
             if exchange.notices:
                 yield
-            async with self.turnstile.passed(stop):
-                if self.assistant.is_warm:
-                    exchange.notices = ()
+            async with self.admitted(stop):
+                exchange.notices = ()
                 async with aclosing(events(opened, stop)) as told:
                     async for event in told:
                         news = isinstance(event, Notice) or (slow and isinstance(event, Retrieved))
@@ -80,7 +80,19 @@ class Asking:
             self.history.save(owner, exchange)
         yield
 
+    @asynccontextmanager
+    async def admitted(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """A place at the turnstile, when the whole library is there to answer from, or as soon as `stop` is set.
+
+        Raises:
+            Busy: Too many wait already.
+        """
+        async with self.turnstile.passed(stop):
+            while self.assistant.is_preparing and not stop.is_set():
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            yield
+
     def _waits_for(self) -> tuple[str, ...]:
-        if not self.assistant.is_warm:
-            return (_LOADING,)
+        if self.assistant.is_preparing:
+            return (_PREPARING,)
         return (_WAITING,) if self.turnstile.full else ()

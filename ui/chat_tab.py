@@ -1,4 +1,4 @@
-"""The chat: conversations on the left, the open one in the middle, the evidence of its answers on the right."""
+"""What the chat does: asks, shows, keeps and hands on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import gradio as gr
 from rag import Filter, RagError, record_feedback, visible
 from ui import answer_view
 from ui.asking import Asking
+from ui.chat_layout import NOTHING_COMPARED, READY, RUNNING, ChatLayout
 from ui.compare import comparison
 from ui.conversation import Conversation, Exchange, State
 from ui.conversation_list import conversation_bar, conversation_list
@@ -35,83 +36,24 @@ _EXAMPLES = 4
 _FOLLOW_UPS = 3
 _LOOK_AGAIN_S = 0.5  # whether what is waited for has come
 _LOOKS = 4  # at whether nobody asks, before suggestions are left out
-_LONGEST_SEARCH = 200  # characters
-_WELCOME = (
-    '<div class="fn-welcome"><h2>What do you want to know?</h2><p>Answers come only from the abstracts of '
-    "this library. Each sentence carries a number: click it to read the quoted words in place.</p></div>"
-)
-_NOTHING_COMPARED = element("p", "Choose “Compare papers” below an answer to see its papers side by side.", "fn-empty")
-_READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
-_RUNNING: dict[str, Any] = {"submit_btn": False, "stop_btn": "Stop"}
-_SHOW_STOP = f"() => ({json.dumps({**_RUNNING, '__type__': 'update'})})"
-_EMPTY = json.dumps({**_RUNNING, "__type__": "update", "value": ""})
+_SHOW_STOP = f"() => ({json.dumps({**RUNNING, '__type__': 'update'})})"
+_EMPTY = json.dumps({**RUNNING, "__type__": "update", "value": ""})
 _TAKE_FROM_BOX = f"typed => window.footnote.take(typed, {_EMPTY})"
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Through the queue, too: else Gradio tells nobody that a state has changed.
 _SOON: dict[str, Any] = {"concurrency_limit": None, **_PRIVATE}
 _NOW: dict[str, Any] = {"queue": False, **_PRIVATE}
-# Events of our own, which the page's script triggers; Gradio learns from the script that there are such names.
-_SCRIPT = (
-    "window.footnote.attachEvidence(element, trigger, ['ask', 'compare', 'unedit', 'unrestrict', 'why', 'without'])"
-)
 
 
-class ChatTab:
-    """The components of the chat by name, and what their events do."""
+class ChatTab(ChatLayout):
+    """What the events of the chat do."""
 
     def __init__(self, asking: Asking) -> None:
         """Lays the chat out where the page is being built."""
+        super().__init__()
         self.asking, self.history = asking, asking.history
         self.assistant: Assistant = asking.assistant
         self.answering: dict[str | None, Conversation] = {}  # by the session of the tab
-        self.conversation = gr.State(Conversation())
-        self.scope = gr.State(None)
-        self.cited = gr.State(())
-        with gr.Row(elem_id="fn-columns"):
-            with gr.Column(elem_id="fn-conversations-column"):
-                self._lay_out_conversations()
-            with gr.Column(elem_id="fn-conversation"):
-                self._lay_out_chat()
-            with gr.Column(elem_id="fn-evidence-column"):
-                gr.HTML(_closer("evidence"), apply_default_css=False, elem_classes="fn-closer")
-                self.evidence = _markup(no_evidence(), "fn-evidence", js_on_load=_SCRIPT)
-        script = "watch('value', () => window.footnote.deliver(props.value))"
-        self.parcel = gr.HTML(None, html_template="", js_on_load=script, elem_id="fn-parcel")
-
-    def _lay_out_conversations(self) -> None:
-        gr.HTML(_closer("conversations"), apply_default_css=False, elem_classes="fn-closer")
-        self.new = gr.Button("New conversation", size="sm", elem_id="fn-new")
-        self.search = gr.Textbox(
-            label="Search your conversations", show_label=False, placeholder="Search",
-            elem_id="fn-search", max_lines=1, max_length=_LONGEST_SEARCH, container=False,
-        )  # fmt: skip
-        script = "window.footnote.attachConversations(element, trigger)"
-        self.listed = _markup(conversation_list([], None), "fn-conversations", js_on_load=script)
-
-    def _lay_out_chat(self) -> None:
-        self.bar = _markup("", "fn-bar")
-        # No LaTeX, no copying of raw markup, and Gradio's sanitizer on top of our own escaping.
-        self.chat = gr.Chatbot(
-            elem_id="fn-chat", label="Conversation", show_label=False, container=False, height="100%",
-            sanitize_html=True, latex_delimiters=[], line_breaks=False, buttons=[], feedback_options=None,
-            group_consecutive_messages=False, autoscroll=False,  # the script shows an answer from its beginning
-        )  # fmt: skip
-        with gr.Column(elem_id="fn-start"):  # the style shows it for as long as there are no messages
-            gr.HTML(_WELCOME, apply_default_css=False)
-            self.examples = _markup("", "fn-examples")
-            self.overview = _markup("", "fn-overview")
-        self.follow_ups = _markup("", "fn-follow-ups")
-        self.notices = _markup("", "fn-notices")
-        self.question = gr.Textbox(
-            elem_id="fn-question", label="Your question", show_label=False, lines=1, max_lines=6,
-            placeholder="Ask about the papers", **_READY,
-        )  # fmt: skip
-
-        self.typed = gr.Textbox(visible=False)  # the question, between the box and its answer
-
-    def lay_out_comparison(self) -> None:
-        """The place of the comparison, in a tab of its own that is open in the page's layout."""
-        self.compared = _markup(_NOTHING_COMPARED, "fn-compared")
 
     def connect(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
         """Connects the events of the chat, once everything is laid out."""
@@ -293,7 +235,7 @@ class ChatTab:
 
     def ready(self, conversation: Conversation) -> Any:
         """The box when an answer has come, or was never begun."""
-        return gr.update(**(_RUNNING if conversation.running else _READY))
+        return gr.update(**(RUNNING if conversation.running else READY))
 
     async def stop(self, conversation: Conversation) -> None:
         """Ends the answer that is being written, and hangs up on the language model."""
@@ -316,7 +258,7 @@ class ChatTab:
             **self._around(conversation, owner),
             self.follow_ups: "",
             self.cited: _cited(in_view),
-            self.compared: _NOTHING_COMPARED,
+            self.compared: NOTHING_COMPARED,
         }
 
     def _around(self, conversation: Conversation, owner: str) -> Drawing:
@@ -377,8 +319,8 @@ class ChatTab:
     async def show_start(self) -> AsyncIterator[Drawing]:
         """Questions that the library answers, and what is in it; once more when a first ingest is done."""
         yield await asyncio.to_thread(self._start)
-        if not self.assistant.is_warm:
-            while not self.assistant.is_warm:
+        if self.assistant.is_preparing:
+            while self.assistant.is_preparing:
                 await asyncio.sleep(_LOOK_AGAIN_S)
             yield await asyncio.to_thread(self._start)
         try:
@@ -393,7 +335,7 @@ class ChatTab:
         except RagError:
             questions = []  # the first question says what is wrong with the library
         reading = element("p", "Reading in the example papers; this takes a minute, once.", "fn-note")
-        waits = not questions and not self.assistant.is_warm
+        waits = not questions and self.assistant.is_preparing
         return {self.examples: suggested(questions), self.overview: reading if waits else ""}
 
     def show_evidence(self, conversation: Conversation, chosen: gr.EventData) -> Drawing:
@@ -410,7 +352,7 @@ class ChatTab:
         """The papers of an answer side by side, in a tab of their own."""
         exchange = conversation.exchange(chosen._data.get("exchange"))
         if exchange is None or exchange.answer is None:
-            return _NOTHING_COMPARED, gr.Tabs(selected="compare")
+            return NOTHING_COMPARED, gr.Tabs(selected="compare")
         try:
             table = comparison(await asyncio.to_thread(self.assistant.compare, exchange.answer))
         except RagError as error:
@@ -527,17 +469,7 @@ class ChatTab:
         return {**self._drawn(conversation, owner_of(request)), self.scope: scope}
 
 
-def _markup(value: str, elem_id: str, **options: Any) -> Any:
-    """A place for safe HTML of ours."""
-    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, **options)
-
-
 def _cited(exchange: Exchange | None) -> tuple[str, ...]:
     """Ids of the papers that an answer cites, each once."""
     answer = exchange.answer if exchange else None
     return tuple(dict.fromkeys(citation.paper.id for citation in answer.citations)) if answer else ()
-
-
-def _closer(drawer: str) -> str:
-    """On a narrow page these columns are drawers."""
-    return element("button", f"Close the {drawer}", "fn-tool fn-drawer-close", type="button", data_drawer="close")

@@ -12,12 +12,10 @@ class Shared(NamedTuple):
 
     Attributes:
         tabs: `gr.Tabs(selected="chat")` as an event's output opens the chat; the others are "papers" and "map".
-        question: The box of the chat that a question is typed into.
         scope: A `Filter | None`: the papers that the chat is restricted to; the chat shows it while it holds.
         cited: Ids of the papers that the answer in view cites, a tuple of str.
     """
 
     tabs: gr.Tabs
-    question: gr.Textbox
     scope: gr.State
     cited: gr.State

@@ -82,7 +82,7 @@ class SeedAssistant:
 
     def __init__(self, papers: Sequence[Paper], settings: Settings | None = None) -> None:
         self.settings = settings or Settings(home=Path("home").absolute())  # in the test's own folder
-        self.is_warm = True
+        self.is_preparing = False
         self.asked: list[tuple[str, list[object]]] = []
         self.wheres: list[Filter | None] = []
         self.fails = False

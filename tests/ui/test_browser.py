@@ -634,3 +634,17 @@ def test_eight_people_who_ask_at_once_each_get_their_own_answer(new_page: Open, 
         quotes = evidence(page).get_by_role("article").get_by_role("mark").all_inner_texts()
         said = log(page).inner_text()
         assert all(quote in said for quote in quotes)
+
+
+def test_a_question_waits_with_a_notice_until_the_whole_library_is_there(
+    new_page: Open, page_address: str, assistant: SeedAssistant
+) -> None:
+    page = new_page(page_address)
+    assistant.is_preparing = True
+    ask(page, QUESTION)
+    expect(log(page)).to_contain_text("Footnote is getting ready")
+    page.wait_for_timeout(600)
+    assert assistant.asked == []
+    assistant.is_preparing = False
+    expect(answers(page)).to_have_count(1)
+    expect(log(page)).not_to_contain_text("getting ready")

@@ -35,10 +35,10 @@ def page_with_a_map(assistant: Assistant) -> gr.Blocks:
         scope, cited = gr.State(None), gr.State(())
         with gr.Tabs(selected="chat") as tabs:
             with gr.Tab("Chat", id="chat"):
-                question = gr.Textbox(label="Your question", elem_id="fn-question")
+                gr.Textbox(label="Your question", elem_id="fn-question")
                 citing = gr.Textbox(label="Cited")
             with gr.Tab("Map", id="map"):
-                map_tab(assistant, Shared(tabs, question, scope, cited))
+                map_tab(assistant, Shared(tabs, scope, cited))
         scope.change(ids_of, scope, shown, **hidden)
         citing.submit(lambda typed: tuple(typed.split()), citing, cited, **hidden)
     return page
