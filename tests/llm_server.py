@@ -300,8 +300,8 @@ def reasons_only(finish: str = "stop") -> Behaviour:
     return behave
 
 
-def talks_forever(size: int = 1_000_000) -> Behaviour:
-    """Says this many characters, whatever the limit it was given."""
+def talks_forever(size: int = 100_000_000) -> Behaviour:
+    """Says this many characters, whatever the limit it was given: more than a socket's buffers take."""
     return says(*(["all work and no play " * 50] * (size // 1_050 + 1)))
 
 

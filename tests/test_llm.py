@@ -336,7 +336,7 @@ def test_closing_the_stream_hangs_up_and_leaves_no_thread():
 
 
 def test_a_server_that_does_not_stop_is_stopped():
-    with ChatServer(server.talks_forever(1_000_000)) as chat:
+    with ChatServer(server.talks_forever()) as chat:
         pieces, error = failure(chat, llm_max_tokens=100)
         assert chat.settled()
     *pieces, usage = pieces

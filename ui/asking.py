@@ -23,7 +23,10 @@ REDRAW_S = 0.05  # a streaming answer is drawn at most this often: faster is not
 _REDRAW_QUICK_S = 0.25
 _SAVE_S = 1.0  # what a killed server loses of a streaming answer at most
 _UNEXPECTED = "Something went wrong that should not have; the details are in the server's log. You can ask again."
-_PREPARING = "Footnote is getting ready (the first time it reads in the example papers, about a minute); your question comes next."
+_PREPARING = (
+    "Footnote is getting ready (the first time it reads in the example papers, about a minute); "
+    "your question comes next."
+)
 _LOOK_AGAIN_S = 0.2  # whether it is ready
 _WAITING = "Other questions are being answered just now; yours comes next."
 
@@ -56,17 +59,20 @@ class Asking:
                 yield
             async with self.admitted(stop):
                 exchange.notices = ()
-                async with aclosing(events(opened, stop)) as told:
+                undrawn = False
+                async with aclosing(events(opened, stop, redraw_s)) as told:
                     async for event in told:
                         news = isinstance(event, Notice) or (slow and isinstance(event, Retrieved))
-                        exchange.take(event)
+                        if event is not None:
+                            exchange.take(event)
+                            undrawn = True
                         now = time.monotonic()
                         if exchange.running and now - saved_at > _SAVE_S:
                             self.history.save(owner, exchange)
                             saved_at = now
-                        if exchange.running and (news or now - drawn_at > redraw_s):
+                        if exchange.running and undrawn and (news or now - drawn_at > redraw_s):
                             yield
-                            drawn_at = time.monotonic()
+                            drawn_at, undrawn = time.monotonic(), False
         except RagError as error:
             exchange.fail(str(error))
             exchange.model_failed = isinstance(error, LLMError)

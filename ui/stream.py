@@ -10,8 +10,13 @@ from collections.abc import AsyncGenerator, Callable
 from rag import AnswerEvent, AnswerStream
 
 
-async def events(open_stream: Callable[[], AnswerStream], stop: asyncio.Event) -> AsyncGenerator[AnswerEvent, None]:
+async def events(
+    open_stream: Callable[[], AnswerStream], stop: asyncio.Event, lull_s: float | None = None
+) -> AsyncGenerator[AnswerEvent | None, None]:
     """The stream's events until its end, or until `stop`, which closes it without waiting for the event under way.
+
+    Yields:
+        None whenever nothing has come for `lull_s` seconds.
 
     Raises:
         Exception: Whatever the stream raises.
@@ -41,19 +46,23 @@ async def events(open_stream: Callable[[], AnswerStream], stop: asyncio.Event) -
     threading.Thread(target=read, name="footnote-ask", daemon=True).start()
     stopping = asyncio.ensure_future(stop.wait())
     try:
+        coming = asyncio.ensure_future(arrived.get())
         while True:
-            coming = asyncio.ensure_future(arrived.get())
-            await asyncio.wait({coming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            came, _ = await asyncio.wait({coming, stopping}, timeout=lull_s, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
-                coming.cancel()
                 return
+            if not came:
+                yield None
+                continue
             item = coming.result()
             if isinstance(item, Exception):
                 raise item
             if item is None:
                 return
+            coming = asyncio.ensure_future(arrived.get())
             yield item
     finally:
+        coming.cancel()
         stopping.cancel()
         stop.set()  # also when the tab was closed
         for stream in opened:
