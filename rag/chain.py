@@ -62,7 +62,7 @@ class AnswerChain(Runnable[ChainInput, Any]):
     @cached_property
     def model(self) -> EmbeddingModel:
         """The embedding model, loaded when it is first needed."""
-        return open_model(self.settings.embedding_model)
+        return open_model(self.settings)
 
     @cached_property
     def writer(self) -> Writer:

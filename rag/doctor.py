@@ -84,7 +84,7 @@ def _prompts(settings: Settings) -> str:
 def _embedding(settings: Settings) -> str:
     from rag.embedding import open_model
 
-    model = open_model(settings.embedding_model)
+    model = open_model(settings)
     kind = "bundled, checksum right" if settings.embedding_model == BUNDLED_MODEL else "your choice"
     return f"{model.name} ({kind}; {model.dimension} dimensions, reads {model.max_tokens} tokens)"
 

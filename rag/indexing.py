@@ -9,7 +9,8 @@ import numpy as np
 
 from rag.chunking import Span, chunk_spans, sentence_spans
 from rag.corpus.sources import Place
-from rag.embedding import EmbeddingModel, Vectors
+from rag.embedding import EmbeddingModel
+from rag.encoders import Vectors
 from rag.late import pack_signs
 from rag.records import Record, make_paper
 from rag.types import Paper

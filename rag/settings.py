@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
@@ -20,6 +20,7 @@ BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 PREFIX = "RAG_"
 _SHORTEST_KEY = 16  # one that can be guessed keeps nobody out
 
+Precision = Literal["float32", "int8"]
 _HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(host_required=True)]
 
 
@@ -53,6 +54,10 @@ class Settings(BaseSettings):
         BUNDLED_MODEL, min_length=1,
         description="Name or folder of a sentence-transformers model; the default comes bundled.",
     )  # fmt: skip
+    embedding_precision: Precision = Field(
+        "float32",  # tests/bench/results/precision.json
+        description="Numbers the bundled model computes abstracts with: float32, or int8, which is faster and coarser.",
+    )
     llm_model: str | None = Field(
         None, description="Model that writes the summaries; without it they are put together from sentences."
     )

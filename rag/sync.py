@@ -88,7 +88,7 @@ def reembed(settings: Settings, *, progress: Progress | None = None) -> IngestRe
     Raises:
         LibraryMissing: There is no library yet.
     """
-    model = open_model(settings.embedding_model)
+    model = open_model(settings, settings.embedding_precision)
     count = embedded = 0
 
     def make(old: Library, new: Library) -> None:
@@ -210,7 +210,7 @@ def _carry_out(
     progress: Progress | None,
 ) -> IngestReport:
     """Writes a plan: first what is new, then moved places, last what leaves; a kill in between loses nothing."""
-    model = open_model(settings.embedding_model) if plan.embed or library is None else None
+    model = open_model(settings, settings.embedding_precision) if plan.embed or library is None else None
     if library is None:
         assert model is not None  # noqa: S101 (the line above)
         library = Library.create(settings, model.dimension)

@@ -133,14 +133,14 @@ def test_a_view_that_is_open_says_that_its_server_is_gone_and_goes_on_when_it_is
 ) -> None:
     sync(served, [write_abstracts(tmp_path / "x.txt", SHORT[:2])])
     library = opened(served)
-    vector = open_model(served.embedding_model).embed(["x"])[0]
+    vector = open_model(served).embed(["x"])[0]
     server.kill()
     for use in (
         lambda: library.nearest(vector, 2),
         library.newest_stamp,
         library.catalogue,
         lambda: library.fetch(["x"]),
-        lambda: library.vectorstore(open_model(served.embedding_model)),
+        lambda: library.vectorstore(open_model(served)),
         lambda: Library.open(served),
         lambda: sync(served),
     ):

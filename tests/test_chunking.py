@@ -13,7 +13,7 @@ from rag.corpus import Entry, read_file
 from rag.corpus.sources import Place
 from rag.embedding import EmbeddingModel, open_model
 from rag.indexing import embed_papers
-from rag.settings import BUNDLED_MODEL
+from rag.settings import Settings
 from tests.conftest import SEEDS
 
 
@@ -27,7 +27,7 @@ def count_words(text: str) -> int:
 
 @pytest.fixture(scope="module")
 def model() -> EmbeddingModel:
-    return open_model(BUNDLED_MODEL)
+    return open_model(Settings(_env_file=None))  # type: ignore[call-arg]
 
 
 @pytest.fixture(scope="module")

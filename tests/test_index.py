@@ -381,7 +381,7 @@ def test_a_library_can_be_opened_more_often_than_there_are_spellings_of_its_fold
 
 
 def test_langchains_view_of_the_chunks_says_where_each_stands(filled: Settings) -> None:
-    store = opened(filled).vectorstore(open_model(filled.embedding_model))
+    store = opened(filled).vectorstore(open_model(filled))
     (document,) = store.similarity_search(SHORT[0][:60], k=1)
     paper = papers(filled)[SHORT[0]]
     assert paper.abstract[document.metadata["start"] : document.metadata["end"]] == document.page_content

@@ -49,7 +49,7 @@ def counts(report: IngestReport) -> dict[str, int]:
 
 def found_by_vector(settings: Settings, text: str) -> Paper:
     library = opened(settings)
-    (paper_id, _), *_ = library.nearest(open_model(settings.embedding_model).embed([text])[0], 3)
+    (paper_id, _), *_ = library.nearest(open_model(settings).embed([text])[0], 3)
     return library.fetch([paper_id])[0].paper
 
 
@@ -338,7 +338,7 @@ def test_a_title_that_goes_with_its_place_goes_from_the_vectors_too(settings: Se
     assert counts(report) == {"unchanged": 1}
     assert papers(settings)[SHORT[0]].title == ""
     assert found_by_words(settings, "chromodynamics") == []
-    fresh = open_model(settings.embedding_model).embed([SHORT[0]])[0]
+    fresh = open_model(settings).embed([SHORT[0]])[0]
     assert records(settings)[SHORT[0]].chunk_vectors[0] @ fresh > 0.99
     assert_whole(settings)
 
@@ -418,7 +418,7 @@ def test_a_library_without_papers_is_told_from_no_library(settings: Settings, fo
     library = opened(settings)
     assert library.size == 0
     assert library.catalogue() == {}
-    assert library.nearest(open_model(settings.embedding_model).embed(["x"])[0], 3) == []
+    assert library.nearest(open_model(settings).embed(["x"])[0], 3) == []
     assert library.lexical.search("penguins", 3) == []
 
 
@@ -456,7 +456,7 @@ def test_a_sync_of_another_process_keeps_others_out_and_is_seen_within_five_seco
     """The vectors too: Chroma shows another process's additions in its counts but not in its searches."""
     write_abstracts(folder / "x.txt", SHORT[:2])
     sync(settings, [folder])
-    model = open_model(settings.embedding_model)
+    model = open_model(settings)
     handle = LibraryHandle(settings)
     vector = model.embed(["methane from rice"])[0]
 

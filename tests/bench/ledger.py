@@ -24,7 +24,6 @@ from rag import Assistant, load_settings
 from rag.chunking import sentence_spans
 from rag.embedding import open_model
 from rag.ledger import Judge
-from rag.settings import BUNDLED_MODEL
 from rag.types import Paper, Verdict
 from tests.bench.nearest import WordIndex
 from tests.bench.perturbations import UNTOUCHED, perturbed
@@ -53,7 +52,7 @@ class Bench:
     """The ledger as answers are judged by it, but for sentences that stand in the abstract word for word."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
-        self._model = open_model(BUNDLED_MODEL)
+        self._model = open_model(load_settings())
         papers = {each.paper.id: each.paper for each in questions}
         texts = [
             [paper.abstract[start:end] for start, end in sentence_spans(paper.abstract)] for paper in papers.values()
