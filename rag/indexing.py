@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from rag.late import pack_signs
 from rag.records import Record, make_paper
 from rag.types import Paper
 
+Fresh = tuple[str, str, tuple[Place, ...]]  # a paper to embed: id, abstract, places
+_Item = TypeVar("_Item")
+
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
@@ -25,8 +30,8 @@ class Embedded:
     texts: int
 
 
-def embed_papers(model: EmbeddingModel, papers: Sequence[tuple[str, str, tuple[Place, ...]]]) -> Embedded:
-    """Chunks and embeds papers given as (id, abstract, places), all texts of all papers in one go.
+def embed_papers(model: EmbeddingModel, papers: Sequence[Fresh]) -> Embedded:
+    """Chunks and embeds papers, all texts of all papers in one go.
 
     A chunk is embedded under its paper's title, a sentence alone: the first says what the paper is about, the second
     what it says. No text is longer than what the model reads.
@@ -68,3 +73,10 @@ def _readable(model: EmbeddingModel, sentence: str) -> str:
     """The sentence, or as much of its beginning as the model reads."""
     start, end = chunk_spans(sentence, model.count_tokens, model.max_tokens)[0]
     return sentence[start:end]
+
+
+def pages(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """The items in order, so many at a time."""
+    rest = iter(items)
+    while page := list(islice(rest, size)):
+        yield page

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,31 +12,75 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag.chroma import chroma_errors, place
-from rag.corpus.sources import SEEDS, Place, Reading, canonical, read_sources
-from rag.embedding import EmbeddingModel, open_model
+from rag.corpus.sources import SEEDS, Found, Place, Reading, canonical, read_sources
+from rag.embedding import open_model
 from rag.errors import LibraryError, LibraryMissing
 from rag.index import Library, rebuild
-from rag.indexing import embed_papers
+from rag.indexing import Embedded, Fresh, embed_papers, pages
 from rag.records import Record, chunk_id, make_paper
 from rag.settings import Settings
 from rag.types import IngestReport, Paper
 from rag.words import words
 
 Progress = Callable[[int, int], None]  # papers done, papers to do
-_Fresh = tuple[str, str, tuple[Place, ...]]  # paper id, abstract, places
+Embedder = Callable[[Settings, Iterable[Sequence[Fresh]]], Iterator[Embedded]]
 
-_BATCH = 32  # papers embedded and written at once; a kill costs at most the embedding of these
+_FEWEST, _MOST = 32, 256  # papers embedded and written at once
+_PAGE = 500  # papers read or changed at once
+_MOST_COMPARED = 1_000_000  # removed papers with new ones, to see which of them is which
 _LOCK_WAIT_S = 2.0
 
 
 @dataclass(slots=True)
 class _Plan:
-    """What a sync will do: papers to embed, papers whose places moved, papers to remove."""
+    """What a sync will do, as ids: papers to embed, papers whose places moved, papers to remove."""
 
-    embed: list[_Fresh] = field(default_factory=list)
-    move: list[Record] = field(default_factory=list)
+    embed: list[str] = field(default_factory=list)
+    move: list[str] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     report: IngestReport = field(default_factory=IngestReport)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What the files say beside what the library holds; both are read a page at a time.
+
+    Attributes:
+        settled: Files that this sync says all about.
+    """
+
+    reading: Reading
+    library: Library | None
+    settled: frozenset[str]
+
+    def kept(self, record: Record) -> tuple[Place, ...]:
+        """Places in files that this sync says nothing about."""
+        return tuple(place for place in record.places if place.path not in self.settled)
+
+    def papers(self, paper_ids: Sequence[str]) -> Iterator[tuple[Fresh, Record | None, Found | None]]:
+        """Each of these papers as it shall be, as it is in the library, and as it was read."""
+        for page in pages(paper_ids, _PAGE):
+            known = {record.paper.id: record for record in self.library.fetch(page)} if self.library else {}
+            read = {found.paper_id: found for found in self.reading.papers(page)}
+            for paper_id in page:
+                record, found = known.get(paper_id), read.get(paper_id)
+                yield self._merged(paper_id, record, found), record, found
+
+    def _merged(self, paper_id: str, record: Record | None, found: Found | None) -> Fresh:
+        if record is None:
+            assert found is not None  # noqa: S101 (it is from one of the two)
+            return paper_id, found.abstract, found.places
+        kept = self.kept(record)
+        if found is None:
+            return paper_id, record.paper.abstract, kept
+        places = tuple(sorted((*kept, *found.places), key=_order(record, found.places)))
+        return paper_id, record.paper.abstract if kept else found.abstract, places
+
+
+def embedded_here(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Iterator[Embedded]:
+    """Embeds in this process."""
+    model = open_model(settings, settings.embedding_precision)
+    return (embed_papers(model, batch) for batch in batches)
 
 
 def sync(
@@ -44,6 +90,7 @@ def sync(
     prune: bool = False,
     progress: Progress | None = None,
     wait_s: float = _LOCK_WAIT_S,
+    embedded_by: Embedder = embedded_here,
 ) -> IngestReport:
     """Brings the library in step with files and folders; without paths, with those it knows already.
 
@@ -51,6 +98,7 @@ def sync(
         prune: Whether papers of files that are missing or unreadable are removed; they are kept otherwise.
         progress: Called with (papers done, papers to do) after every batch that is safely written.
         wait_s: How long to wait for another sync to end.
+        embedded_by: Who makes the vectors; in any order, every paper once.
 
     Raises:
         CorpusError: A path does not exist and the library does not know it either.
@@ -58,19 +106,20 @@ def sync(
     """
     with _one_at_a_time(settings, wait_s):
         library = Library.open(settings)
-        known = {record.paper.id: record for record in library.records()} if library else {}
+        names = {at.path: at.name for record in library.records() for at in record.places} if library else {}
         known_roots = library.stamp.roots if library else ()
         roots = tuple(canonical(path) for path in paths) or known_roots or (SEEDS,)
-        names = {place.path: place.name for record in known.values() for place in record.places}
         reading = read_sources(roots, names, known_roots)
-        plan = _plan(reading, known, prune=prune)
+        settled = frozenset(reading.paths | (reading.gone if prune else set()))
+        comparison = _Comparison(reading, library, settled)
+        plan = _plan(comparison, prune=prune)
         forgotten = reading.gone if prune else set()
         useless = {skip for skip in roots if skip not in known_roots and skip in reading.fruitless}
         roots = tuple(root for root in dict.fromkeys((*known_roots, *roots)) if root not in forgotten | useless)
         nothing_to_do = not (plan.embed or plan.move or plan.remove)
         if nothing_to_do and (library is None or (roots == known_roots and not library.stamp.syncing)):
             return plan.report
-        return _carry_out(settings, library, known, plan, roots=roots, progress=progress)
+        return _carry_out(settings, comparison, plan, roots=roots, embedded_by=embedded_by, progress=progress)
 
 
 def is_idle(settings: Settings) -> bool:
@@ -82,7 +131,9 @@ def is_idle(settings: Settings) -> bool:
         return False
 
 
-def reembed(settings: Settings, *, progress: Progress | None = None) -> IngestReport:
+def reembed(
+    settings: Settings, *, progress: Progress | None = None, embedded_by: Embedder = embedded_here
+) -> IngestReport:
     """Embeds every paper of the library again with the model that the settings name; needs no source files.
 
     Raises:
@@ -93,12 +144,12 @@ def reembed(settings: Settings, *, progress: Progress | None = None) -> IngestRe
 
     def make(old: Library, new: Library) -> None:
         nonlocal count, embedded
-        records = list(old.records())
-        for batch in _batches([(record.paper.id, record.paper.abstract, record.places) for record in records]):
-            embedded += _embed_and_write(new, model, batch, known={})
-            count += len(batch)
+        fresh = ((record.paper.id, record.paper.abstract, record.places) for record in old.records())
+        for written in _written(new, embedded_by(settings, _batches(fresh, old.size))):
+            count += len(written.records)
+            embedded += written.texts
             if progress:
-                progress(count, len(records))
+                progress(count, old.size)
 
     with _one_at_a_time(settings, _LOCK_WAIT_S):
         if not rebuild(settings, model.dimension, make):
@@ -106,70 +157,77 @@ def reembed(settings: Settings, *, progress: Progress | None = None) -> IngestRe
     return IngestReport(changed=count, embedded=embedded, total=count)
 
 
-def _plan(reading: Reading, known: dict[str, Record], *, prune: bool) -> _Plan:
-    """Compares what the files say with what the library holds; pure."""
-    settled = reading.paths | (reading.gone if prune else set())
+def _plan(comparison: _Comparison, *, prune: bool) -> _Plan:
+    """Compares what the files say with what the library holds."""
     plan = _Plan()
-    added: list[str] = []
-    changed = unchanged = merged = 0
-    for paper_id, places in reading.places.items():
-        merged += len(places) - 1
-        record = known.get(paper_id)
-        abstract = reading.abstracts[paper_id]
-        if record is None:
-            added.append(paper_id)
-            plan.embed.append((paper_id, abstract, tuple(places)))
-            continue
-        kept = _kept(record, settled)
-        new_places = tuple(sorted((*kept, *places), key=_order(record, places)))
-        from_elsewhere = len(kept) == len(record.places)
-        paper = make_paper(paper_id, record.paper.abstract, new_places)
-        if paper.title != record.paper.title or (abstract != record.paper.abstract and not kept):
-            changed += 1
-            plan.embed.append((paper_id, abstract if not kept else record.paper.abstract, new_places))
-            continue
-        if from_elsewhere:
-            merged += 1
-        elif _shows_the_same(paper, record.paper):
-            unchanged += 1
-        else:
-            changed += 1
-        if new_places != record.places:
-            plan.move.append(replace(record, paper=paper, places=new_places))
-    for paper_id, record in known.items():
-        kept = _kept(record, settled)
-        if paper_id in reading.places or len(kept) == len(record.places):
-            continue
-        if not kept:
-            plan.remove.append(paper_id)
-            continue
-        paper = make_paper(paper_id, record.paper.abstract, kept)
-        if paper.title == record.paper.title:
-            plan.move.append(replace(record, paper=paper, places=kept))
-        else:  # the place that gave the title is gone; the chunks were embedded under it
-            plan.embed.append((paper_id, paper.abstract, kept))
-    edited = _edited([known[paper_id] for paper_id in plan.remove], added, reading)
+    added, counts = _plan_what_was_read(comparison, plan)
+    removed, total, in_gone_files = _plan_what_was_not(comparison, plan)
+    edited = _edited(removed, added, comparison.reading)
     plan.report = IngestReport(
         added=len(added) - edited,
-        changed=changed + edited,
-        unchanged=unchanged,
-        removed=len(plan.remove) - edited,
-        merged=merged,
-        skipped=tuple(reading.skipped),
-        kept=0 if prune else sum(all(at.path in reading.gone for at in record.places) for record in known.values()),
-        total=len(known) + len(added) - len(plan.remove),
+        changed=counts["changed"] + edited,
+        unchanged=counts["unchanged"],
+        removed=len(removed) - edited,
+        merged=counts["merged"],
+        skipped=tuple(comparison.reading.skipped),
+        kept=0 if prune else in_gone_files,
+        total=total + len(added) - len(removed),
     )
     return plan
+
+
+def _plan_what_was_read(comparison: _Comparison, plan: _Plan) -> tuple[list[str], Counter[str]]:
+    """Ids of the papers that are new, and how many are changed, unchanged and merged."""
+    added: list[str] = []
+    counts: Counter[str] = Counter()
+    for fresh, record, found in comparison.papers(comparison.reading.paper_ids()):
+        paper_id, _, places = fresh
+        counts["merged"] += len(found.places) - 1 if found else 0
+        if record is None or _says_otherwise(fresh, record):
+            plan.embed.append(paper_id)
+            if record is None:
+                added.append(paper_id)
+            else:
+                counts["changed"] += 1
+            continue
+        if len(comparison.kept(record)) == len(record.places):
+            counts["merged"] += 1
+        else:
+            counts["unchanged" if _shows_the_same(make_paper(*fresh), record.paper) else "changed"] += 1
+        if places != record.places:
+            plan.move.append(paper_id)
+    return added, counts
+
+
+def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[list[Record], int, int]:
+    """The papers that leave, how many the library has, and how many of these are only in files that are gone."""
+    removed: list[Record] = []
+    total = in_gone_files = 0
+    for record in comparison.library.records() if comparison.library else ():
+        total += 1
+        in_gone_files += all(place.path in comparison.reading.gone for place in record.places)
+        kept = comparison.kept(record)
+        if len(kept) == len(record.places) or record.paper.id in comparison.reading:
+            continue
+        if not kept:
+            plan.remove.append(record.paper.id)
+            removed.append(replace(record, vectors=record.vectors[:0], packed_tokens=""))
+        elif _says_otherwise((record.paper.id, record.paper.abstract, kept), record):
+            plan.embed.append(record.paper.id)  # the place that gave the title is gone; it was embedded under that
+        else:
+            plan.move.append(record.paper.id)
+    return removed, total, in_gone_files
+
+
+def _says_otherwise(fresh: Fresh, record: Record) -> bool:
+    """Whether what is embedded of a paper, its title and abstract, has become another."""
+    paper = make_paper(*fresh)
+    return (paper.title, paper.abstract) != (record.paper.title, record.paper.abstract)
 
 
 def _shows_the_same(one: Paper, other: Paper) -> bool:
     """Whether two views of a paper differ in its places at most, which a reader does not call a change."""
     return replace(one, source="", line=0, also_in=()) == replace(other, source="", line=0, also_in=())
-
-
-def _kept(record: Record, settled: set[str]) -> tuple[Place, ...]:
-    """Places in files that this sync says nothing about."""
-    return tuple(place for place in record.places if place.path not in settled)
 
 
 def _order(record: Record, places: Sequence[Place]) -> Callable[[Place], tuple[int, int]]:
@@ -182,16 +240,19 @@ def _order(record: Record, places: Sequence[Place]) -> Callable[[Place], tuple[i
 
 def _edited(removed: Sequence[Record], added: Sequence[str], reading: Reading) -> int:
     """How many removed papers came back edited in the same file: under the same title, or with most of their words."""
-    left = list(added)
-    for record in removed:
+    left: list[Found] = []
+    for page in pages(added if removed else (), _PAGE):
+        left += reading.papers(page)
+    before = len(left)
+    for record in removed[: _MOST_COMPARED // max(1, before)]:
         paths = {place.path for place in record.places}
-        for paper_id in left:
-            there = [place for place in reading.places[paper_id] if place.path in paths]
+        for found in left:
+            there = [place for place in found.places if place.path in paths]
             same_title = any(place.title and place.title == record.paper.title for place in there)
-            if there and (same_title or _overlap(record.paper.abstract, reading.abstracts[paper_id]) >= 0.5):
-                left.remove(paper_id)
+            if there and (same_title or _overlap(record.paper.abstract, found.abstract) >= 0.5):
+                left.remove(found)
                 break
-    return len(added) - len(left)
+    return before - len(left)
 
 
 def _overlap(one: str, other: str) -> float:
@@ -202,53 +263,65 @@ def _overlap(one: str, other: str) -> float:
 
 def _carry_out(
     settings: Settings,
-    library: Library | None,
-    known: dict[str, Record],
+    comparison: _Comparison,
     plan: _Plan,
     *,
     roots: tuple[str, ...],
+    embedded_by: Embedder,
     progress: Progress | None,
 ) -> IngestReport:
     """Writes a plan: first what is new, then moved places, last what leaves; a kill in between loses nothing."""
-    model = open_model(settings, settings.embedding_precision) if plan.embed or library is None else None
-    if library is None:
-        assert model is not None  # noqa: S101 (the line above)
-        library = Library.create(settings, model.dimension)
+    library = comparison.library or Library.create(settings, open_model(settings).dimension)
     if library.stamp.syncing:  # a sync was killed before its end
         library.sweep()
     library.restamp(syncing=True, roots=roots)
+    fresh = (fresh for fresh, _, _ in comparison.papers(plan.embed))
     embedded = done = 0
-    for batch in _batches(plan.embed):
-        assert model is not None  # noqa: S101 (opened because there is something to embed)
-        embedded += _embed_and_write(library, model, batch, known)
-        done += len(batch)
+    for written in _written(library, embedded_by(settings, _batches(fresh, len(plan.embed)))):
+        embedded += written.texts
+        done += len(written.records)
         if progress:
             progress(done, len(plan.embed))
-    library.rewrite_places(plan.move)
+    moved = (_moved(fresh, record) for fresh, record, _ in comparison.papers(plan.move) if record)
+    for page in pages(moved, _PAGE):
+        library.rewrite_places(page)
     library.remove(plan.remove)
     library.restamp(syncing=False)
     _ = library.lexical  # made now rather than by the next question
     return replace(plan.report, embedded=embedded)
 
 
-def _embed_and_write(
-    library: Library, model: EmbeddingModel, papers: Sequence[_Fresh], known: dict[str, Record]
-) -> int:
-    """Returns how many texts were embedded."""
-    fresh = embed_papers(model, papers)
+def _moved(fresh: Fresh, record: Record) -> Record:
+    paper_id, abstract, places = fresh
+    return replace(record, paper=make_paper(paper_id, abstract, places), places=places)
+
+
+def _written(library: Library, embedded: Iterable[Embedded]) -> Iterator[Embedded]:
+    """Writes what is embedded, while the next is being embedded; yields what is safe."""
+    with ThreadPoolExecutor(1, "footnote-write") as writer:
+        writing: Future[Embedded] | None = None
+        for fresh in embedded:
+            if writing:
+                yield writing.result()
+            writing = writer.submit(_write, library, fresh)
+        if writing:
+            yield writing.result()
+
+
+def _write(library: Library, fresh: Embedded) -> Embedded:
+    chunks = {record.paper.id: len(record.chunks) for record in fresh.records}
     surplus = [
-        chunk_id(record.paper.id, number)
-        for record in fresh.records
-        if record.paper.id in known
-        for number in range(len(record.chunks), len(known[record.paper.id].chunks))
+        chunk_id(known.paper.id, number)
+        for known in library.fetch(list(chunks))
+        for number in range(chunks[known.paper.id], len(known.chunks))
     ]
     library.write(fresh.records, fresh.chunk_vectors, surplus=surplus)
-    return fresh.texts
+    return fresh
 
 
-def _batches(papers: Sequence[_Fresh]) -> Iterator[Sequence[_Fresh]]:
-    for first in range(0, len(papers), _BATCH):
-        yield papers[first : first + _BATCH]
+def _batches(papers: Iterable[Fresh], count: int) -> Iterator[Sequence[Fresh]]:
+    """A tenth of the work at a time: a kill costs at most the embedding of two of these."""
+    return pages(papers, min(max(count // 10, _FEWEST), _MOST))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def read(*paths: Path) -> Reading:
 
 
 def papers(reading: Reading) -> list[Paper]:
-    return [make_paper(key, reading.abstracts[key], places) for key, places in reading.places.items()]
+    return [make_paper(found.paper_id, found.abstract, found.places) for found in reading.papers(reading.paper_ids())]
 
 
 def reasons(reading: Reading) -> dict[str, str]:
@@ -154,7 +154,7 @@ def test_a_title_without_an_abstract_is_reported_with_its_line_and_the_rest_is_r
         StrayTitle("Last Title", 4),
     ]
     reading = read(path)
-    assert len(reading.places) == 1
+    assert len(reading.paper_ids()) == 1
     assert set(reasons(reading)) == {"x.txt:1", "x.txt:4"}
     assert "Lonely Title" in reasons(reading)["x.txt:1"]
 
@@ -185,7 +185,7 @@ def test_a_file_that_holds_nothing_readable_is_reported_by_name_and_reason(
     write_abstracts(tmp_path / "good.txt", [LONG])
     reading = read(tmp_path)
     assert reason in reasons(reading)["bad.txt"]
-    assert len(reading.places) == 1, "the rest is read all the same"
+    assert len(reading.paper_ids()) == 1, "the rest is read all the same"
     assert reading.paths == {canonical(tmp_path / "good.txt")}
 
 
@@ -194,7 +194,7 @@ def test_a_file_that_breaks_off_being_text_gives_none_of_its_abstracts(tmp_path:
     path = tmp_path / "half.txt"
     path.write_bytes(f"Stray\nA Title\n{LONG}\n".encode() + b"\xff\xfe broken")
     reading = read(path)
-    assert reading.places == {}
+    assert reading.paper_ids() == []
     assert list(reasons(reading)) == ["half.txt"]
     assert "line 4" in reasons(reading)["half.txt"]
 
@@ -270,7 +270,7 @@ def test_a_folder_that_links_to_itself_is_read_once(tmp_path: Path) -> None:
 
 def test_files_given_twice_and_within_their_folder_are_read_once(tmp_path: Path) -> None:
     path = write_abstracts(tmp_path / "x.txt", [LONG])
-    assert [len(places) for places in read(path, tmp_path, path).places.values()] == [1]
+    assert [len(paper.places) for paper in papers(read(path, tmp_path, path))] == [1]
 
 
 def test_same_named_files_are_told_apart_by_their_folders(tmp_path: Path) -> None:

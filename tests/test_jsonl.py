@@ -73,7 +73,7 @@ def test_a_damaged_archive_is_reported_and_gives_no_half_of_its_papers(tmp_path,
     path = tmp_path / f"corpus.jsonl{suffix}"
     path.write_bytes(damage(pack((json.dumps({"title": "T", "text": LONG}) + "\n").encode() * 50)))
     reading = read_sources([canonical(path)], {})
-    assert reading.places == {}
+    assert reading.paper_ids() == []
     assert "cannot be unpacked" in reading.skipped[0].reason
 
 

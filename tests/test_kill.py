@@ -42,7 +42,7 @@ def test_a_killed_sync_keeps_all_it_reported_and_the_next_embeds_only_the_rest(
     some twenty chunks, so that half a paper would show.
     """
     settings = Settings(_env_file=None, home=tmp_path / "home", embedding_model=str(tiny_model))  # type: ignore[call-arg]
-    order = list(read_sources([SEEDS], {}).places)
+    order = read_sources([SEEDS], {}).paper_ids()
     there: set[str] = set()
     for reports, amid_s in ((1, 0.0), (3, 0.0), (2, 0.15)):
         told = killed_after(python, settings, reports=reports, amid_s=amid_s)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from rag.corpus import SUFFIXES, Entry, Unreadable, find_files, fingerprint, read_file
+from rag.corpus import SUFFIXES, Entry, Read, Unreadable, find_files, fingerprint, read_file
 from rag.corpus.details import NOTHING_KNOWN, Details
 from rag.errors import CorpusError
 from rag.resources import bundled
@@ -37,23 +39,88 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """An abstract that was read, with every place where it stands, in the order of reading."""
+
+    paper_id: str
+    abstract: str
+    places: tuple[Place, ...]
+
+
 class Reading:
-    """What the files say.
+    """What the files say: what was read lies in a temporary file, for it may be larger than the memory.
 
     Attributes:
-        places: Of every abstract, by paper id, in the order of reading.
-        abstracts: Text by paper id.
         paths: Files that were read to the end.
         gone: Files and folders known before that are missing, and files that have become unreadable.
+        fruitless: New files that could not be read.
         skipped: Every file and line that yielded nothing, with the reason.
     """
 
-    places: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    abstracts: dict[str, str] = field(default_factory=dict)
-    paths: set[str] = field(default_factory=set)
-    gone: set[str] = field(default_factory=set)
-    fruitless: set[str] = field(default_factory=set)
-    skipped: list[Skipped] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+        self.gone: set[str] = set()
+        self.fruitless: set[str] = set()
+        self.skipped: list[Skipped] = []
+        # Without a name it is a file of SQLite's own that goes with the connection. Another thread may read it.
+        self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._rows.execute(
+            "CREATE TABLE entry"
+            " (paper_id TEXT, path TEXT, name TEXT, line INTEGER, title TEXT, details TEXT, abstract TEXT)"
+        )
+        self._rows.execute("CREATE INDEX by_paper ON entry (paper_id)")
+
+    def add(self, path: str, name: str, entries: Iterable[Read]) -> None:
+        """Takes what a file holds: all of it, or nothing where it turns out to be unreadable.
+
+        Raises:
+            Unreadable: As `entries` raises it.
+        """
+        skipped: list[Skipped] = []
+        self._rows.execute("BEGIN")
+        try:
+            self._rows.executemany(
+                "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(path, name, entries, skipped)
+            )
+        except BaseException:
+            self._rows.execute("ROLLBACK")
+            raise
+        self._rows.execute("COMMIT")
+        self.paths.add(path)
+        self.skipped += skipped
+
+    def paper_ids(self) -> list[str]:
+        """Of every abstract, in the order of reading."""
+        rows = self._rows.execute("SELECT paper_id FROM entry GROUP BY paper_id ORDER BY min(rowid)")
+        return [paper_id for (paper_id,) in rows]
+
+    def __contains__(self, paper_id: str) -> bool:
+        """Whether an abstract was read."""
+        return self._rows.execute("SELECT 1 FROM entry WHERE paper_id = ?", (paper_id,)).fetchone() is not None
+
+    def papers(self, paper_ids: Sequence[str]) -> list[Found]:
+        """Those of these abstracts that were read, in the order given."""
+        marks = ",".join("?" * len(paper_ids))
+        rows = self._rows.execute(f"SELECT * FROM entry WHERE paper_id IN ({marks}) ORDER BY rowid", paper_ids)  # noqa: S608 (marks alone)
+        places: dict[str, list[Place]] = defaultdict(list)
+        abstracts: dict[str, str] = {}
+        for paper_id, path, name, line, title, details, abstract in rows:
+            places[paper_id].append(Place(path, name, line, title, Details.from_row(json.loads(details))))
+            abstracts.setdefault(paper_id, abstract)
+        return [Found(key, abstracts[key], tuple(places[key])) for key in paper_ids if key in abstracts]
+
+
+def _rows(path: str, name: str, entries: Iterable[Read], skipped: list[Skipped]) -> Iterator[tuple[str | int, ...]]:
+    for entry in entries:
+        if not isinstance(entry, Entry):
+            skipped.append(Skipped(f"{name}:{entry.line}", entry.reason))
+            continue
+        letters = fingerprint(entry.abstract)
+        if not letters:
+            skipped.append(Skipped(f"{name}:{entry.line}", "the abstract has no letters"))
+            continue
+        paper_id = hashlib.sha256(letters.encode()).hexdigest()[:16]
+        yield paper_id, path, name, entry.line, entry.title, json.dumps(entry.details.as_row()), entry.abstract
 
 
 def read_sources(roots: Iterable[str], known: Mapping[str, str], known_roots: Collection[str] = ()) -> Reading:
@@ -105,26 +172,13 @@ def canonical(path: str | Path) -> str:
 
 def _read_one(reading: Reading, path: str, name: str, *, is_known: bool) -> None:
     try:
-        entries = list(read_file(_on_disk(path)))
+        reading.add(path, name, read_file(_on_disk(path)))
     except Unreadable as error:
         if is_known:
             _report_gone(reading, path, name, str(error))
         else:
             reading.fruitless.add(path)
             reading.skipped.append(Skipped(name.encode("utf-8", "backslashreplace").decode(), str(error)))
-        return
-    reading.paths.add(path)
-    for entry in entries:
-        if not isinstance(entry, Entry):
-            reading.skipped.append(Skipped(f"{name}:{entry.line}", entry.reason))
-            continue
-        letters = fingerprint(entry.abstract)
-        if not letters:
-            reading.skipped.append(Skipped(f"{name}:{entry.line}", "the abstract has no letters"))
-            continue
-        paper_id = hashlib.sha256(letters.encode()).hexdigest()[:16]
-        reading.places[paper_id].append(Place(path, name, entry.line, entry.title, entry.details))
-        reading.abstracts.setdefault(paper_id, entry.abstract)
 
 
 def _report_gone(reading: Reading, path: str, name: str, reason: str) -> None:
