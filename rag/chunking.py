@@ -50,6 +50,10 @@ def chunk_spans(text: str, count_tokens: Callable[[str], int], limit: int) -> li
     A single sentence that alone is longer than the limit is the one thing that is divided, between words, and
     a word that alone is longer between characters: a model would read only its beginning, and say nothing.
     """
+    whole = _trimmed(text, 0, len(text))
+    # No tokenizer makes more of a text than its bytes, and a sign for its beginning: most need not be counted.
+    if whole and (len(text.encode()) < limit or count_tokens(text[slice(*whole)]) <= limit):
+        return [whole]
     spans: list[Span] = []
     for start, end in _fitting(text, count_tokens, limit):
         if spans and count_tokens(text[spans[-1][0] : end]) <= limit:

@@ -43,8 +43,8 @@ def embed_papers(model: EmbeddingModel, papers: Sequence[Fresh]) -> Embedded:
     sentence_texts: list[str] = []
     starts: list[int] = []
     for paper in made:
-        heading = _heading(model, paper)
-        room = model.max_tokens - model.count_tokens(heading)
+        heading, its_tokens = _heading(model, paper)
+        room = model.max_tokens - its_tokens
         chunks.append(chunk_spans(paper.abstract, model.count_tokens, room))
         sentences.append(sentence_spans(paper.abstract))
         chunk_texts += [heading + paper.abstract[start:end] for start, end in chunks[-1]]
@@ -63,10 +63,11 @@ def embed_papers(model: EmbeddingModel, papers: Sequence[Fresh]) -> Embedded:
     return Embedded(records, chunk_vectors, len(chunk_texts) + len(sentence_texts))
 
 
-def _heading(model: EmbeddingModel, paper: Paper) -> str:
-    """The title on a line of its own; none where it would leave a chunk less than half of what the model reads."""
+def _heading(model: EmbeddingModel, paper: Paper) -> tuple[str, int]:
+    """The title on a line of its own, and its tokens; none where a chunk would get less than half of what is read."""
     heading = f"{paper.title}\n" if paper.title else ""
-    return heading if model.count_tokens(heading) <= model.max_tokens // 2 else ""
+    tokens = model.count_tokens(heading) if heading else 0
+    return (heading, tokens) if tokens <= model.max_tokens // 2 else ("", 0)
 
 
 def _readable(model: EmbeddingModel, sentence: str) -> str:
