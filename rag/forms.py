@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,22 @@ class Form:
 
     def __or__(self, other: Form) -> Form:
         return Form(f"(?:{self.whole}|{other.whole})", f"(?:{self.begun}|{other.begun})")
+
+
+@dataclass(frozen=True)
+class LazyPattern:
+    """A regular expression that is compiled at its first use: the beginnings of a marker take a fifth of a second."""
+
+    pattern: str
+    flags: int = 0
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, self.flags)
+
+    def match(self, text: str, start: int = 0) -> re.Match[str] | None:
+        """As `re.Pattern.match`."""
+        return self._compiled.match(text, start)
 
 
 def chars(kind: str, least: int = 1, most: int = 1) -> Form:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.forms import chars, many, maybe, sequence, words
+from rag.forms import LazyPattern, chars, many, maybe, sequence, words
 
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _BRACKETS = r"\[\]【】［］"
@@ -53,13 +53,13 @@ _CERTAIN = _IN_ROUND | _NAMED | _DOUBLE | SQUARE | _TAGGED | _TAG
 _WRITTEN = _CERTAIN | _SUP | _CARET | _RAISED | _BARE
 
 OPENER = re.compile(rf"[(（\[【［<^{SUPERSCRIPTS}]")
-WRITTEN = re.compile(_WRITTEN.whole, re.IGNORECASE)
-BEGUN = re.compile(_WRITTEN.begun, re.IGNORECASE)
+WRITTEN = LazyPattern(_WRITTEN.whole, re.IGNORECASE)
+BEGUN = LazyPattern(_WRITTEN.begun, re.IGNORECASE)
 IS_BARE = re.compile(_BARE.whole, re.IGNORECASE)
 IS_RAISED = re.compile((_SUP | _CARET | _RAISED).whole, re.IGNORECASE)
 # What a bare (1) may stand before: further ones, and the end of a clause.
-CLAUSE_ENDS = re.compile(rf"{_FURTHER.whole}(?:[.,;!?。，；！？]|\n|\Z)")
-CLAUSE_MAY_END = re.compile(_FURTHER.begun)
+CLAUSE_ENDS = LazyPattern(rf"{_FURTHER.whole}(?:[.,;!?。，；！？]|\n|\Z)")
+CLAUSE_MAY_END = LazyPattern(_FURTHER.begun)
 _PLACE_OF = re.compile(rf"†.*|{_PLACE.whole}", re.IGNORECASE | re.DOTALL)
 _RANGE = re.compile(r"\d+(?:\s*[–—-]\s*\d+)*")
 _TO_DIGITS = str.maketrans(SUPERSCRIPTS, "0123456789")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from rag.forms import chars, maybe, sequence, words
+from rag.forms import LazyPattern, chars, maybe, sequence, words
 from rag.marker_forms import SQUARE, SUPERSCRIPTS, ranges
 
 _HEADINGS = """
@@ -42,8 +42,8 @@ _BLANK_BEGUN = re.compile(r"[ \t]{0,200}\Z|[ \t]{0,3}(?:[-*_][ \t]?){0,40}\Z")
 _IS_HEADING = re.compile(rf"{_HEADING.whole}(?:\n|\Z)", re.IGNORECASE)
 _HEADS_ENTRY = re.compile(_HEADED_ENTRY.whole, re.IGNORECASE)
 _IS_ENTRY = re.compile(_ENTRY.whole, re.IGNORECASE)
-_MAY_BEGIN_LIST = re.compile((_HEADING | _HEADED_ENTRY | _ENTRY).begun, re.IGNORECASE)
-_IS_LISTED, _LISTED_BEGUN = re.compile(_LISTED.whole, re.IGNORECASE), re.compile(_LISTED.begun, re.IGNORECASE)
+_MAY_BEGIN_LIST = LazyPattern((_HEADING | _HEADED_ENTRY | _ENTRY).begun, re.IGNORECASE)
+_IS_LISTED, _LISTED_BEGUN = LazyPattern(_LISTED.whole, re.IGNORECASE), LazyPattern(_LISTED.begun, re.IGNORECASE)
 _NUMBERED = re.compile(SQUARE.whole, re.IGNORECASE)
 _LONGEST_MARKER_CHARS = 80
 _FEWEST_ENTRIES = 2  # without a heading: a single one may be a sentence
