@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from threading import Lock
 
 from rag.patience import Patience
-from rag.types import AnswerEvent
+from rag.types import Answer, AnswerEvent, Done
 
 
 class AnswerStream(Iterator[AnswerEvent]):
@@ -39,3 +39,11 @@ class AnswerStream(Iterator[AnswerEvent]):
                 self._events.close()
             finally:
                 self._reading.release()
+
+
+def drain(events: Iterable[AnswerEvent]) -> Answer:
+    """The answer at the end of a stream of events."""
+    for event in events:
+        if isinstance(event, Done):
+            return event.answer
+    raise RuntimeError("a stream of events ended without Done")

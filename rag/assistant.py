@@ -13,6 +13,7 @@ from rag.types import Answer, Filter, IngestReport, Overview, Paper, PaperMap, P
 
 if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream
+    from rag.answering import Answering
     from rag.asked import History
     from rag.chain import AnswerChain
     from rag.compare import Comparison
@@ -28,7 +29,7 @@ class Assistant:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._lock = threading.Lock()
-        self._opened: AnswerChain | None = None
+        self._opened: Answering | None = None
         self._is_preparing = False
         self._maps: PaperMaps | None = None
 
@@ -42,14 +43,21 @@ class Assistant:
         return cls(settings or load_settings())
 
     @property
-    def chain(self) -> AnswerChain:
-        """The LangChain Runnable that all answers come from."""
+    def answering(self) -> Answering:
+        """What all answers come from."""
         with self._lock:
             if self._opened is None:
-                from rag.chain import AnswerChain
+                from rag.answering import Answering
 
-                self._opened = AnswerChain(self.settings)
+                self._opened = Answering(self.settings)
             return self._opened
+
+    @property
+    def chain(self) -> AnswerChain:
+        """The same as a LangChain Runnable."""
+        from rag.chain import AnswerChain
+
+        return AnswerChain(self.answering)
 
     def stream(
         self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
@@ -59,22 +67,24 @@ class Assistant:
         Raises:
             RagError: See the classes in `rag.errors`; the message is fit for a user.
         """
-        return self.chain.stream({"question": question, "history": history, "where": where, "extractive": extractive})
+        return self.answering.stream(question, history=history, where=where, extractive=extractive)
 
     def answer(
         self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
     ) -> Answer:
         """The answer at the end of `stream`."""
-        return self.chain.invoke({"question": question, "history": history, "where": where, "extractive": extractive})
+        from rag.answer_stream import drain
+
+        return drain(self.stream(question, history=history, where=where, extractive=extractive))
 
     def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
         """The k papers that answer the question best, best first."""
         from rag.asked import check_sources, checked_question
         from rag.retrieval import Query, retrieve
 
-        query, library = Query(checked_question(question)), self.chain.filled()
+        query, library = Query(checked_question(question)), self.answering.filled()
         check_sources(library, where)
-        return list(retrieve(library, self.chain.model, query, k=max(k, 0), where=where).passages)
+        return list(retrieve(library, self.answering.model, query, k=max(k, 0), where=where).passages)
 
     def papers(self, *, where: Filter | None = None, containing: str = "") -> list[Paper]:
         """The papers of the library by source and line; empty while nothing was ingested.
@@ -125,8 +135,8 @@ class Assistant:
         from rag.compare import compare
 
         answer = self.answer(asked, where=where, extractive=True) if isinstance(asked, str) else asked
-        library = self.chain.filled()
-        return compare(answer, library, self.chain.model, k=k, gate=self.settings.evidence_gate)
+        library = self.answering.filled()
+        return compare(answer, library, self.answering.model, k=k, gate=self.settings.evidence_gate)
 
     def example_questions(self, k: int = 4) -> list[str]:
         """Up to k questions that this library answers, made from its titles."""
@@ -168,9 +178,9 @@ class Assistant:
         """
         from rag.suggestions import follow_ups
 
-        chain = self.chain
+        answering = self.answering
         gate = self.settings.evidence_gate
-        return follow_ups(answer, chain.filled(), chain.model, k=k, gate=gate, asked=asked, where=where)
+        return follow_ups(answer, answering.filled(), answering.model, k=k, gate=gate, asked=asked, where=where)
 
     def ingest(
         self,
@@ -204,10 +214,10 @@ class Assistant:
         try:
             before = self._library()
             empty = before is None or not before.size
-            library = self.chain.filled(progress)
-            self.chain.model.embed(["warm"])
+            library = self.answering.filled(progress)
+            self.answering.model.embed(["warm"])
             if self.settings.llm_configured:
-                _ = self.chain.writer.entailment
+                _ = self.answering.writer.entailment
         finally:
             self._is_preparing = False
         return IngestReport(added=library.size, total=library.size) if empty else None
@@ -238,7 +248,7 @@ class Assistant:
             return self._maps
 
     def _library(self) -> Library | None:
-        return self.chain.handle.current()
+        return self.answering.handle.current()
 
 
 _default: dict[Settings, Assistant] = {}

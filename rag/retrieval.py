@@ -6,14 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from langchain_core.callbacks import CallbackManagerForRetrieverRun
-from langchain_core.documents import Document
-from langchain_core.retrievers import BaseRetriever
-from pydantic import ConfigDict
 
 from rag.embedding import EmbeddingModel
-from rag.errors import LibraryMissing
-from rag.index import Library, LibraryHandle
+from rag.index import Library
 from rag.late import TokenVectors, max_similarities, token_weights, weighted_mean
 from rag.records import Record, Vectors
 from rag.spelling import mended, slips
@@ -126,29 +121,6 @@ def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
     near = [key for key, _ in library.nearest(vector, 2 * k + 4) if key != paper_id]
     passages = (_passage(record, vector, 0.0) for record in library.fetch(near))
     return sorted(passages, key=_best_first)[:k]
-
-
-class PaperRetriever(BaseRetriever):
-    """LangChain's view of the search: the best passage of each of the k best papers, as documents."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    handle: LibraryHandle
-    model: EmbeddingModel
-    k: int = 10
-    where: Filter | None = None
-
-    def _get_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 (LangChain's signature)
-    ) -> list[Document]:
-        library = self.handle.current()
-        if library is None:
-            raise LibraryMissing("The library is empty; run `footnote ingest` first.")
-        ranking = retrieve(library, self.model, Query(query), k=self.k, where=self.where)
-        return [_document(passage) for passage in ranking.passages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +236,3 @@ def _passage(record: Record, vector: Vectors, bm25: float) -> Passage:
     }
     start, end = record.chunks[best]
     return Passage(record.paper, fused(signals), start, end, signals)
-
-
-def _document(passage: Passage) -> Document:
-    paper = passage.paper
-    return Document(
-        id=paper.id,
-        page_content=passage.text,
-        metadata={"paper_id": paper.id, "label": paper.label, "source": paper.source, "line": paper.line,
-                  "start": passage.start, "end": passage.end, "score": passage.score},
-    )  # fmt: skip

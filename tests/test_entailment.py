@@ -72,7 +72,7 @@ def test_the_chain_asks_it_about_every_claim(seed_settings, encoder, label, hold
         settings = settings_of(seed_settings, chat.base_url, nli_model=encoder(label))
         assistant = Assistant.open(settings)
         assistant.prepare()
-        assert "entailment" in vars(assistant.chain.writer), "the first question need not wait for it"
+        assert "entailment" in vars(assistant.answering.writer), "the first question need not wait for it"
         [claim] = assistant.answer(QUESTION).claims
     [check] = [check for check in claim.checks if check.kind is CheckKind.ENTAILMENT]
     assert check.passed is holds

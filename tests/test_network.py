@@ -44,7 +44,7 @@ import asyncio
 import rag
 from rag import Assistant
 from rag.doctor import examine
-from rag.retrieval import PaperRetriever
+from rag.retriever import PaperRetriever
 
 assistant = Assistant.open()
 file, question = sys.argv[1:]
@@ -56,7 +56,7 @@ assert assistant.chain.batch([{"question": question}])
 assert assistant.search(question)
 assert assistant.papers()
 assert assistant.similar(assistant.papers()[0].id)
-retriever = PaperRetriever(handle=assistant.chain.handle, model=assistant.chain.model)
+retriever = PaperRetriever(handle=assistant.answering.handle, model=assistant.answering.model)
 assert retriever.invoke(question)
 assert all(finding.ok for finding in examine()), list(examine())
 """

@@ -9,7 +9,8 @@ from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 
 from rag import Assistant, Filter, LibraryMissing, Outcome, QuestionError
-from rag.retrieval import WEIGHTS, PaperRetriever, Query, _of_neighbours, fused, retrieve
+from rag.retrieval import WEIGHTS, Query, _of_neighbours, fused, retrieve
+from rag.retriever import PaperRetriever
 
 FIRST, SECOND, THIRD = "000_6502c803306ef48d.txt", "001_c99d86dff1c05efa.txt", "002_171020d50a5c37d9.txt"
 # No word of it stands in the abstract of TimeArena, which it describes.
@@ -24,13 +25,13 @@ def assistant(seed_settings):
 
 
 @pytest.fixture(scope="module")
-def chain(assistant):
-    return assistant.chain
+def answering(assistant):
+    return assistant.answering
 
 
 @pytest.fixture(scope="module")
-def retriever(chain):
-    return PaperRetriever(handle=chain.handle, model=chain.model, k=5)
+def retriever(answering):
+    return PaperRetriever(handle=answering.handle, model=answering.model, k=5)
 
 
 def test_a_paraphrase_is_found_although_it_shares_no_word_with_the_paper(assistant):
@@ -39,10 +40,10 @@ def test_a_paraphrase_is_found_although_it_shares_no_word_with_the_paper(assista
     assert best.signals["bm25"] == 0
 
 
-def test_a_rare_acronym_is_found_although_its_vector_is_far_from_the_paper(assistant, chain):
+def test_a_rare_acronym_is_found_although_its_vector_is_far_from_the_paper(assistant, answering):
     best = assistant.search(ACRONYM)[0]
     assert ACRONYM in best.paper.abstract
-    nearest = [paper_id for paper_id, _ in chain.filled().nearest(chain.model.embed([ACRONYM])[0], 150)]
+    nearest = [paper_id for paper_id, _ in answering.filled().nearest(answering.model.embed([ACRONYM])[0], 150)]
     assert best.paper.id not in nearest[:50]
 
 
@@ -145,20 +146,20 @@ def test_it_is_a_retriever_of_langchain(retriever, assistant):
     assert piped.invoke("What is TimeArena?") == document.id
 
 
-def test_the_retriever_keeps_to_its_filter(chain):
-    within = PaperRetriever(handle=chain.handle, model=chain.model, where=Filter(sources=(THIRD,)))
-    admitted = {paper.id for paper in chain.filled().catalogue().values() if THIRD in dict(paper.places)}
+def test_the_retriever_keeps_to_its_filter(answering):
+    within = PaperRetriever(handle=answering.handle, model=answering.model, where=Filter(sources=(THIRD,)))
+    admitted = {paper.id for paper in answering.filled().catalogue().values() if THIRD in dict(paper.places)}
     assert {document.id for document in within.invoke("models")} <= admitted
 
 
-def test_the_retriever_of_an_empty_library_names_the_command(settings, chain):
-    empty = PaperRetriever(handle=Assistant.open(settings).chain.handle, model=chain.model)
+def test_the_retriever_of_an_empty_library_names_the_command(settings, answering):
+    empty = PaperRetriever(handle=Assistant.open(settings).answering.handle, model=answering.model)
     with pytest.raises(LibraryMissing, match="footnote ingest"):
         empty.invoke("What is TimeArena?")
 
 
-def test_the_chunks_are_a_vector_store_of_langchain(chain):
-    store = chain.filled().vectorstore(chain.model)
+def test_the_chunks_are_a_vector_store_of_langchain(answering):
+    store = answering.filled().vectorstore(answering.model)
     [(document, distance)] = store.similarity_search_with_score("What is TimeArena?", k=1)
     assert "TimeArena" in document.page_content
     assert 0 <= distance < 1
@@ -181,9 +182,9 @@ def test_similar_to_no_paper_says_how_to_find_one(assistant):
         assistant.similar("0123456789abcdef")
 
 
-def test_what_a_follow_up_refers_to_weighs_less_than_what_it_asks(chain):
-    alone = retrieve(chain.filled(), chain.model, Query("What is grokking?"), k=5)
-    leaning = retrieve(chain.filled(), chain.model, Query("What is grokking?", "TimeArena tests agents."), k=5)
+def test_what_a_follow_up_refers_to_weighs_less_than_what_it_asks(answering):
+    alone = retrieve(answering.filled(), answering.model, Query("What is grokking?"), k=5)
+    leaning = retrieve(answering.filled(), answering.model, Query("What is grokking?", "TimeArena tests agents."), k=5)
     assert "rok" in leaning.passages[0].paper.abstract
     assert alone.passages[0].paper.id in {passage.paper.id for passage in leaning.passages}
     assert Query("Why?", "TimeArena").standalone == "Why? (TimeArena)"
@@ -194,7 +195,7 @@ def test_a_score_is_the_weighted_sum_of_the_signals_that_there_are():
 
 
 def test_a_paper_among_good_ones_of_its_kind_gains_and_one_alone_has_no_neighbours(assistant):
-    library = assistant.chain.filled()
+    library = assistant.answering.filled()
     records = list(library.records())[:12]
     assert _of_neighbours(records[:1], [0.7]).tolist() == [0.0]
     assert _of_neighbours(records[:2], [0.7, 0.2]) == pytest.approx([0.2, 0.7])

@@ -68,12 +68,12 @@ def test_words_of_the_language_that_no_paper_has_are_not_bent_to_one_that_it_has
 def test_questions_without_misspelt_words_are_not_changed(seed_settings):
     """Of all questions of the bench one has a misspelt word."""
     assistant = Assistant.open(seed_settings)
-    chain = assistant.chain
+    answering = assistant.answering
     from rag.retrieval import Query, retrieve
 
-    library = chain.filled()
+    library = answering.filled()
     changed = {
-        question.id: retrieve(library, chain.model, Query(question.question), k=1).slips
+        question.id: retrieve(library, answering.model, Query(question.question), k=1).slips
         for question in read_questions(ROOT / "tests" / "bench" / "questions.jsonl")
     }
     assert {key: dict(slip) for key, slip in changed.items() if slip} == {"A094": {"benchmrk": "benchmark"}}

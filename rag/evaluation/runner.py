@@ -77,13 +77,13 @@ def run_collection(settings: Settings, folder: Path, *, split: str | None = None
     by_line = {line: paper.id for paper in papers for _, line in paper.places}
     paper_of = {document: by_line[line] for document, line in lines.items() if line in by_line}
     measured = Measured(ablation)
-    chain = assistant.chain
-    library = chain.filled()
-    retrieve(library, chain.model, Query(judged[0].text), k=DEPTH)  # warm, as above
+    answering = assistant.answering
+    library = answering.filled()
+    retrieve(library, answering.model, Query(judged[0].text), k=DEPTH)  # warm, as above
     with progress_bar("Searching") as progress:
         for number, query in enumerate(judged, start=1):
             started = time.perf_counter()
-            ranking = retrieve(library, chain.model, Query(query.text), k=DEPTH).passages
+            ranking = retrieve(library, answering.model, Query(query.text), k=DEPTH).passages
             search_ms = (time.perf_counter() - started) * 1000
             measured.add_ranking(query.id, Gains.of(query.gains, paper_of), ranking, search_ms)
             progress(number, len(judged))
@@ -110,14 +110,14 @@ def own_library(settings: Settings, corpus: Path) -> Settings:
 
 def _deep_ranking(assistant: Assistant, question: Question, answer: Answer) -> list[Passage]:
     """The answer's own ranking and what follows it."""
-    chain = assistant.chain
-    if chain.settings.llm_configured:  # which is not asked a second time what is searched for
+    answering = assistant.answering
+    if answering.settings.llm_configured:  # which is not asked a second time what is searched for
         query = Query(answer.standalone_question)
     else:
         turns = checked_turns([turn.model_dump() for turn in question.history])
-        query = chain.standalone(chain.filled(), question.question, turns)
+        query = answering.standalone(answering.filled(), question.question, turns)
     known = {passage.paper.id for passage in answer.passages}
-    deep = retrieve(chain.filled(), chain.model, query, k=DEPTH).passages
+    deep = retrieve(answering.filled(), answering.model, query, k=DEPTH).passages
     return [*answer.passages, *(passage for passage in deep if passage.paper.id not in known)]
 
 

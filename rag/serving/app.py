@@ -97,8 +97,8 @@ class _Api:
         """The chain's events, with an error of ours as the client is told."""
         async with self._turn():
             try:
-                given = {"question": asked.question, "history": asked.history}
-                async with aclosing(self._assistant.chain.astream(given)) as events:
+                answering = self._assistant.answering
+                async with aclosing(answering.astream(asked.question, history=asked.history)) as events:
                     async for event in events:
                         yield event
             except RagError as error:

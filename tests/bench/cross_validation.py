@@ -76,13 +76,13 @@ def main() -> None:
 def _rankings() -> Iterator[Ranking]:
     assistant = Assistant.open(load_settings())
     assistant.prepare()
-    chain = assistant.chain
-    library = chain.filled()
+    answering = assistant.answering
+    library = answering.filled()
     for question in read_questions(HERE / "questions.jsonl"):
         if question.answerable:
             turns = checked_turns([turn.model_dump() for turn in question.history])
-            query = chain.standalone(library, question.question, turns)
-            yield question, retrieve(library, chain.model, query, k=DEPTH).passages
+            query = answering.standalone(library, question.question, turns)
+            yield question, retrieve(library, answering.model, query, k=DEPTH).passages
 
 
 def _trials() -> Iterator[Mapping[str, float]]:

@@ -48,9 +48,9 @@ def main() -> None:
 
 
 def _evidence(assistant: Assistant, question: str, history: Sequence[Mapping[str, str]]) -> float:
-    chain, library = assistant.chain, assistant.chain.filled()
-    query = chain.standalone(library, question, checked_turns(history))
-    return retrieve(library, chain.model, query, k=1).evidence
+    answering, library = assistant.answering, assistant.answering.filled()
+    query = answering.standalone(library, question, checked_turns(history))
+    return retrieve(library, answering.model, query, k=1).evidence
 
 
 if __name__ == "__main__":

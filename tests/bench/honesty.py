@@ -65,7 +65,7 @@ def figures(answers: Answers) -> dict[str, Any]:
 
 def rates(assistant: Assistant, answers: Answers) -> dict[str, str]:
     """Partial among answerable and caught among unanswerable questions, with the thresholds as they are now."""
-    library = assistant.chain.filled()
+    library = assistant.answering.filled()
     counts: dict[str, list[bool]] = defaultdict(list)
     for question, answer in answers:
         if question.type == OFFTOPIC:

@@ -27,14 +27,14 @@ def main() -> None:
     given = arguments.parse_args()
     assistant = Assistant.open(load_settings())
     assistant.prepare()
-    library = assistant.chain.filled()
+    library = assistant.answering.filled()
     questions = [each for each in read_questions(HERE / "questions.jsonl") if each.answerable and not each.history]
     typed = [
         (each, slip) for each in questions for n in range(VARIANTS) if (slip := _mistyped(library, each.question, n))
     ]
 
     def figures(asked: list[tuple[object, str]]) -> dict[str, float]:
-        model = assistant.chain.model
+        model = assistant.answering.model
         rows: list[Mapping[str, float]] = [
             ranking_figures(question, retrieve(library, model, Query(text), k=100).passages)  # type: ignore[arg-type]
             for question, text in asked
