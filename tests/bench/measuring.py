@@ -139,7 +139,7 @@ def conclude(figures: Mapping[str, Any], targets: Sequence[Target], save: Path |
     Args:
         packages: Names of further packages whose versions matter here.
     """
-    saved = {"figures": figures, "targets": [_told(target) for target in targets], "machine": machine(*packages)}
+    saved = {"figures": figures, "targets": [told(target) for target in targets], "machine": machine(*packages)}
     text = json.dumps(saved, indent=1)
     print(text)
     if save:
@@ -150,7 +150,7 @@ def conclude(figures: Mapping[str, Any], targets: Sequence[Target], save: Path |
         sys.exit(1)
 
 
-def _told(target: Target) -> dict[str, Any]:
+def told(target: Target) -> dict[str, Any]:
     bound = "at_least" if target.at_least else "at_most"
     return {"what": target.what, "value": target.value, bound: target.bound, "met": target.met}
 
