@@ -49,14 +49,36 @@ def test_a_part_without_a_result_file_is_left_out_of_the_page(tmp_path):
     (tmp_path / "dense.json").write_text(json.dumps(dense_result()), "utf-8")
     made = performance.pages(performance.read_results(tmp_path))
     assert list(made) == ["performance.md"]
-    assert made["performance.md"].count("\n## ") == 1
+    heads = [line for line in made["performance.md"].splitlines() if line.startswith("## ")]
+    assert heads == ["## The nearest chunks beside an exact scan", "## Where the figures come from"]
 
 
 def test_the_page_tells_figures_with_ratios_first_and_where_they_come_from():
     page = performance.pages({"dense": dense_result()})["performance.md"]
     assert "| 998 | 1.23 (1.10 to 1.40) | 0.991 | 4.1 | 3.3 | 3.2 |" in page
-    assert "[dense.json](../tests/bench/results/dense.json): 2 cores of X" in page
-    assert "commit abc1234 (numpy 2.4)" in page
+    assert "From [dense.json](../tests/bench/results/dense.json)." in page
+    row = "| [dense.json](../tests/bench/results/dense.json) | abc1234 | 2 × X | 0.5 | Python 3.11.7, numpy 2.4 |"
+    assert row in page.splitlines()
+
+
+def test_the_page_says_of_every_target_whether_it_was_met():
+    found = dense_result() | {
+        "targets": [
+            {"what": "recall@10", "value": 0.9912, "at_least": 0.98, "met": True},
+            {"what": "ratio", "value": 1.6, "at_most": 1.5, "met": False},
+        ]
+    }
+    rows = performance.pages({"dense": found})["performance.md"].splitlines()
+    assert "| recall@10 | ≥ 0.98 | 0.9912 | yes | [dense.json](../tests/bench/results/dense.json) |" in rows
+    assert "| ratio | ≤ 1.5 | 1.6 | **no** | [dense.json](../tests/bench/results/dense.json) |" in rows
+
+
+def test_answers_that_differ_among_many_askers_are_told():
+    way = {"answers_per_s": 9.0, "p50_ms": 100.0, "p95_ms": 200.0, "differing": 2}
+    figures = {"times_one_thread": {"threads: 4": 1.5}, "threads: 4": way, "questions": 100, "turns": 5}
+    page = performance.pages({"askers": {"figures": figures, "targets": [], "machine": MACHINE}})["performance.md"]
+    assert "of 500 answers 2 differ" in page
+    assert "| threads: 4 | 1.50 | 9.0 | 100 / 200 ms |" in page.splitlines()
 
 
 def test_the_sizes_of_a_library_stand_side_by_side_in_table_and_plot():

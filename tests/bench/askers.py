@@ -41,7 +41,7 @@ def main() -> None:
         assistant.prepare()
         figures = measured(assistant, questions[: given.questions], given.rounds)
         assistant.close()
-    differing = sum(figures[f"{askers} {kind}"]["differing"] for askers in ASKERS for kind in ("threads", "tasks"))
+    differing = sum(figures[f"{kind}: {askers}"]["differing"] for askers in ASKERS for kind in ("threads", "tasks"))
     conclude(figures, [Target("answers that differ from a single asker's", differing, 0)], given.save)
 
 
@@ -49,8 +49,8 @@ def measured(assistant: Assistant, questions: list[str], rounds: int) -> dict[st
     alone = {question: _timeless(assistant.answer(question)) for question in questions}
     ways: dict[str, Callable[[], tuple[list[Asked], float]]] = {}
     for askers in ASKERS:
-        ways[f"{askers} threads"] = partial(_threads, assistant, questions, askers)
-        ways[f"{askers} tasks"] = partial(_tasks, assistant, questions, askers)
+        ways[f"threads: {askers}"] = partial(_threads, assistant, questions, askers)
+        ways[f"tasks: {askers}"] = partial(_tasks, assistant, questions, askers)
     found = in_turns(ways, rounds)
     figures: dict[str, Any] = {}
     for name, turns in found.items():
@@ -60,9 +60,9 @@ def measured(assistant: Assistant, questions: list[str], rounds: int) -> dict[st
             **{key: value for key, value in percentiles_ms([spent for _, spent in answers]).items() if key != "p99_ms"},
             "differing": sum(_timeless(answer) != alone[answer.question] for answer, _ in answers),
         }
-    one = figures["1 threads"]["answers_per_s"]
-    ratios = {f"{name}, times one": round(each["answers_per_s"] / one, 2) for name, each in figures.items()}
-    return {"ratios": ratios, **figures, "questions": len(questions), "turns": rounds}
+    one = figures["threads: 1"]["answers_per_s"]
+    ratios = {name: round(each["answers_per_s"] / one, 2) for name, each in figures.items()}
+    return {"times_one_thread": ratios, **figures, "questions": len(questions), "turns": rounds}
 
 
 def _threads(assistant: Assistant, questions: list[str], askers: int) -> tuple[list[Asked], float]:

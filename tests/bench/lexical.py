@@ -37,7 +37,7 @@ def main() -> None:
 def compared(count: int, questions: int, rounds: int) -> dict[str, Any]:
     rows = real_papers().spread(count)
     papers = [
-        Paper(str(at), row["title"], row["title"], row["abstract"], "papers.jsonl", at + 1)
+        Paper(f"{at:016x}", row["title"], row["title"], row["abstract"], "papers.jsonl", at + 1)
         for at, row in enumerate(rows)
     ]
     asked = real_papers().questions(questions)

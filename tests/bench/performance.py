@@ -43,11 +43,13 @@ def pages(results: Results) -> dict[str, str]:
     """The page and its plots by their file names in docs/."""
     plots = {name: draw(results[source]) for name, (source, draw) in _PLOTS.items() if source in results}
     parts = [_HEAD]
+    if wanted := _targets(results):
+        parts.append(f"## What is wanted, and what was reached\n\n{wanted}")
     for name, (title, tell) in _PARTS.items():
         if name in results:
-            said = list(tell(results[name]))
             shown = [f"![{title}]({plot})" for plot, (source, _) in _PLOTS.items() if source == name]
-            parts.append("\n\n".join([f"## {title}", *said, *shown, _source(name, results[name])]))
+            parts.append("\n\n".join([f"## {title}", *tell(results[name]), *shown, f"From {_file(name)}."]))
+    parts.append(f"## Where the figures come from\n\n{_sources(results)}")
     return {"performance.md": "\n\n".join(parts) + "\n", **plots}
 
 
@@ -57,21 +59,38 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
 
 
-def _source(name: str, result: Mapping[str, Any]) -> str:
-    """Where the figures come from: the file, and by it machine, versions and commit; of each size where they differ."""
-    runs = [result] if "machine" in result else list(result.values())
-    told = []
-    for machine in dict.fromkeys(_machine(run["machine"]) for run in runs):
-        told.append(machine)
-    return f"From [{name}.json](../tests/bench/results/{name}.json): {'; '.join(told)}."
+def _file(name: str) -> str:
+    return f"[{name}.json](../tests/bench/results/{name}.json)"
 
 
-def _machine(machine: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return (
-        f"{machine['cpus']} cores of {machine['processor']}, load {machine['load']:g} at the end, Python"
-        f" {machine['python']}, commit {machine['commit']} ({versions})"
-    )
+def _runs(result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The runs that a file holds: one, or one of each size."""
+    return {"": result} if "machine" in result else result
+
+
+def _targets(results: Results) -> str:
+    """Every target of every file, or "" where there is none."""
+    rows = []
+    for name in (each for each in NAMES if each in results):
+        for size, run in _runs(results[name]).items():
+            for target in run.get("targets", ()):
+                bound = f"≤ {target['at_most']:g}" if "at_most" in target else f"≥ {target['at_least']:g}"
+                what = target["what"] + (f", {int(size):,} papers" if size else "")
+                rows.append([what, bound, f"{target['value']:g}", "yes" if target["met"] else "**no**", _file(name)])
+    return table(("", "wanted", "reached", "met", "from"), rows) if rows else ""
+
+
+def _sources(results: Results) -> str:
+    """Machine, versions and commit of every run."""
+    rows = []
+    for name in (each for each in NAMES if each in results):
+        for size, run in _runs(results[name]).items():
+            machine = run["machine"]
+            versions = ", ".join(f"{package} {version}" for package, version in machine["versions"].items())
+            rows.append([_file(name) + (f", {int(size):,} papers" if size else ""), machine["commit"],
+                         f"{machine['cpus']} × {machine['processor']}", f"{machine['load']:g}",
+                         f"Python {machine['python']}, {versions}"])  # fmt: skip
+    return table(("file", "commit", "cores", "load at the end", "versions"), rows)
 
 
 def _cold(result: Mapping[str, Any]) -> Iterator[str]:
@@ -166,7 +185,7 @@ def _scale(result: Mapping[str, Any]) -> Iterator[str]:
          ["ingest, peak memory, MB", *(f"{each['peak_mb']:,.0f}" for each in ingests)],
          ["on disk, MB", *(f"{each['disk_mb']['all']:,.0f}" for each in sizes)],
          *([f"of these {part}", *(f"{each['disk_mb'].get(part, 0):,.1f}" for each in sizes)]
-           for part in sorted({part for each in sizes for part in each["disk_mb"]} - {"all"})),
+           for part in sorted({part for each in sizes for part, size in each["disk_mb"].items() if size >= 0.05} - {"all"})),
          ["one more line in the file, seconds", *(f"{each['one_more_line_s']:.1f}" for each in more)],
          ["one more paper in a file of its own, seconds", *(f"{each['file_of_its_own_s']:.1f}" for each in more)],
          ["first answer from cold, seconds", *(f"{each['seconds']:.1f}" for each in cold)],
@@ -193,14 +212,17 @@ def _percentiles(found: Mapping[str, float]) -> str:
 
 def _askers(result: Mapping[str, Any]) -> Iterator[str]:
     figures = result["figures"]
-    ways = list(figures["ratios"])
-    yield "`answer()` in one process, without a language model, on the bundled seeds; every answer equals a single asker's:"
-    rows = []
-    for ratio in ways:
-        name = ratio.partition(",")[0]
-        found = figures[name]
-        rows.append([name, f"{figures['ratios'][ratio]:.2f}", f"{found['answers_per_s']:.1f}",
-                     f"{found['p50_ms']:.0f} / {found['p95_ms']:.0f} ms"])  # fmt: skip
+    ratios = figures["times_one_thread"]
+    differing = sum(figures[way]["differing"] for way in ratios)
+    yield (
+        "`answer()` in one process, without a language model, on the bundled seeds, from threads and from asyncio tasks;"
+        f" of {len(ratios) * figures['turns'] * figures['questions']:,} answers {differing:,} differ from those that a"
+        " single asker gets:"
+    )
+    rows = [
+        [way, f"{ratio:.2f}", f"{figures[way]['answers_per_s']:.1f}",
+         f"{figures[way]['p50_ms']:.0f} / {figures[way]['p95_ms']:.0f} ms"] for way, ratio in ratios.items()
+    ]  # fmt: skip
     yield table(("askers", "times one's", "answers/s", "an answer, median / 95th percentile"), rows)
 
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from rag.embedding import EmbeddingModel, open_model
 from rag.index import Library
-from rag.retrieval import Query, retrieve
+from rag.retrieval import WEIGHTS, Query, retrieve
 from rag.settings import BUNDLED_MODEL, Settings
 from rag.types import Filter
 from tests.bench.exact import ExactScan, recall
@@ -51,7 +51,10 @@ FILTERS = {
 }
 CANDIDATES, DEPTH = 150, 10
 RETRIEVAL_P95_MS, CANDIDATES_P95_MS, RECALL = 60.0, 30.0, 0.98
-LATE = "late"  # the keyword of `retrieve` that leaves late interaction out
+STAGES: dict[str, dict[str, Any]] = {
+    "without_late": {"weights": {name: weight for name, weight in WEIGHTS.items() if name != "late"}},
+    "with_late": {},
+}
 
 
 def main() -> None:
@@ -62,8 +65,8 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    if LATE not in inspect.signature(retrieve).parameters:  # before hours of ingest
-        parser.error(f"retrieve() has no keyword {LATE!r} to leave late interaction out with")
+    if "weights" not in inspect.signature(retrieve).parameters:  # before hours of ingest
+        parser.error("retrieve() takes no weights, so that late interaction cannot be left out")
     with tempfile.TemporaryDirectory() as name:
         home = (given.home or Path(name) / "home").resolve()
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -150,18 +153,17 @@ def _disk_mb(home: Path) -> dict[str, float]:
 
 def _retrieval(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
     """Percentiles of `retrieve`, its embedding included, by filter, with and without late interaction."""
-    stages: dict[str, dict[str, Any]] = {"with_late": {}, "without_late": {LATE: False}}
-    cases = [(stage, name) for stage in stages for name in FILTERS]
+    cases = [(stage, name) for stage in STAGES for name in FILTERS]
     spent: dict[tuple[str, str], list[float]] = {case: [] for case in cases}
     strays = dict.fromkeys(cases, 0)
     for stage, name in cases:  # not counted: what is loaded at the first question
-        retrieve(library, model, Query("What is grokking?"), k=DEPTH, where=FILTERS[name], **stages[stage])
+        retrieve(library, model, Query("What is grokking?"), k=DEPTH, where=FILTERS[name], **STAGES[stage])
     for turn in range(rounds):
         for number, question in enumerate(questions):
             for stage, name in cases[:: 1 if (turn + number) % 2 == 0 else -1]:
                 where = FILTERS[name]
                 began = time.perf_counter()
-                found = retrieve(library, model, Query(question), k=DEPTH, where=where, **stages[stage])
+                found = retrieve(library, model, Query(question), k=DEPTH, where=where, **STAGES[stage])
                 spent[stage, name].append(time.perf_counter() - began)
                 strays[stage, name] += sum(
                     where is not None and not where.admits(each.paper) for each in found.passages
@@ -175,7 +177,7 @@ def _retrieval(library: Library, model: EmbeddingModel, questions: Sequence[str]
             name: percentiles_ms(spent[stage, name]) | {"strays": strays[stage, name], "admitted": admitted[name]}
             for name in FILTERS
         }
-        for stage in stages
+        for stage in STAGES
     }
 
 
