@@ -31,7 +31,7 @@ MEASURE = missed=; \
 TOLD = [ -z "$$missed" ] || { echo "targets missed by:$$missed" >&2; exit 1; }
 
 bench: export RAG_HOME := $(or $(RAG_HOME),$(abspath $(VENV)/bench-home))
-bench: $(VENV)/.installed-bench  ## the measurements behind the defaults and docs/performance.md; with the test collections hours
+bench: $(VENV)/.installed-bench  ## the measurements behind the defaults and docs/performance.md, hours; BEFORE=COMMIT compares answers with those of then
 	$(BIN)/footnote eval tests/bench/questions.jsonl --ablation --save tests/bench/results/questions.json
 	$(BIN)/python tests/bench/gate.py --save tests/bench/results/gate.json
 	$(BIN)/python tests/bench/honesty.py --save tests/bench/results/honesty.json
@@ -55,9 +55,10 @@ endif
 	on_papers scale --papers 1000 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \
 	on_papers scale --papers 10000 --home $(LIBRARIES)/10000 --save $(RESULTS)/scale.json; \
 	on_papers dense --home $(LIBRARIES)/10000 --save $(RESULTS)/dense.json; \
+	$(if $(BEFORE),measure quality --before $(BEFORE) --save $(RESULTS)/quality.json;) \
 	$(TOLD)
 
-bench-scale: $(VENV)/.installed-bench  ## the same with 100,000 papers, whose library is kept: an ingest goes on where it was
+bench-scale: $(VENV)/.installed-bench  ## after `bench`, 100,000 papers as well; their library is kept, and a killed ingest goes on where it was
 	@$(MEASURE); \
 	measure lexical --papers 1000 10000 100000 --save $(RESULTS)/lexical.json; \
 	measure scale --papers 100000 --home $(LIBRARIES)/100000 --save $(RESULTS)/scale.json; \

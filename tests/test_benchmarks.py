@@ -15,9 +15,9 @@ import pytest
 from rag.embedding import open_model
 from rag.index import Library
 from rag.settings import BUNDLED_MODEL
-from tests.bench import measuring, performance
+from tests.bench import cold, dense, measuring, performance
 from tests.bench.exact import ExactScan, recall
-from tests.bench.measuring import Target, conclude, environment, in_turns, spent_by
+from tests.bench.measuring import Spent, Target, conclude, environment, in_turns, spent_by
 from tests.bench.plots import bars, lines
 from tests.conftest import ROOT
 from tests.llm_server import ChatServer
@@ -156,6 +156,16 @@ def test_a_missed_target_ends_a_script_with_1_after_its_results_are_saved(target
     assert last == ("targets missed: none" if met else f"targets missed: {target}")
 
 
+def test_the_result_of_one_size_leaves_those_of_others_in_the_file(tmp_path, capsys):
+    for size, figure in ((10_000, 1), (1_000, 2), (10_000, 3)):
+        conclude({"figure": figure}, [], tmp_path / "saved.json", size=size)
+    saved = json.loads((tmp_path / "saved.json").read_text("utf-8"))
+    assert [(size, run["figures"]) for size, run in saved.items()] == [
+        ("1000", {"figure": 2}),
+        ("10000", {"figure": 3}),
+    ]
+
+
 @pytest.fixture
 def papers(tmp_path, monkeypatch) -> Iterator[measuring.RealPapers]:
     import lzma
@@ -208,6 +218,28 @@ def test_the_exact_scan_gives_what_a_search_of_all_vectors_one_by_one_gives(seed
     assert len({paper for paper, _ in found}) == len(found)
     assert recall(library.nearest(vector, 150), found) >= 0.9
     library.close()
+
+
+def test_a_part_of_a_library_has_as_many_vectors_as_asked_for_and_finds_them(seed_settings, tmp_path):
+    model = open_model(BUNDLED_MODEL)
+    whole = Library.open(seed_settings)
+    assert whole is not None
+    part = dense.part_of(whole, model, 100, tmp_path)
+    assert 98 <= sum(len(record.chunks) for record in part.records()) <= 100
+    found = dense.compared(part, model, ["How many tasks does TimeArena have?", "What is grokking?"], 1)
+    assert found["recall@10"] >= 0.9
+    assert found["nearest_ms"] >= found["embedding_ms"] * 0.5 > 0
+    part.close()
+    with pytest.raises(SystemExit, match="fewer than 100000"):
+        dense.part_of(whole, model, 100_000, tmp_path / "more")
+    whole.close()
+
+
+def test_cold_answers_are_compared_by_their_medians_and_told_with_the_extremes_of_single_turns():
+    ours = [Spent(seconds, 200.0, "") for seconds in (1.0, 2.0, 4.0)]
+    plain = [Spent(seconds, 800.0, "") for seconds in (4.0, 8.0, 8.0)]
+    found = cold.compared(ours, plain)
+    assert (found["times_faster"], found["times_faster_by_turn"], found["memory_ratio"]) == (4.0, [2.0, 4.0], 0.25)
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+from rag import load_settings  # noqa: E402
 from tests.bench.cold import page_start  # noqa: E402
 from tests.bench.measuring import machine  # noqa: E402
 from tests.bench.picture import CHROMIUM_FLAGS  # noqa: E402
@@ -75,7 +76,7 @@ def main() -> None:
         pages = [browser.new_context().new_page() for _ in range(PEOPLE)]
         together = asked_together(pages, address, questions)
         browser.close()
-    figures = {"alone": alone, f"{PEOPLE}_people_at_once": together, "start": page_start()}
+    figures = {"alone": alone, f"{PEOPLE}_people_at_once": together, "start": page_start(home=load_settings().home)}
     saved = {"figures": figures, "machine": machine()}
     print(json.dumps(saved, indent=1))
     if arguments.save:

@@ -50,7 +50,7 @@ def main() -> None:
     figures = {}
     for size in given.vectors:
         with tempfile.TemporaryDirectory() as folder:
-            library = _part(source, model, size, Path(folder))
+            library = part_of(source, model, size, Path(folder))
             figures[str(size)] = compared(library, model, questions, given.rounds)
             library.close()
         print(size, figures[str(size)], flush=True)
@@ -97,7 +97,7 @@ def compared(library: Library, model: EmbeddingModel, questions: Sequence[str], 
     }
 
 
-def _part(source: Library, model: EmbeddingModel, size: int, home: Path) -> Library:
+def part_of(source: Library, model: EmbeddingModel, size: int, home: Path) -> Library:
     """A library of whole papers of another one that have so many chunks, or one or two less."""
     settings = Settings(_env_file=None, home=home)  # type: ignore[call-arg]
     library = Library.create(settings, model.dimension)

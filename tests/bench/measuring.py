@@ -133,24 +133,30 @@ def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def conclude(figures: Mapping[str, Any], targets: Sequence[Target], save: Path | None, *packages: str) -> None:
+def conclude(
+    figures: Mapping[str, Any], targets: Sequence[Target], save: Path | None, *packages: str, size: int | None = None
+) -> None:
     """Prints and saves the figures; a target that was missed ends the script with exit code 1.
 
     Args:
         packages: Names of further packages whose versions matter here.
+        size: Where the file holds a result of each size, the one that these figures are of; the others stay.
     """
-    saved = {"figures": figures, "targets": [told(target) for target in targets], "machine": machine(*packages)}
-    text = json.dumps(saved, indent=1)
-    print(text)
+    result = {"figures": figures, "targets": [_told(target) for target in targets], "machine": machine(*packages)}
+    print(json.dumps(result, indent=1))
     if save:
-        save.write_text(text + "\n", "utf-8")
+        if size is not None:
+            sizes = json.loads(save.read_text("utf-8")) if save.exists() else {}
+            sizes[str(size)] = result
+            result = {each: sizes[each] for each in sorted(sizes, key=int)}
+        save.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     missed = [str(target) for target in targets if not target.met]
     print("targets missed:", "; ".join(missed) or "none")
     if missed:
         sys.exit(1)
 
 
-def told(target: Target) -> dict[str, Any]:
+def _told(target: Target) -> dict[str, Any]:
     bound = "at_least" if target.at_least else "at_most"
     return {"what": target.what, "value": target.value, bound: target.bound, "met": target.met}
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -34,13 +33,12 @@ from tests.bench.exact import ExactScan, recall
 from tests.bench.measuring import (
     FOOTNOTE,
     Target,
+    conclude,
     environment,
-    machine,
     median,
     percentiles_ms,
     real_papers,
     spent_by,
-    told,
 )
 
 FILTERS = {
@@ -81,17 +79,7 @@ def main() -> None:
         Target("recall@10 of the dense candidates", candidates["recall@10"], RECALL, at_least=True),
         Target("papers found that their filter does not admit", strays, 0),
     ]  # fmt: skip
-    result = {"figures": figures, "targets": [told(target) for target in targets], "machine": machine()}
-    print(json.dumps(result, indent=1))
-    if given.save:
-        sizes = json.loads(given.save.read_text("utf-8")) if given.save.exists() else {}
-        sizes[str(given.papers)] = result
-        ordered = {size: sizes[size] for size in sorted(sizes, key=int)}
-        given.save.write_text(json.dumps(ordered, indent=1) + "\n", "utf-8")
-    missed = [str(target) for target in targets if not target.met]
-    print("targets missed:", "; ".join(missed) or "none")
-    if missed:
-        sys.exit(1)
+    conclude(figures, targets, given.save, size=given.papers)
 
 
 def measured(home: Path, folder: Path, papers: int, questions: int, rounds: int) -> dict[str, Any]:
