@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export FOOTNOTE_TEST_DATA ?= $(abspath ../shared)
 endif
 
-.PHONY: ui test lint bench pictures clean
+.PHONY: ui test lint bench bench-scale performance pictures clean
 
 ui: $(VENV)/.installed  ## set everything up and serve the chat on http://127.0.0.1:7860
 	$(BIN)/footnote ui
@@ -22,8 +22,16 @@ lint: $(VENV)/.installed-dev  ## style, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+RESULTS := tests/bench/results
+LIBRARIES := $(VENV)/bench-libraries
+# A script that misses its targets says so and ends with 1; the others run all the same, and make fails at the end.
+MEASURE = missed=; \
+	measure() { $(BIN)/python -m tests.bench."$$@" || missed="$$missed $$1"; }; \
+	on_papers() { if [ -n "$$FOOTNOTE_TEST_DATA" ]; then measure "$$@"; fi; }
+TOLD = [ -z "$$missed" ] || { echo "targets missed by:$$missed" >&2; exit 1; }
+
 bench: export RAG_HOME := $(or $(RAG_HOME),$(abspath $(VENV)/bench-home))
-bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes, with the test collections half an hour
+bench: $(VENV)/.installed-bench  ## the measurements behind the defaults and docs/performance.md, hours; BEFORE=COMMIT compares answers with those of then
 	$(BIN)/footnote eval tests/bench/questions.jsonl --ablation --save tests/bench/results/questions.json
 	$(BIN)/python tests/bench/gate.py --save tests/bench/results/gate.json
 	$(BIN)/python tests/bench/honesty.py --save tests/bench/results/honesty.json
@@ -31,7 +39,6 @@ bench: $(VENV)/.installed-dev  ## the measurements behind the defaults; minutes,
 	$(BIN)/python -m tests.bench.ledger --save tests/bench/results/ledger.json
 	$(BIN)/python tests/bench/roles.py --save tests/bench/results/roles.json
 	$(BIN)/python tests/bench/typos.py --save tests/bench/results/typos.json
-	$(BIN)/python tests/bench/speed.py --save tests/bench/results/speed.json
 	$(BIN)/python tests/bench/llm.py --save tests/bench/results/llm.json
 	$(BIN)/python tests/bench/chat_speed.py --save tests/bench/results/chat_speed.json
 ifdef FOOTNOTE_TEST_DATA
@@ -39,6 +46,27 @@ ifdef FOOTNOTE_TEST_DATA
 	$(BIN)/footnote eval $(FOOTNOTE_TEST_DATA)/data/scifact --ablation --save tests/bench/results/scifact.json
 	$(BIN)/python tests/bench/injection.py --save tests/bench/results/injection.json
 endif
+	@$(MEASURE); \
+	measure speed --save $(RESULTS)/speed.json; \
+	measure cold --save $(RESULTS)/cold.json; \
+	measure askers --save $(RESULTS)/askers.json; \
+	on_papers embedding --save $(RESULTS)/embedding.json; \
+	on_papers lexical --save $(RESULTS)/lexical.json; \
+	on_papers scale --papers 1000 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \
+	on_papers scale --papers 10000 --home $(LIBRARIES)/10000 --save $(RESULTS)/scale.json; \
+	on_papers dense --home $(LIBRARIES)/10000 --save $(RESULTS)/dense.json; \
+	$(if $(BEFORE),measure quality --before $(BEFORE) --save $(RESULTS)/quality.json;) \
+	$(TOLD)
+
+bench-scale: $(VENV)/.installed-bench  ## after `bench`, 100,000 papers as well; their library is kept, and a killed ingest goes on where it was
+	@$(MEASURE); \
+	measure lexical --papers 1000 10000 100000 --save $(RESULTS)/lexical.json; \
+	measure scale --papers 100000 --home $(LIBRARIES)/100000 --save $(RESULTS)/scale.json; \
+	measure dense --home $(LIBRARIES)/100000 --vectors 1000 10000 100000 --save $(RESULTS)/dense.json; \
+	$(TOLD)
+
+performance: $(VENV)/.installed  ## docs/performance.md and its plots, from the result files
+	$(BIN)/python -m tests.bench.performance
 
 pictures: export RAG_HOME := $(or $(RAG_HOME),$(abspath $(VENV)/bench-home))
 pictures: $(VENV)/.installed-dev  ## the README's screenshots, in docs/
@@ -55,6 +83,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 clean:

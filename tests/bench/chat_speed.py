@@ -12,10 +12,8 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,10 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+from rag import load_settings  # noqa: E402
+from tests.bench.cold import page_start  # noqa: E402
+from tests.bench.measuring import machine  # noqa: E402
 from tests.bench.picture import CHROMIUM_FLAGS  # noqa: E402
-from tests.bench.speed import machine  # noqa: E402
 
 QUESTIONS = Path(__file__).with_name("questions.jsonl")
 PORT = 7872
@@ -76,7 +76,7 @@ def main() -> None:
         pages = [browser.new_context().new_page() for _ in range(PEOPLE)]
         together = asked_together(pages, address, questions)
         browser.close()
-    figures = {"alone": alone, f"{PEOPLE}_people_at_once": together, "start": start()}
+    figures = {"alone": alone, f"{PEOPLE}_people_at_once": together, "start": page_start(home=load_settings().home)}
     saved = {"figures": figures, "machine": machine()}
     print(json.dumps(saved, indent=1))
     if arguments.save:
@@ -143,31 +143,6 @@ def summary(times: list[dict[str, Any]]) -> dict[str, float]:
         figures[name.replace("_ms", "_p50_ms")] = round(statistics.median(taken), 1)
         figures[name.replace("_ms", "_p95_ms")] = round(taken[int(0.95 * len(taken))], 1)
     return figures
-
-
-def start(rounds: int = 5) -> dict[str, float]:
-    """Seconds from the start of the process to the page's HTTP 200, beside those of `import gradio`, in turns."""
-    footnote = Path(sys.executable).with_name("footnote")
-    page_s, gradio_s = [], []
-    for turn in range(rounds):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import gradio"], check=True)
-        gradio_s.append(time.perf_counter() - began)
-        port = PORT + 1 + turn
-        began = time.perf_counter()
-        with subprocess.Popen([footnote, "ui", "--port", str(port)], stdout=subprocess.DEVNULL) as chat:
-            while True:
-                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
-                    if page.status == 200:
-                        break
-                time.sleep(0.02)
-            page_s.append(time.perf_counter() - began)
-            chat.terminate()
-    return {
-        "page_s": round(statistics.median(page_s), 2),
-        "import_gradio_s": round(statistics.median(gradio_s), 2),
-        "beyond_import_s": round(statistics.median(a - b for a, b in zip(page_s, gradio_s, strict=True)), 2),
-    }
 
 
 if __name__ == "__main__":

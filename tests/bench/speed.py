@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rag.evaluation.questions import read_questions
+from tests.bench.measuring import FOOTNOTE, ROOT, Target, conclude, environment, median, spent_by
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(sys.executable).parent / "footnote"
 QUESTION = "How many tasks does TimeArena have?"
-PACKAGES = ("footnote-rag", "torch", "sentence-transformers", "chromadb", "langchain-core", "tantivy", "numpy")
 TARGETS = {"answer_p95_ms": 150.0, "first_ingest_s": 60.0, "help_s": 0.5}
 
 
@@ -36,16 +28,12 @@ def main() -> None:
         figures["next_ingest_s"] = _seconds("ingest", home=home)
         figures |= _answers(home)
         figures["bytes_per_paper"] = _bytes_per_paper(home)
-        figures["ask_from_cold_s"] = _median([_seconds("ask", QUESTION, home=home) for _ in range(3)])
-        figures["help_s"] = _median([_seconds("--help", home=home) for _ in range(5)])
+        figures["ask_from_cold_s"] = median([_seconds("ask", QUESTION, home=home) for _ in range(3)])
+        figures["help_s"] = median([_seconds("--help", home=home) for _ in range(5)])
         figures["library_mb"] = round(sum(file.stat().st_size for file in home.rglob("*") if file.is_file()) / 1e6, 1)
     if data := os.environ.get("FOOTNOTE_TEST_DATA"):
         figures["collection"] = _answers_of_a_collection(Path(data) / "data" / "scifact")
-    missed = {name: figures[name] for name, most in TARGETS.items() if figures[name] > most}
-    print(json.dumps(figures, indent=1))
-    print("targets missed:", missed or "none")
-    if given.save:
-        given.save.write_text(json.dumps({"figures": figures, "machine": machine()}, indent=1) + "\n", "utf-8")
+    conclude(figures, [Target(name, figures[name], most) for name, most in TARGETS.items()], given.save)
 
 
 def _answers(home: Path) -> dict[str, float]:
@@ -122,51 +110,8 @@ def _bytes_per_paper(home: Path) -> dict[str, float]:
 
 def _seconds(*arguments: str, home: Path) -> float:
     """Wall time of the installed script in a process of its own, imports and all."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAG_", "OPENAI_"))}
-    started = time.perf_counter()
-    subprocess.run(
-        [SCRIPT, *arguments],
-        env={**environment, "RAG_HOME": str(home)},
-        cwd=home.parent,
-        check=True,
-        capture_output=True,
-    )
-    return round(time.perf_counter() - started, 2)
-
-
-def _median(seconds: Sequence[float]) -> float:
-    return round(float(np.median(seconds)), 2)
-
-
-def machine() -> dict[str, Any]:
-    """Where the figures come from."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "rag", "prompts", "seeds"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "processor": _processor(),
-        "system": platform.platform(terse=True),
-        "load": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "commit": commit.stdout.strip() + (" with changes" if changed.stdout.strip() else ""),
-    }
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if not information.is_file():
-        return platform.processor()
-    lines = information.read_text("utf-8").splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    spent = spent_by([FOOTNOTE, *arguments], env=environment(home), folder=home.parent)
+    return round(spent.seconds, 2)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,215 @@
+"""How the library grows: 1,000, 10,000 or 100,000 real titles and abstracts, ingested once and asked.
+
+The papers are spread evenly over the test collection and written as JSON lines beside the home; `footnote ingest` reads
+them in a process of its own, whose time and peak of resident memory are taken. Then `retrieve` is asked 200 titles of
+papers that are in no library of these benchmarks, by itself, and within one venue, within three years, and within what
+no paper has; with late interaction and without it, each question in turn through all of these. The dense candidates
+alone are held to an exact scan of the same vectors. Last, `footnote ask` from cold, and what it takes to add one paper:
+as one more line of the big file, and as a file of its own.
+
+With --home the library is kept and used again: an ingest that was killed goes on where it was, and a finished one is
+not repeated, its figures are read from beside the home.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rag.embedding import EmbeddingModel, open_model
+from rag.index import Library
+from rag.retrieval import WEIGHTS, Query, retrieve
+from rag.settings import BUNDLED_MODEL, Settings
+from rag.types import Filter
+from tests.bench.exact import ExactScan, recall
+from tests.bench.measuring import (
+    FOOTNOTE,
+    Target,
+    conclude,
+    environment,
+    median,
+    percentiles_ms,
+    real_papers,
+    spent_by,
+)
+
+FILTERS = {
+    "none": None,
+    "one venue": Filter(venues=("emnlp",)),
+    "three years": Filter(years=(2015, 2017)),
+    "nothing": Filter(venues=("The Journal That Never Was",)),
+}
+CANDIDATES, DEPTH = 150, 10
+RETRIEVAL_P95_MS, CANDIDATES_P95_MS, RECALL = 60.0, 30.0, 0.98
+STAGES: dict[str, dict[str, Any]] = {
+    "without_late": {"weights": {name: weight for name, weight in WEIGHTS.items() if name != "late"}},
+    "with_late": {},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path, help="a file of the results of all sizes; this size's are put into it")
+    parser.add_argument("--papers", type=int, default=1_000)
+    parser.add_argument("--home", type=Path, help="where the library is kept; it is gone with the script otherwise")
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    if "weights" not in inspect.signature(retrieve).parameters:  # before hours of ingest
+        parser.error("retrieve() takes no weights, so that late interaction cannot be left out")
+    with tempfile.TemporaryDirectory() as name:
+        home = (given.home or Path(name) / "home").resolve()
+        home.parent.mkdir(parents=True, exist_ok=True)
+        figures = measured(home, Path(name), given.papers, given.questions, given.rounds)
+    stages = figures["retrieval"]
+    strays = sum(found["strays"] for stage in stages.values() for found in stage.values())
+    candidates = figures["candidates"]
+    targets = [
+        *(Target(f"p95_ms of retrieve without late interaction, filter: {name}", found["p95_ms"], RETRIEVAL_P95_MS)
+          for name, found in stages["without_late"].items()),
+        Target("p95_ms of a question's embedding and candidates", candidates["p95_ms"], CANDIDATES_P95_MS),
+        Target("recall@10 of the dense candidates", candidates["recall@10"], RECALL, at_least=True),
+        Target("papers found that their filter does not admit", strays, 0),
+    ]  # fmt: skip
+    conclude(figures, targets, given.save, size=given.papers)
+
+
+def measured(home: Path, folder: Path, papers: int, questions: int, rounds: int) -> dict[str, Any]:
+    file = home.with_name(f"{home.name}-papers.jsonl")
+    ingest = _ingested(home, file, folder, papers)
+    model = open_model(BUNDLED_MODEL)
+    library = Library.open(Settings(_env_file=None, home=home))  # type: ignore[call-arg]
+    assert library is not None
+    asked = real_papers().questions(questions)
+    figures: dict[str, Any] = {
+        "papers": library.size,
+        "ingest": ingest,
+        "disk_mb": _disk_mb(home),
+        "retrieval": _retrieval(library, model, asked, rounds),
+        "candidates": _candidates(library, model, asked, rounds),
+    }
+    library.close()
+    cold = [_asked(home, folder, asked[turn]) for turn in range(rounds + 1)][1:]  # the first fills the system's cache
+    figures["cold_answer"] = {
+        "seconds": median([seconds for seconds, _ in cold]),
+        "peak_mb": median([peak_mb for _, peak_mb in cold], 1),
+    }
+    figures["one_more_paper"] = _one_more(home, file, folder, papers)
+    return figures
+
+
+def _ingested(home: Path, file: Path, folder: Path, papers: int) -> dict[str, float]:
+    """Time, rate and memory of `footnote ingest` of so many papers; those of the run that did it, where it is done."""
+    done = home / "measured-ingest.json"  # within the home, so that both are there or gone
+    if done.exists():
+        figures: dict[str, float] = json.loads(done.read_text("utf-8"))
+        if figures["given"] != papers:
+            raise SystemExit(f"{home} holds {figures['given']:g} papers, not {papers}; name another --home")
+        return figures
+    file.write_text("".join(json.dumps(row) + "\n" for row in real_papers().spread(papers)), "utf-8")
+    spent = spent_by([FOOTNOTE, "ingest", file, "--json"], env=environment(home), folder=folder)
+    report = json.loads(spent.printed)
+    figures = {
+        "given": papers,
+        "added": report["added"],  # fewer where an earlier run was killed, or papers are the same
+        "seconds": round(spent.seconds, 1),
+        "papers_per_s": round(report["added"] / spent.seconds, 1),
+        "texts_per_s": round(report["embedded"] / spent.seconds, 1),
+        "peak_mb": round(spent.peak_mb, 1),
+    }
+    done.write_text(json.dumps(figures), "utf-8")
+    return figures
+
+
+def _disk_mb(home: Path) -> dict[str, float]:
+    """Megabytes of each part of the home."""
+    parts: dict[str, float] = {}
+    for file in home.rglob("*"):
+        if file.is_file():
+            part = file.relative_to(home).parts[0]
+            parts[part] = parts.get(part, 0.0) + file.stat().st_size / 1e6
+    return {name: round(size, 2) for name, size in sorted(parts.items())} | {"all": round(sum(parts.values()), 2)}
+
+
+def _retrieval(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Percentiles of `retrieve`, its embedding included, by filter, with and without late interaction."""
+    cases = [(stage, name) for stage in STAGES for name in FILTERS]
+    spent: dict[tuple[str, str], list[float]] = {case: [] for case in cases}
+    strays = dict.fromkeys(cases, 0)
+    for stage, name in cases:  # not counted: what is loaded at the first question
+        retrieve(library, model, Query("What is grokking?"), k=DEPTH, where=FILTERS[name], **STAGES[stage])
+    for turn in range(rounds):
+        for number, question in enumerate(questions):
+            for stage, name in cases[:: 1 if (turn + number) % 2 == 0 else -1]:
+                where = FILTERS[name]
+                began = time.perf_counter()
+                found = retrieve(library, model, Query(question), k=DEPTH, where=where, **STAGES[stage])
+                spent[stage, name].append(time.perf_counter() - began)
+                strays[stage, name] += sum(
+                    where is not None and not where.admits(each.paper) for each in found.passages
+                )
+    admitted = {
+        name: len(where.among(library.catalogue().values())) if where else library.size
+        for name, where in FILTERS.items()
+    }
+    return {
+        stage: {
+            name: percentiles_ms(spent[stage, name]) | {"strays": strays[stage, name], "admitted": admitted[name]}
+            for name in FILTERS
+        }
+        for stage in STAGES
+    }
+
+
+def _candidates(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Percentiles of what all that follows is chosen from: one embedding, one dense and one lexical search."""
+    scan, recalls, spent = ExactScan.of(library, model), [], []
+    for _ in range(rounds):
+        for question in questions:
+            began = time.perf_counter()
+            vector = model.embed([question])[0]
+            near = library.nearest(vector, CANDIDATES)
+            library.lexical.search(question, 100)
+            spent.append(time.perf_counter() - began)
+            recalls.append(recall(near, scan.nearest(vector, CANDIDATES)))
+    return percentiles_ms(spent) | {"recall@10": round(float(np.mean(recalls)), 4), "vectors": len(scan.vectors)}
+
+
+def _asked(home: Path, folder: Path, question: str) -> tuple[float, float]:
+    """Seconds and peak megabytes of `footnote ask` in a process of its own."""
+    spent = spent_by([FOOTNOTE, "ask", question], env=environment(home), folder=folder)
+    if not spent.printed.strip():
+        raise RuntimeError(f"no answer to {question!r}")
+    return spent.seconds, spent.peak_mb
+
+
+def _one_more(home: Path, file: Path, folder: Path, papers: int) -> dict[str, float]:
+    """Seconds of a sync that adds a paper kept aside: to the big file, whose other lines are read again; on its own.
+
+    The file that is left behind tells a later run which papers were added already.
+    """
+    added = len(file.read_text("utf-8").splitlines()) - papers
+    line, other = (json.dumps(row) + "\n" for row in real_papers().held_out[-2 * added - 2 :][:2])
+    with file.open("a", encoding="utf-8") as opened:
+        opened.write(line)
+    alone = home.with_name(f"{home.name}-one-{added}.jsonl")
+    alone.write_text(other, "utf-8")
+    seconds = {}
+    for name, paths in {"one_more_line_s": [file], "file_of_its_own_s": [alone]}.items():
+        spent = spent_by([FOOTNOTE, "ingest", *paths, "--json"], env=environment(home), folder=folder)
+        if (counted := json.loads(spent.printed)["added"]) != 1:
+            raise RuntimeError(f"{paths[0]}: {counted} papers were added, not one")
+        seconds[name] = round(spent.seconds, 2)
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
