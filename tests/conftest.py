@@ -23,7 +23,8 @@ from rag.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
 _OURS = ("RAG_", "OPENAI_")
-_INGEST = ("chroma", "chunking", "embedding", "index", "indexing", "late", "lexical", "records", "sync", "words")
+_INGEST = ("chroma", "chunking", "deriving", "embedding", "index", "indexing", "late", "lexical", "paper_store",
+           "records", "stamp", "sync", "words")  # fmt: skip
 
 for _name in [name for name in os.environ if name.upper().startswith(_OURS)]:
     del os.environ[_name]  # here already: session fixtures run before any test's own
