@@ -116,7 +116,7 @@ class LexicalIndex:
         for other, weight in (weights or {}).items():
             for term in self.terms(other):
                 by_term.setdefault(term, weight)
-        if not by_term or not self.size:
+        if not by_term or min(limit, self.size) < 1:
             return []
         schema = self._index.schema
         clauses = [
@@ -125,11 +125,12 @@ class LexicalIndex:
         ]
         query = tantivy.Query.boolean_query(clauses)
         if among is not None:
-            these = tantivy.Query.term_set_query(schema, "paper_id", list(among))
+            these = tantivy.Query.term_set_query(schema, "paper", list(map(_number, among)))
             within = (tantivy.Occur.Must, tantivy.Query.const_score_query(these, 0.0))
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), within])
         found = self._searcher.search(query, min(limit, self.size), count=False)
-        return [LexicalHit(self._searcher.doc(address)["paper_id"][0], float(score)) for score, address in found.hits]
+        paper_ids = self._paper_ids([address for _, address in found.hits])
+        return [LexicalHit(key, float(score)) for key, (score, _) in zip(paper_ids, found.hits, strict=True)]
 
     def spelt_nearly(self, word: str, limit: int) -> list[str]:
         """Ids of papers that have a word of one letter's difference, or of two neighbours swapped."""
@@ -140,7 +141,7 @@ class LexicalIndex:
         if not clauses or not self.size:
             return []
         found = self._searcher.search(tantivy.Query.boolean_query(clauses), min(limit, self.size), count=False)
-        return [str(self._searcher.doc(address)["paper_id"][0]) for _, address in found.hits]
+        return self._paper_ids([address for _, address in found.hits])
 
     def terms(self, text: str) -> list[str]:
         """The index terms (lower case, no accents, stemmed) of the content words of a text, each once."""
@@ -170,18 +171,26 @@ class LexicalIndex:
 
     def has(self, paper_id: str) -> bool:
         """Whether the paper is in the index."""
-        query = tantivy.Query.term_query(self._index.schema, "paper_id", paper_id)
+        query = tantivy.Query.term_query(self._index.schema, "paper", _number(paper_id))
         return bool(self._searcher.search(query, 1, count=False).hits)
 
     def paper_ids(self) -> set[str]:
         """Of all papers in the index; takes a while."""
         found = self._searcher.search(tantivy.Query.all_query(), max(self.size, 1), count=False)
-        return {str(self._searcher.doc(address)["paper_id"][0]) for _, address in found.hits}
+        return set(self._paper_ids([address for _, address in found.hits]))
+
+    def _paper_ids(self, addresses: list[tantivy.DocAddress]) -> list[str]:
+        return [f"{number:016x}" for number in self._searcher.fast_field_values("paper", addresses)]
+
+
+def _number(paper_id: str) -> int:
+    return int(paper_id, 16)
 
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field("paper_id", stored=True, tokenizer_name="raw")
+    # A paper's id as a number, which is read of a thousand papers in the time that text is of a few.
+    builder.add_unsigned_field("paper", indexed=True, fast=True)
     builder.add_text_field("text", tokenizer_name=_ANALYZER, index_option="freq")
     return builder.build()
 
@@ -276,9 +285,9 @@ def _taken_over(aside: Path, changes: Changes) -> int | None:
 def _write(index: tantivy.Index, papers: Iterable[Paper], forgotten: Iterable[str] = ()) -> None:
     writer = index.writer(_WRITER_BYTES, 1)
     for paper_id in forgotten:
-        writer.delete_documents_by_term("paper_id", paper_id)
+        writer.delete_documents_by_term("paper", _number(paper_id))
     for paper in papers:
-        writer.add_document(tantivy.Document(paper_id=paper.id, text=f"{paper.title} {paper.abstract}"))
+        writer.add_document(tantivy.Document(paper=_number(paper.id), text=f"{paper.title} {paper.abstract}"))
     writer.commit()
     writer.wait_merging_threads()
     index.reload()

@@ -24,13 +24,15 @@ from rag.types import Filter, Paper
 _VERSION = 1  # of the tables; a file of another is made again
 _SEAL_BYTES = 4
 _BUSY_S = 30.0  # how long a page of papers that another process writes may take
-# Vectors, signs and texts lie apart: a search reads the vectors of some hundred papers and the texts of the best few.
+# Vectors, signs and texts lie apart: a search reads the vectors of some hundred papers and the texts of the best few,
+# and what filters look at stays small enough to be kept in memory.
 _TABLES = """
     create table state (origin text, made text, touched integer, generation text, revision integer, dimension integer);
     create table papers (
         number integer primary key, paper_id text not null unique, source text not null, line integer not null,
-        year integer, venue text not null, touched integer not null, chunks blob not null
+        year integer, venue text not null, touched integer not null
     );
+    create table chunks (number integer primary key, vectors blob not null);
     create table sentences (number integer primary key, vectors blob not null);
     create table tokens (number integer primary key, signs blob not null);
     create table texts (number integer primary key, said blob not null);
@@ -42,7 +44,11 @@ _TABLES = """
     create index by_touch on papers (touched, paper_id);
     create index by_number on places (number);
 """
+_CACHE_KB = 64_000  # a connection's, at most: what filters look at, and the chunks, of 100,000 papers
 _LATEST_YEAR = 9_999  # four digits are a year; SQLite takes no number of any size
+
+
+_THESE = "select value from json_each(?)"
 
 
 class StoreDamaged(Exception):
@@ -107,7 +113,7 @@ class PaperStore:
         store = cls(folder / f"{made}.sqlite3" if folder else None)
         with store._connection() as connection:
             connection.executescript(
-                f"pragma page_size = 8192; pragma journal_mode = wal; pragma user_version = {_VERSION};"
+                f"pragma page_size = 16384; pragma journal_mode = wal; pragma user_version = {_VERSION};"
                 f" begin; {_TABLES} commit;"
             )
             connection.execute("insert into state values (?, ?, 0, '', -1, 0)", (origin, made))
@@ -244,8 +250,8 @@ class Papers:
 
     def candidates(self, paper_ids: Sequence[str]) -> Candidates:
         """These papers with all their vectors; those that are not there are left out."""
-        query = """select paper_id, chunks, vectors from papers join sentences using (number)
-            where paper_id in (select value from json_each(?))"""
+        query = """select paper_id, chunks.vectors, sentences.vectors from papers join chunks using (number)
+            join sentences using (number) where paper_id in (select value from json_each(?))"""
         rows = self._connection.execute(query, (json.dumps(paper_ids),)).fetchall()
         chunks, sentences = self._runs(row[1] for row in rows), self._runs(row[2] for row in rows)
         return Candidates(tuple(key for key, *_ in rows), chunks, sentences)
@@ -253,7 +259,7 @@ class Papers:
     def chunk_vectors(self, where: Filter) -> tuple[list[str], Runs]:
         """The chunks of all papers that a filter admits, with the papers' ids."""
         condition, values = _condition(where)
-        query = f"select paper_id, chunks from papers where {condition}"  # noqa: S608 (as above)
+        query = f"select paper_id, vectors from papers join chunks using (number) where {condition}"  # noqa: S608 (as above)
         rows = self._connection.execute(query, values).fetchall()
         return [key for key, _ in rows], self._runs(packed for _, packed in rows)
 
@@ -267,8 +273,8 @@ class Papers:
 
     def records(self, paper_ids: Sequence[str]) -> list[Record]:
         """These papers in their order, with all there is of them; those that are not there are left out."""
-        query = """select paper_id, chunks, vectors, signs, said from papers join sentences using (number)
-            join tokens using (number) join texts using (number) where paper_id in (select value from json_each(?))"""
+        query = """select paper_id, chunks.vectors, sentences.vectors, signs, said from papers
+            join chunks using (number) join sentences using (number) join tokens using (number) join texts using (number) where paper_id in (select value from json_each(?))"""
         rows = {key: row for key, *row in self._connection.execute(query, (json.dumps(paper_ids),))}
         dimension = self.state.dimension
         return [_record(key, rows[key], dimension) for key in paper_ids if key in rows]
@@ -301,6 +307,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
     )
     connection.execute("pragma synchronous = normal")
+    connection.execute(f"pragma cache_size = -{_CACHE_KB}")
     return connection
 
 
@@ -318,18 +325,15 @@ def _condition(where: Filter, *, of_few: bool = False) -> tuple[str, list[str | 
     conditions = ["true"]
     values: list[str | int] = []
     if where.paper_ids:
-        conditions.append("paper_id in (select value from json_each(?))")
+        conditions.append(f"paper_id in ({_THESE})")
         values.append(json.dumps(where.paper_ids))
     if where.sources:
-        of_these = "source in (select value from json_each(?))"
-        conditions.append(
-            f"exists (select 1 from places where places.number = papers.number and {of_these})"  # noqa: S608 (no value)
-            if of_few
-            else f"number in (select number from places where {of_these})"  # noqa: S608 (no value)
-        )
+        named = "select 1" if of_few else "select number"
+        of_these = f"{named} from places where source in ({_THESE})"
+        conditions.append(f"exists ({of_these} and number = papers.number)" if of_few else f"number in ({of_these})")
         values.append(json.dumps(where.sources))
     if where.venues:
-        conditions.append("venue in (select value from json_each(?))")
+        conditions.append(f"venue in ({_THESE})")
         values.append(json.dumps(where.venues))
     if where.years is not None:
         conditions.append("year between ? and ?")
@@ -339,7 +343,7 @@ def _condition(where: Filter, *, of_few: bool = False) -> tuple[str, list[str | 
 
 def _remove(connection: sqlite3.Connection, paper_ids: Sequence[str]) -> None:
     keys = [(key,) for key in paper_ids]
-    for table in ("sentences", "tokens", "texts", "places"):
+    for table in ("chunks", "sentences", "tokens", "texts", "places"):
         found = "(select number from papers where paper_id = ?)"
         connection.executemany(f"delete from {table} where number = {found}", keys)  # noqa: S608 (names of ours)
     connection.executemany("delete from papers where paper_id = ?", keys)
@@ -348,8 +352,9 @@ def _remove(connection: sqlite3.Connection, paper_ids: Sequence[str]) -> None:
 def _insert(connection: sqlite3.Connection, head: Head, touched: int) -> None:
     paper, dimension = head.said.paper, head.dimension
     of_chunks = len(head.said.chunks) * dimension
-    row = (paper.id, paper.source, paper.line, paper.year, paper.venue, touched, _sealed(head.vectors[:of_chunks]))
-    number = connection.execute("insert into papers values (null, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
+    row = (paper.id, paper.source, paper.line, paper.year, paper.venue, touched)
+    number = connection.execute("insert into papers values (null, ?, ?, ?, ?, ?, ?)", row).lastrowid
+    connection.execute("insert into chunks values (?, ?)", (number, _sealed(head.vectors[:of_chunks])))
     connection.execute("insert into sentences values (?, ?)", (number, _sealed(head.vectors[of_chunks:])))
     connection.execute("insert into tokens values (?, ?)", (number, _sealed(head.tokens)))
     connection.execute("insert into texts values (?, ?)", (number, _sealed(head.text.encode())))

@@ -138,8 +138,7 @@ def test_a_view_that_is_open_says_that_its_server_is_gone_and_goes_on_when_it_is
     for use in (
         lambda: library.nearest(vector, 2),
         library.newest_stamp,
-        library.catalogue,
-        lambda: library.fetch(["x"]),
+        library.disagreements,
         lambda: library.vectorstore(open_model(served.embedding_model)),
         lambda: Library.open(served),
         lambda: sync(served),
