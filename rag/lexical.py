@@ -287,7 +287,9 @@ def _write(index: tantivy.Index, papers: Iterable[Paper], forgotten: Iterable[st
     for paper_id in forgotten:
         writer.delete_documents_by_term("paper", _number(paper_id))
     for paper in papers:
-        writer.add_document(tantivy.Document(paper=_number(paper.id), text=f"{paper.title} {paper.abstract}"))
+        document = tantivy.Document(text=f"{paper.title} {paper.abstract}")
+        document.add_unsigned("paper", _number(paper.id))
+        writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
     index.reload()

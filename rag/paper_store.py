@@ -113,7 +113,7 @@ class PaperStore:
         store = cls(folder / f"{made}.sqlite3" if folder else None)
         with store._connection() as connection:
             connection.executescript(
-                f"pragma page_size = 16384; pragma journal_mode = wal; pragma user_version = {_VERSION};"
+                f"pragma page_size = 4096; pragma journal_mode = wal; pragma user_version = {_VERSION};"
                 f" begin; {_TABLES} commit;"
             )
             connection.execute("insert into state values (?, ?, 0, '', -1, 0)", (origin, made))
@@ -226,14 +226,13 @@ class Papers:
         query = f"select count(*) from papers where {condition}"  # noqa: S608 (as above)
         return int(self._connection.execute(query, values).fetchone()[0])
 
-    def admitted(self, paper_ids: Sequence[str], where: Filter) -> list[str]:
-        """Those of the papers that the filter admits, in their order."""
+    def admitted(self, paper_ids: Iterable[str], where: Filter) -> set[str]:
+        """Those of the papers that the filter admits."""
         condition, values = _condition(where, of_few=True)
         query = f"""with few as materialized (
                 select number, paper_id, year, venue from papers where paper_id in (select value from json_each(?))
             ) select paper_id from few as papers where {condition}"""  # noqa: S608 (as above)
-        within = {key for (key,) in self._connection.execute(query, (json.dumps(paper_ids), *values))}
-        return [key for key in paper_ids if key in within]
+        return {key for (key,) in self._connection.execute(query, (json.dumps(list(paper_ids)), *values))}
 
     def has_source(self, source: str) -> bool:
         """Whether any paper is from there."""
@@ -274,7 +273,8 @@ class Papers:
     def records(self, paper_ids: Sequence[str]) -> list[Record]:
         """These papers in their order, with all there is of them; those that are not there are left out."""
         query = """select paper_id, chunks.vectors, sentences.vectors, signs, said from papers
-            join chunks using (number) join sentences using (number) join tokens using (number) join texts using (number) where paper_id in (select value from json_each(?))"""
+            join chunks using (number) join sentences using (number) join tokens using (number)
+            join texts using (number) where paper_id in (select value from json_each(?))"""
         rows = {key: row for key, *row in self._connection.execute(query, (json.dumps(paper_ids),))}
         dimension = self.state.dimension
         return [_record(key, rows[key], dimension) for key in paper_ids if key in rows]

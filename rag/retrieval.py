@@ -18,7 +18,6 @@ from rag.embedding import EmbeddingModel
 from rag.errors import LibraryMissing
 from rag.index import Library, LibraryHandle
 from rag.late import TokenVectors, max_similarities, token_weights, weighted_mean
-from rag.lexical import LexicalHit
 from rag.paper_store import Papers
 from rag.records import Record, Vectors
 from rag.spelling import mended, slips
@@ -45,7 +44,7 @@ _LEXICAL_PAPERS = 100
 _CONTEXT_WEIGHT = 0.6  # of what a follow-up refers to, beside the follow-up itself
 _SPELLING_PAPERS = 20  # in which the word is looked for that a misspelt one stands for
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
-_EXACTLY_ADMITTED = 5_000  # of so many, the chunks of all are compared; of more, both indexes are asked for more
+_EXACTLY_ADMITTED = 4_000  # of so many, the chunks of all are compared; of more, Chroma is asked for more
 _SPARE = 1.5  # times as many are asked for as would do if a filter admitted papers at random
 
 
@@ -297,34 +296,29 @@ def _candidates(
     if where == Filter():
         dense = [paper_id for paper_id, _ in library.nearest(vector, _DENSE_CHUNKS)]
         hits = find(_LEXICAL_PAPERS)
-    elif (count := papers.count(where)) <= _ALL_ADMITTED:
+    elif not (count := papers.count(where)):
+        return [], {}
+    elif count <= _ALL_ADMITTED:
         dense = papers.ids(where)
         hits = find(count, among=dense)
-    elif count <= _EXACTLY_ADMITTED:
-        admitted, chunks = papers.chunk_vectors(where)
-        nearest = np.argsort(-chunks.greatest(chunks.vectors @ vector))[:_DENSE_CHUNKS]
-        dense = [admitted[row] for row in nearest]
-        hits = find(_LEXICAL_PAPERS, among=admitted)
     else:
-        dense, hits = _over_fetched(papers, library, find, vector, where=where, count=count)
+        more = _SPARE * library.size / count
+        hits, dense = find(round(more * _LEXICAL_PAPERS)), []
+        if count > _EXACTLY_ADMITTED:
+            near = [paper_id for paper_id, _ in library.nearest(vector, round(more * _DENSE_CHUNKS))]
+            admitted = papers.admitted({*near, *(hit.paper_id for hit in hits)}, where)
+            dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
+        if len(dense) < _DENSE_CHUNKS // 2:  # or the filter leaves out just what is near
+            dense, admitted = _nearest_within(papers, vector, where)
+        hits = [hit for hit in hits if hit.paper_id in admitted][:_LEXICAL_PAPERS]
     return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
 
 
-def _over_fetched(
-    papers: Papers,
-    library: Library,
-    find: Callable[[int], Sequence[LexicalHit]],
-    vector: Vectors,
-    *,
-    where: Filter,
-    count: int,
-) -> tuple[list[str], list[LexicalHit]]:
-    """What both indexes find, of so many more that enough of it passes a filter which admits `count` papers."""
-    more = _SPARE * library.size / count
-    dense = [paper_id for paper_id, _ in library.nearest(vector, round(more * _DENSE_CHUNKS))]
-    hits = {hit.paper_id: hit for hit in find(round(more * _LEXICAL_PAPERS))}
-    within = papers.admitted(dense, where)[:_DENSE_CHUNKS]
-    return within, [hits[key] for key in papers.admitted(list(hits), where)[:_LEXICAL_PAPERS]]
+def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], set[str]]:
+    """The nearest of all papers that the filter admits, each compared, and all that it admits."""
+    admitted, chunks = papers.chunk_vectors(where)
+    nearest = np.argsort(-chunks.greatest(chunks.vectors @ vector), kind="stable")[:_DENSE_CHUNKS]
+    return [admitted[row] for row in nearest], set(admitted)
 
 
 def _signals(found: Candidates, vector: Vectors, bm25: Mapping[str, float]) -> dict[str, Values]:
