@@ -285,7 +285,8 @@ def _taken_over(aside: Path, changes: Changes) -> int | None:
 def _write(index: tantivy.Index, papers: Iterable[Paper], forgotten: Iterable[str] = ()) -> None:
     writer = index.writer(_WRITER_BYTES, 1)
     for paper_id in forgotten:
-        writer.delete_documents_by_term("paper", _number(paper_id))
+        # By query: deleted by its term, a number stays where it is.
+        writer.delete_documents_by_query(tantivy.Query.term_query(index.schema, "paper", _number(paper_id)))
     for paper in papers:
         document = tantivy.Document(text=f"{paper.title} {paper.abstract}")
         document.add_unsigned("paper", _number(paper.id))
