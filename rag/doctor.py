@@ -106,6 +106,8 @@ def _library(settings: Settings) -> str:
         how = "the first question ingests the bundled seeds" if settings.auto_ingest else "run `footnote ingest PATHS`"
         return f"empty, in {place(settings)}; {how}"
     state = "; an ingest is at work or was interrupted: run `footnote ingest`" if library.stamp.syncing else ""
+    for name, differing in library.disagreements().items():
+        state += f"; the {name} differs from it in {len(differing)} papers (it is derived: remove its folder)"
     roots = ", ".join(library.stamp.roots)
     return f"{library.size} papers in {place(settings)}, from {roots}{state}"
 

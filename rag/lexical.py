@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import tantivy
 
@@ -27,8 +28,7 @@ _BUILT_ANEW = 2_000  # papers that take no longer to be indexed (80 ms) than a f
 _MOST_STALE = 0.1  # of the papers; BM25 and the frequencies are off by no more
 
 
-@dataclass(frozen=True, slots=True)
-class LexicalHit:
+class LexicalHit(NamedTuple):
     """A paper that shares words with the question, and its BM25 score."""
 
     paper_id: str

@@ -39,8 +39,8 @@ _TABLES = """
     create table places (source text not null, number integer not null, primary key (source, number)) without rowid;
     create table removed (paper_id text primary key, touched integer not null) without rowid;
     create index by_place on papers (source, line, paper_id);
-    create index by_year on papers (year, number);
-    create index by_venue on papers (venue, number);
+    create index by_year on papers (year, number, paper_id);
+    create index by_venue on papers (venue, number, paper_id);
     create index by_touch on papers (touched, paper_id);
     create index by_number on places (number);
 """
@@ -49,6 +49,8 @@ _LATEST_YEAR = 9_999  # four digits are a year; SQLite takes no number of any si
 
 
 _THESE = "select value from json_each(?)"
+# Paper by paper: SQLite would sort the ids first, which takes three times as long as to look them up.
+_ASKED = "json_each(?) as asked cross join papers on paper_id = asked.value"
 
 
 class StoreDamaged(Exception):
@@ -224,14 +226,14 @@ class Papers:
         """How many papers there are, or a filter admits."""
         condition, values = _condition(where or Filter())
         query = f"select count(*) from papers where {condition}"  # noqa: S608 (as above)
+        if where and where.sources and where == Filter(sources=where.sources):  # in the index alone
+            query = f"select count(distinct number) from places where source in ({_THESE})"  # noqa: S608 (as above)
         return int(self._connection.execute(query, values).fetchone()[0])
 
     def admitted(self, paper_ids: Iterable[str], where: Filter) -> set[str]:
         """Those of the papers that the filter admits."""
         condition, values = _condition(where, of_few=True)
-        query = f"""with few as materialized (
-                select number, paper_id, year, venue from papers where paper_id in (select value from json_each(?))
-            ) select paper_id from few as papers where {condition}"""  # noqa: S608 (as above)
+        query = f"select paper_id from {_ASKED} where {condition}"  # noqa: S608 (as above)
         return {key for (key,) in self._connection.execute(query, (json.dumps(list(paper_ids)), *values))}
 
     def has_source(self, source: str) -> bool:
@@ -249,8 +251,8 @@ class Papers:
 
     def candidates(self, paper_ids: Sequence[str]) -> Candidates:
         """These papers with all their vectors; those that are not there are left out."""
-        query = """select paper_id, chunks.vectors, sentences.vectors from papers join chunks using (number)
-            join sentences using (number) where paper_id in (select value from json_each(?))"""
+        query = f"""select paper_id, chunks.vectors, sentences.vectors from {_ASKED} join chunks using (number)
+            join sentences using (number)"""  # noqa: S608 (as above)
         rows = self._connection.execute(query, (json.dumps(paper_ids),)).fetchall()
         chunks, sentences = self._runs(row[1] for row in rows), self._runs(row[2] for row in rows)
         return Candidates(tuple(key for key, *_ in rows), chunks, sentences)
@@ -264,17 +266,16 @@ class Papers:
 
     def signs(self, paper_ids: Sequence[str]) -> list[Bits]:
         """The signs of the papers' token vectors, see `Record.token_signs`."""
-        query = """select paper_id, signs from papers join tokens using (number)
-            where paper_id in (select value from json_each(?))"""
+        query = f"select paper_id, signs from {_ASKED} join tokens using (number)"  # noqa: S608 (as above)
         found = dict(self._connection.execute(query, (json.dumps(paper_ids),)))
         dimension = self.state.dimension
         return [unpack_signs(_unsealed(found[key]), dimension) for key in paper_ids]
 
     def records(self, paper_ids: Sequence[str]) -> list[Record]:
         """These papers in their order, with all there is of them; those that are not there are left out."""
-        query = """select paper_id, chunks.vectors, sentences.vectors, signs, said from papers
+        query = f"""select paper_id, chunks.vectors, sentences.vectors, signs, said from {_ASKED}
             join chunks using (number) join sentences using (number) join tokens using (number)
-            join texts using (number) where paper_id in (select value from json_each(?))"""
+            join texts using (number)"""  # noqa: S608 (as above)
         rows = {key: row for key, *row in self._connection.execute(query, (json.dumps(paper_ids),))}
         dimension = self.state.dimension
         return [_record(key, rows[key], dimension) for key in paper_ids if key in rows]

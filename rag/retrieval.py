@@ -45,7 +45,7 @@ _CONTEXT_WEIGHT = 0.6  # of what a follow-up refers to, beside the follow-up its
 _SPELLING_PAPERS = 20  # in which the word is looked for that a misspelt one stands for
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
 _EXACTLY_ADMITTED = 4_000  # of so many, the chunks of all are compared; of more, Chroma is asked for more
-_SPARE = 1.5  # times as many are asked for as would do if a filter admitted papers at random
+_SPARE = 1.2  # times as many are asked for as would do if a filter admitted papers at random
 
 
 @dataclass(frozen=True, slots=True)
