@@ -8,7 +8,7 @@ from functools import partial
 
 from rag.errors import QuestionError
 from rag.index import Library
-from rag.paper_store import Papers
+from rag.paper_rows import Papers
 from rag.types import Filter, Turn
 from rag.words import encodable, visible
 

@@ -13,7 +13,8 @@ from filelock import FileLock
 
 from rag.chroma import chroma_errors, damaged
 from rag.lexical import Changes, LexicalIndex
-from rag.paper_store import Papers, PaperStore, StoreDamaged
+from rag.paper_rows import Papers, StoreDamaged
+from rag.paper_store import PaperStore
 from rag.records import Head, chunk_id, head_of, read_head
 from rag.settings import Settings
 from rag.stamp import read_stamp

@@ -16,7 +16,8 @@ from rag.chroma import chroma_errors, connect, damaged, disconnect, place
 from rag.chunking import chunks
 from rag.deriving import open_lexical, open_store, page_of_heads
 from rag.errors import LibraryMismatch
-from rag.paper_store import Papers, PaperStore, StoreDamaged
+from rag.paper_rows import Papers, StoreDamaged
+from rag.paper_store import PaperStore
 from rag.records import Metadata, Record, Vectors, chunk_id, chunk_metadata, head_metadata, head_of
 from rag.settings import Settings
 from rag.stamp import SCHEMA, Stamp, read_stamp, stamp_metadata

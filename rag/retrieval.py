@@ -18,7 +18,7 @@ from rag.embedding import EmbeddingModel
 from rag.errors import LibraryMissing
 from rag.index import Library, LibraryHandle
 from rag.late import TokenVectors, max_similarities, token_weights, weighted_mean
-from rag.paper_store import Papers
+from rag.paper_rows import Papers
 from rag.records import Record, Vectors
 from rag.spelling import mended, slips
 from rag.types import Filter, Passage

@@ -23,7 +23,7 @@ from rag.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
 _OURS = ("RAG_", "OPENAI_")
-_INGEST = ("chroma", "chunking", "deriving", "embedding", "index", "indexing", "late", "lexical", "paper_store",
+_INGEST = ("chroma", "chunking", "deriving", "embedding", "index", "indexing", "late", "lexical", "paper_rows", "paper_store",
            "records", "stamp", "sync", "words")  # fmt: skip
 
 for _name in [name for name in os.environ if name.upper().startswith(_OURS)]:
