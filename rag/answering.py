@@ -149,7 +149,7 @@ class Answering:
         clock.lap("open")
         query, usage, fault = self._spelled_out(library, question, history, patience)
         clock.lap("condense")
-        ranking = retrieve(library, self.model, query, k=DEPTH, where=where)
+        ranking = retrieve(library, self.model, query, k=DEPTH if patience else PASSAGES, where=where)
         clock.lap("retrieve")
         for typed, meant in ranking.slips.items():
             notices += (f"“{typed}” was read as “{meant}”.",)
@@ -166,7 +166,7 @@ class Answering:
             usage += spent
             clock.lap("expand")
         ranking = ranking.best(PASSAGES)
-        searched = len(where.among(library.catalogue().values())) if where else library.size
+        searched = library.count(where) if where else library.size
         yield Retrieved(ranking.query.standalone, ranking.passages, searches, searched)
         draft = Answer(
             question=question,

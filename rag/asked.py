@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from rag.errors import QuestionError
 from rag.index import Library
+from rag.paper_rows import Papers
 from rag.types import Filter, Turn
 from rag.words import encodable, visible
 
@@ -23,11 +25,11 @@ def check_sources(library: Library, where: Filter | None) -> None:
     """
     if where is None or not where.sources:
         return
-    known = {source for paper in library.catalogue().values() for source, _ in paper.places}
     for source in where.sources:
-        if source not in known:
+        if not library.read(partial(Papers.has_source, source=source)):
+            known = library.read(Papers.sources)
             near = difflib.get_close_matches(source, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known)[:10])}."
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:10])}."
             raise QuestionError(f"No paper of the library is from {source!r}; {hint}")
 
 

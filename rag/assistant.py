@@ -109,7 +109,7 @@ class Assistant:
         from rag.retrieval import similar
 
         library = self._library()
-        if library is None or paper_id not in library.catalogue():
+        if library is None or not library.count(Filter(paper_ids=(paper_id,))):
             raise LibraryMissing(f"There is no paper {paper_id!r} in the library; `footnote papers list` shows them.")
         return similar(library, paper_id, k=k)
 

@@ -36,7 +36,7 @@ def open_bundled(home: Path, precision: Precision) -> OnnxEncoder:
             return _opened(kept)
         except Exception:  # noqa: BLE001, S110 (the libraries below raise unrelated kinds; it is derived, so make it again)
             pass
-    folder = _weights()
+    folder = checked_weights()
     with _aside(kept.parent) as aside:
         made = _made(folder, aside, precision)
         if aside.parent != kept.parent:
@@ -157,8 +157,12 @@ def _folder() -> Path:
     return Path(get_model_path())
 
 
-def _weights() -> Path:
-    """The folder of the bundled weights, after checking that they are the ones we know."""
+def checked_weights() -> Path:
+    """The folder of the bundled weights, after checking that they are the ones we know.
+
+    Raises:
+        EmbeddingError: They are not, or not there.
+    """
     folder = _folder()
     weights = folder / "model.safetensors"
     try:

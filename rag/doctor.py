@@ -82,10 +82,14 @@ def _prompts(settings: Settings) -> str:
 
 
 def _embedding(settings: Settings) -> str:
+    from rag.bundled_model import checked_weights
     from rag.embedding import open_model
 
+    is_bundled = settings.embedding_model == BUNDLED_MODEL
+    if is_bundled and checked_weights() and not settings.home.exists():
+        return f"{BUNDLED_MODEL} (bundled, checksum right; made ready by the first ingest)"
     model = open_model(settings)
-    kind = "bundled, checksum right" if settings.embedding_model == BUNDLED_MODEL else "your choice"
+    kind = "bundled, checksum right" if is_bundled else "your choice"
     return f"{model.name} ({kind}; {model.dimension} dimensions, reads {model.max_tokens} tokens)"
 
 
@@ -106,6 +110,8 @@ def _library(settings: Settings) -> str:
         how = "the first question ingests the bundled seeds" if settings.auto_ingest else "run `footnote ingest PATHS`"
         return f"empty, in {place(settings)}; {how}"
     state = "; an ingest is at work or was interrupted: run `footnote ingest`" if library.stamp.syncing else ""
+    for name, differing in library.disagreements().items():
+        state += f"; the {name} differs from it in {len(differing)} papers (it is derived: remove its folder)"
     roots = ", ".join(library.stamp.roots)
     return f"{library.size} papers in {place(settings)}, from {roots}{state}"
 

@@ -1,22 +1,28 @@
-"""The library: papers as chunks in Chroma, a lexical index derived from it, kept in step by a generation stamp."""
+"""The library: papers as chunks in Chroma, and what is derived from them, kept in step by a generation stamp."""
 
 from __future__ import annotations
 
-import json
+import logging
 import threading
 import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rag.chroma import chroma_errors, connect, damaged, disconnect, place
 from rag.chunking import chunks
-from rag.errors import LibraryDamaged, LibraryMismatch
-from rag.records import Metadata, Record, Vectors, chunk_id, chunk_metadata, head_metadata, read_record
+from rag.deriving import open_lexical, open_store, page_of_heads
+from rag.errors import LibraryMismatch
+from rag.paging import pages
+from rag.paper_rows import Papers, StoreDamaged
+from rag.paper_store import PaperStore
+from rag.records import Metadata, Record, Said, Vectors, chunk_id, chunk_metadata, head_metadata, head_of
 from rag.settings import Settings
-from rag.types import Paper
+from rag.stamp import SCHEMA, Stamp, read_stamp, stamp_metadata
+from rag.types import Filter, Paper
 from rag.words import fold
 
 if TYPE_CHECKING:
@@ -27,26 +33,12 @@ if TYPE_CHECKING:
 
     from rag.lexical import LexicalIndex
 
-_SCHEMA = 2  # how papers are written; 1 had other token vectors, and papers are embedded again from it
-_PAGE = 1_000  # heads read at once: some 30 MB
+_PAGE = 1_000  # papers read or written at once
+_Seen = TypeVar("_Seen")
+
+log = logging.getLogger(__name__)
+
 _CHECK_EVERY_S = 1.0  # how old the view of an open chat may be before it looks for a newer one
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What the library says about itself.
-
-    Attributes:
-        generation: Another one after every sync that changed something.
-        syncing: A sync is at work, or was killed; what it had written is there.
-        roots: The files and folders that were ingested by path.
-    """
-
-    schema: int
-    model: str
-    generation: str
-    syncing: bool
-    roots: tuple[str, ...]
 
 
 class Library:
@@ -57,7 +49,8 @@ class Library:
         self._client = client
         self._collection = collection
         self.stamp = stamp
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._store: PaperStore | None = None
         self._lexical: LexicalIndex | None = None
         self._catalogue: Mapping[str, Paper] | None = None
         self._folded: Mapping[str, str] | None = None
@@ -82,7 +75,7 @@ class Library:
                 disconnect(client)
                 return None
             stamp = read_stamp(settings, collection)
-            if stamp.schema != _SCHEMA:
+            if stamp.schema != SCHEMA:
                 raise LibraryMismatch(
                     f"The library in {place(settings)} was made by an earlier version of Footnote; run `footnote ingest"
                     " --rebuild`, which embeds its papers again from what is stored there."
@@ -98,16 +91,17 @@ class Library:
     def create(cls, settings: Settings, dimension: int, *, collection: str | None = None) -> Library:
         """A new, empty library for the vectors of the model that the settings name."""
         client = connect(settings)
-        stamp = Stamp(_SCHEMA, settings.embedding_model, uuid.uuid4().hex, syncing=True, roots=())
+        stamp = Stamp(SCHEMA, settings.embedding_model, uuid.uuid4().hex, syncing=True, roots=())
         with chroma_errors(settings):
             made = client.get_or_create_collection(
                 collection or settings.collection,
                 embedding_function=None,
                 # Chroma looks at 100 chunks of its graph for the 150 that are asked for, and then misses some.
+                # What is not in the graph yet it reads again at every write and every start: 2,000, and not more.
                 configuration={
-                    "hnsw": {"space": "cosine", "ef_search": 400, "sync_threshold": 10_000, "batch_size": 1_000}
+                    "hnsw": {"space": "cosine", "ef_search": 400, "sync_threshold": 2_000, "batch_size": 1_000}
                 },
-                metadata=_stamp_metadata(stamp, dimension),
+                metadata=stamp_metadata(stamp, dimension),
             )
         return cls(settings, client, made, stamp)
 
@@ -118,20 +112,36 @@ class Library:
 
     @property
     def lexical(self) -> LexicalIndex:
-        """The lexical index of this generation, made from Chroma where it is missing."""
+        """The lexical index of the papers in the store."""
         with self._lock:
             if self._lexical is None:
-                self._lexical = self._open_lexical()
+                self._lexical = self.read(partial(open_lexical, self._settings))
             return self._lexical
+
+    def read(self, look: Callable[[Papers], _Seen]) -> _Seen:
+        """What a look at the paper store shows, which is brought in step first, and made again where it is damaged."""
+        store = self._opened_store()
+        try:
+            with store.reading() as papers:
+                return look(papers)
+        except StoreDamaged as error:
+            log.info("The papers in %s cannot be read (%s); they are read from Chroma again.", store.path, error)
+        with self._lock:
+            if self._store is store:
+                store.discard()
+                self._store = None
+        with self._opened_store().reading() as papers:
+            return look(papers)
+
+    def count(self, where: Filter | None = None) -> int:
+        """How many papers there are, or a filter admits."""
+        return self.read(lambda papers: papers.count(where))
 
     def catalogue(self) -> Mapping[str, Paper]:
         """Every paper by id, in the order of the sources and lines."""
         with self._lock:
             if self._catalogue is None:
-                found = sorted(
-                    (record.paper for record in self.records()), key=lambda paper: (paper.source, paper.line)
-                )
-                self._catalogue = {paper.id: paper for paper in found}
+                self._catalogue = self.read(lambda papers: {paper.id: paper for paper in papers.papers()})
             return self._catalogue
 
     def folded(self) -> Mapping[str, str]:
@@ -143,17 +153,22 @@ class Library:
             return self._folded
 
     def fetch(self, paper_ids: Sequence[str]) -> list[Record]:
-        """The papers of these ids that are in the library, in no particular order."""
-        if not paper_ids:
-            return []
-        with chroma_errors(self._settings):
-            found = self._collection.get(ids=[chunk_id(key, 0) for key in paper_ids], include=["metadatas"])
-        return [self._record(metadata) for metadata in found["metadatas"] or []]
+        """The papers of these ids that are in the library, in their order."""
+        return self.read(lambda papers: papers.records(paper_ids)) if paper_ids else []
+
+    def said(self, paper_ids: Sequence[str]) -> list[Said]:
+        """As `fetch`, without the vectors."""
+        return self.read(lambda papers: papers.said(paper_ids)) if paper_ids else []
+
+    def all_said(self) -> Iterator[Said]:
+        """As `records`, without the vectors."""
+        for page in pages(self.read(lambda papers: papers.ids()), _PAGE):
+            yield from self.said(page)
 
     def records(self) -> Iterator[Record]:
-        """Every paper, a page at a time."""
-        for metadata in self._heads():
-            yield self._record(metadata)
+        """Every paper, in the order of sources and lines, read a page at a time."""
+        for page in pages(self.read(lambda papers: papers.ids()), _PAGE):
+            yield from self.fetch(page)
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The papers of the chunks nearest to a vector, as (paper id, cosine), best first, each paper once."""
@@ -193,7 +208,7 @@ class Library:
             for number, chunk in enumerate(chunks(record.paper.id, record.paper.abstract, record.chunks)):
                 ids.append(chunk_id(record.paper.id, number))
                 documents.append(chunk.text)
-                metadatas.append(_metadata(record, number))
+                metadatas.append(self._metadata(record, number))
         with chroma_errors(self._settings):
             self._collection.upsert(ids=ids, embeddings=vectors, documents=documents, metadatas=metadatas)
             if surplus:
@@ -202,14 +217,12 @@ class Library:
     def rewrite_places(self, records: Sequence[Record]) -> None:
         """Replaces what the records say about their paper; nothing is embedded."""
         said = {
-            chunk_id(record.paper.id, number): _metadata(record, number)
+            chunk_id(record.paper.id, number): self._metadata(record, number)
             for record in records
             for number in range(len(record.chunks))
         }
-        ids = list(said)
         with chroma_errors(self._settings):
-            for first in range(0, len(ids), _PAGE):
-                page = ids[first : first + _PAGE]
+            for page in pages(said, _PAGE):
                 self._collection.update(ids=page, metadatas=[said[key] for key in page])
 
     def sweep(self) -> None:
@@ -217,9 +230,13 @@ class Library:
         with chroma_errors(self._settings):
             # These first: what another machine writes from now on is not among them.
             there = self._collection.get(include=[])["ids"]
-        owned = {chunk_id(record.paper.id, n) for record in self.records() for n in range(len(record.chunks))}
+        suspects = sorted({key.rpartition(":")[0] for key in there if head_of(key) is None})
+        owned = set(filter(head_of, there))
+        for page in pages(suspects, _PAGE):
+            for head in page_of_heads(self._settings, self._collection, page):
+                owned.update(chunk_id(head.said.paper.id, number) for number in range(len(head.said.chunks)))
+        orphans = [key for key in there if key not in owned]
         with chroma_errors(self._settings):
-            orphans = [key for key in there if key not in owned]
             for first in range(0, len(orphans), _PAGE):
                 self._collection.delete(ids=orphans[first : first + _PAGE])
 
@@ -232,56 +249,51 @@ class Library:
 
     def restamp(self, *, syncing: bool, roots: Iterable[str] | None = None) -> None:
         """Tells every open view, also of other processes, that there is a newer generation."""
-        roots = self.stamp.roots if roots is None else tuple(roots)
-        self.stamp = replace(self.stamp, generation=uuid.uuid4().hex, syncing=syncing, roots=roots)
+        now = self.newest_stamp()
+        # The stamp of another sync in between: that one's changes may carry a number that others have seen already.
+        lineage = now.lineage if syncing or now.generation == self.stamp.generation else uuid.uuid4().hex
+        self.stamp = replace(
+            self.stamp,
+            generation=uuid.uuid4().hex,
+            syncing=syncing,
+            roots=self.stamp.roots if roots is None else tuple(roots),
+            revision=max(self.stamp.revision, now.revision) + syncing,
+            lineage=lineage,
+        )
         with chroma_errors(self._settings):
             dimension = int((self._collection.metadata or {}).get("dimension", 0))
-            self._collection.modify(metadata=_stamp_metadata(self.stamp, dimension))
+            self._collection.modify(metadata=stamp_metadata(self.stamp, dimension))
         with self._lock:
-            self._lexical = self._catalogue = self._folded = None
+            self._store = self._lexical = self._catalogue = self._folded = None
 
     def newest_stamp(self) -> Stamp:
         """The stamp as it is now, whoever changed it."""
+        return read_stamp(self._settings, self._renewed())
+
+    def disagreements(self) -> Mapping[str, set[str]]:
+        """Ids of papers that Chroma has and what is derived from it has not, or the other way round, by where.
+
+        Empty where all agree, as they do after every completed sync.
+        """
         with chroma_errors(self._settings):
-            now = self._client.get_collection(self._collection.name, embedding_function=None)
-        return read_stamp(self._settings, now)
+            there = set(filter(None, map(head_of, self._collection.get(include=[])["ids"])))
+        stored = set(self.read(lambda papers: papers.ids()))
+        found = {"paper store": there ^ stored, "lexical index": there ^ self.lexical.paper_ids()}
+        return {name: ids for name, ids in found.items() if ids}
 
-    def _heads(self) -> Iterator[Metadata]:
-        offset = 0
-        while True:
-            with chroma_errors(self._settings):
-                page = self._collection.get(where={"head": True}, include=["metadatas"], limit=_PAGE, offset=offset)[
-                    "metadatas"
-                ]
-            if not page:
-                return
-            yield from (dict(metadata) for metadata in page)
-            offset += _PAGE
+    def _opened_store(self) -> PaperStore:
+        with self._lock:
+            if self._store is None:
+                self._store = open_store(self._settings, self._renewed)
+            return self._store
 
-    def _record(self, metadata: Mapping[str, Any]) -> Record:
-        try:
-            return read_record(str(metadata["paper_id"]), dict(metadata))
-        except (KeyError, ValueError, TypeError) as error:
-            raise damaged(self._settings, f"a paper cannot be read: {type(error).__name__}: {error}") from error
+    def _renewed(self) -> Collection:
+        with chroma_errors(self._settings):
+            return self._client.get_collection(self._collection.name, embedding_function=None)
 
-    def _open_lexical(self) -> LexicalIndex:
-        from rag.lexical import LexicalIndex
-
-        papers = _Papers(self)
-        if self.stamp.syncing:  # not a generation yet: a later process must not take it for one
-            return LexicalIndex.in_memory(papers)
-        folder = self._settings.home / "lexical" / self._settings.collection / self.stamp.generation
-        return LexicalIndex.open_or_build(folder, papers)
-
-
-@dataclass(frozen=True, slots=True)
-class _Papers:
-    """Every paper of a library, read from it again at each pass."""
-
-    library: Library
-
-    def __iter__(self) -> Iterator[Paper]:
-        return (record.paper for record in self.library.records())
+    def _metadata(self, record: Record, number: int) -> Metadata:
+        head = head_metadata(record, self.stamp.revision) if number == 0 else {}
+        return chunk_metadata(record, number) | head
 
 
 class LibraryHandle:
@@ -314,30 +326,6 @@ class LibraryHandle:
         if stamp.generation == library.stamp.generation or stamp.syncing:
             return library
         return Library.open(self._settings)
-
-
-def read_stamp(settings: Settings, collection: Collection) -> Stamp:
-    """What a collection's metadata says.
-
-    Raises:
-        LibraryDamaged: The collection is not one of ours, or of another version of Footnote.
-    """
-    metadata = collection.metadata or {}
-    if metadata.get("schema") not in range(1, _SCHEMA + 1):
-        raise LibraryDamaged(
-            f"The collection {collection.name!r} in {place(settings)} is not a library of this version of Footnote;"
-            " choose another name with RAG_COLLECTION, or run `footnote ingest` with another RAG_HOME."
-        )
-    try:
-        return Stamp(
-            int(metadata["schema"]),
-            str(metadata["model"]),
-            str(metadata["generation"]),
-            bool(metadata["syncing"]),
-            tuple(json.loads(str(metadata["roots"]))),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise damaged(settings, f"its stamp cannot be read: {type(error).__name__}: {error}") from error
 
 
 def rebuild(settings: Settings, dimension: int, fill: Callable[[Library, Library], None]) -> bool:
@@ -385,15 +373,6 @@ def _collection(settings: Settings, client: Client) -> Collection | None:
             return None
         rebuilt.modify(name=settings.collection)
         return rebuilt
-
-
-def _metadata(record: Record, number: int) -> Metadata:
-    return chunk_metadata(record, number) | (head_metadata(record) if number == 0 else {})
-
-
-def _stamp_metadata(stamp: Stamp, dimension: int) -> dict[str, str | int | bool]:
-    return {"schema": stamp.schema, "model": stamp.model, "dimension": dimension, "generation": stamp.generation,
-            "syncing": stamp.syncing, "roots": json.dumps(stamp.roots)}  # fmt: skip
 
 
 def _mismatch(settings: Settings, made_with: str) -> LibraryMismatch:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 
@@ -18,7 +16,6 @@ from rag.records import Record, make_paper
 from rag.types import Paper
 
 Fresh = tuple[str, str, tuple[Place, ...]]  # a paper to embed: id, abstract, places
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +71,3 @@ def _readable(model: EmbeddingModel, sentence: str) -> str:
     """The sentence, or as much of its beginning as the model reads."""
     start, end = chunk_spans(sentence, model.count_tokens, model.max_tokens)[0]
     return sentence[start:end]
-
-
-def pages(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """The items in order, so many at a time."""
-    rest = iter(items)
-    while page := list(islice(rest, size)):
-        yield page

@@ -8,7 +8,6 @@ of papers is nearly that of full vectors; bytes a paper: tests/bench/results/spe
 
 from __future__ import annotations
 
-import base64
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -86,18 +85,18 @@ def max_similarities(question: TokenVectors, weights: Vectors, abstracts: Sequen
     asked = question.vectors / np.maximum(np.linalg.norm(question.vectors, axis=1, keepdims=True), 1e-9)
     bits = np.concatenate([abstracts[number] for number in filled]).astype(np.float32)
     # Signs are 2 x bit - 1, and a vector of d signs has length sqrt(d).
-    cosines = (2 * bits @ asked.T - asked.sum(axis=1)) / math.sqrt(asked.shape[1])
+    cosines = (2 * (bits @ asked.T) - asked.sum(axis=1)) / math.sqrt(asked.shape[1])
     best = np.maximum.reduceat(cosines, np.cumsum([0, *lengths[:-1]]), axis=0)
     similarities[filled] = best @ weights / weights.sum()
     return similarities
 
 
-def pack_signs(vectors: Vectors) -> str:
-    """The signs of the vectors' parts as text, an eighth of a byte each."""
-    return base64.b64encode(np.packbits(vectors > 0, axis=1).tobytes()).decode("ascii")
+def pack_signs(vectors: Vectors) -> bytes:
+    """The signs of the vectors' parts, an eighth of a byte each."""
+    return np.packbits(vectors > 0, axis=1).tobytes()
 
 
-def unpack_signs(text: str, dimension: int) -> Bits:
+def unpack_signs(signs: bytes, dimension: int) -> Bits:
     """1 where a part was positive, else 0: shape `(tokens, dimension)`."""
-    packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
+    packed = np.frombuffer(signs, dtype=np.uint8)
     return np.unpackbits(packed.reshape(-1, -(-dimension // 8)), axis=1, count=dimension)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import tantivy
 
@@ -21,35 +23,70 @@ _WRITER_BYTES = 64_000_000
 # Written last, with the digest of all else: a folder without it is a build that was interrupted, and tantivy brings
 # the process down when it meets damaged files in a search.
 _READY = "ready"
+_STALE = "stale"  # how many papers the index was told to forget, which count in its statistics until it is built anew
+_BUILT_ANEW = 2_000  # papers that take no longer to be indexed (80 ms) than a few of them to be exchanged
+_MOST_STALE = 0.1  # of the papers; BM25 and the frequencies are off by no more
 
 
-@dataclass(frozen=True, slots=True)
-class LexicalHit:
+class LexicalHit(NamedTuple):
     """A paper that shares words with the question, and its BM25 score."""
 
     paper_id: str
     bm25: float
 
 
-class LexicalIndex:
-    """One immutable generation of the index; a changed library gets a new one."""
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """By what papers differ from those of an earlier index.
 
-    def __init__(self, index: tantivy.Index) -> None:
+    Attributes:
+        earlier: The folder of that index.
+        papers: That are new or were replaced.
+        gone: Ids of those that left.
+    """
+
+    earlier: Path
+    papers: Sequence[Paper]
+    gone: Sequence[str]
+
+
+class LexicalIndex:
+    """One immutable state of the index; a changed library gets a new one.
+
+    Attributes:
+        size: Papers in it.
+        stale: Papers that it was told to forget since it was built.
+    """
+
+    def __init__(self, index: tantivy.Index, stale: int = 0) -> None:
         self._index = index
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
         self.size = int(self._searcher.num_docs)
+        self.stale = stale
 
     @classmethod
-    def open_or_build(cls, folder: Path, papers: Iterable[Paper]) -> LexicalIndex:
+    def open(cls, folder: Path) -> LexicalIndex | None:
+        """The index in a folder, where one is whole."""
+        try:
+            return cls(_opened(folder), int((folder / _STALE).read_text())) if _is_whole(folder) else None
+        except (OSError, ValueError):  # removed just now; tantivy has both
+            return None
+
+    @classmethod
+    def open_or_build(cls, folder: Path, papers: Iterable[Paper], changes: Changes | None = None) -> LexicalIndex:
         """The index in `folder`, built there first where it is missing; `papers` are read only then.
 
         Where the folder cannot be written, the index is kept in memory, and the papers are read once more for it.
+
+        Args:
+            changes: By which the papers differ from those of an earlier index, which is then taken over.
         """
+        if found := cls.open(folder):
+            return found
         try:
-            if not _is_whole(folder):
-                _build(folder, papers)
-            return cls(_opened(folder))
+            _build(folder, papers, changes)
+            return cls(_opened(folder), int((folder / _STALE).read_text()))
         except (OSError, ValueError):  # no room, not allowed, or removed by a process that is ahead; tantivy has both
             return cls.in_memory(papers)
 
@@ -58,28 +95,42 @@ class LexicalIndex:
         """An index that is gone with the process."""
         index = tantivy.Index(_schema())
         index.register_tokenizer(_ANALYZER, _analyzer())
-        _fill(index, papers)
+        _write(index, papers)
         return cls(index)
 
-    def search(self, text: str, limit: int, *, weights: dict[str, float] | None = None) -> list[LexicalHit]:
+    def search(
+        self,
+        text: str,
+        limit: int,
+        *,
+        weights: Mapping[str, float] | None = None,
+        among: Sequence[str] | None = None,
+    ) -> list[LexicalHit]:
         """Papers that share content words with the text, best first.
 
         Args:
             weights: Further texts, each with the weight of its words beside those of `text`, which weigh 1.
+            among: Ids of the only papers to look at.
         """
         by_term = dict.fromkeys(self.terms(text), 1.0)
         for other, weight in (weights or {}).items():
             for term in self.terms(other):
                 by_term.setdefault(term, weight)
-        if not by_term or not self.size:
+        if not by_term or min(limit, self.size) < 1:
             return []
         schema = self._index.schema
         clauses = [
             (tantivy.Occur.Should, tantivy.Query.boost_query(tantivy.Query.term_query(schema, "text", term), weight))
             for term, weight in by_term.items()
         ]
-        found = self._searcher.search(tantivy.Query.boolean_query(clauses), min(limit, self.size), count=False)
-        return [LexicalHit(self._searcher.doc(address)["paper_id"][0], float(score)) for score, address in found.hits]
+        query = tantivy.Query.boolean_query(clauses)
+        if among is not None:
+            these = tantivy.Query.term_set_query(schema, "paper", list(map(_number, among)))
+            within = (tantivy.Occur.Must, tantivy.Query.const_score_query(these, 0.0))
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), within])
+        found = self._searcher.search(query, min(limit, self.size), count=False)
+        paper_ids = self._paper_ids([address for _, address in found.hits])
+        return [LexicalHit(key, float(score)) for key, (score, _) in zip(paper_ids, found.hits, strict=True)]
 
     def spelt_nearly(self, word: str, limit: int) -> list[str]:
         """Ids of papers that have a word of one letter's difference, or of two neighbours swapped."""
@@ -90,7 +141,7 @@ class LexicalIndex:
         if not clauses or not self.size:
             return []
         found = self._searcher.search(tantivy.Query.boolean_query(clauses), min(limit, self.size), count=False)
-        return [str(self._searcher.doc(address)["paper_id"][0]) for _, address in found.hits]
+        return self._paper_ids([address for _, address in found.hits])
 
     def terms(self, text: str) -> list[str]:
         """The index terms (lower case, no accents, stemmed) of the content words of a text, each once."""
@@ -111,13 +162,36 @@ class LexicalIndex:
 
     def frequency(self, term: str) -> int:
         """How many papers have the index term."""
-        return int(self._searcher.doc_freq("text", term))
+        frequency = int(self._searcher.doc_freq("text", term))
+        if not 0 < frequency <= self.stale:
+            return frequency
+        query = tantivy.Query.term_query(self._index.schema, "text", term)  # none that has it may be left
+        found = self._searcher.search(query, 1, count=True)
+        return int(found.count)  # type: ignore[attr-defined]  # tantivy's stub leaves it out
+
+    def has(self, paper_id: str) -> bool:
+        """Whether the paper is in the index."""
+        query = tantivy.Query.term_query(self._index.schema, "paper", _number(paper_id))
+        return bool(self._searcher.search(query, 1, count=False).hits)
+
+    def paper_ids(self) -> set[str]:
+        """Of all papers in the index; takes a while."""
+        found = self._searcher.search(tantivy.Query.all_query(), max(self.size, 1), count=False)
+        return set(self._paper_ids([address for _, address in found.hits]))
+
+    def _paper_ids(self, addresses: list[tantivy.DocAddress]) -> list[str]:
+        return [f"{number:016x}" for number in self._searcher.fast_field_values("paper", addresses)]
+
+
+def _number(paper_id: str) -> int:
+    return int(paper_id, 16)
 
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field("paper_id", stored=True, tokenizer_name="raw")
-    builder.add_text_field("text", tokenizer_name=_ANALYZER)
+    # A paper's id as a number, which is read of a thousand papers in the time that text is of a few.
+    builder.add_unsigned_field("paper", indexed=True, fast=True)
+    builder.add_text_field("text", tokenizer_name=_ANALYZER, index_option="freq")
     return builder.build()
 
 
@@ -158,14 +232,20 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _build(folder: Path, papers: Iterable[Paper]) -> None:
+def _build(folder: Path, papers: Iterable[Paper], changes: Changes | None) -> None:
     """Builds aside and moves into place, so that two processes can do it at once."""
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         aside.mkdir(parents=True)
-        _fill(_opened(aside), papers)
+        stale = _taken_over(aside, changes) if changes else None
+        if stale is None:
+            shutil.rmtree(aside)
+            aside.mkdir()
+            _write(_opened(aside), papers)
+        (aside / _STALE).unlink(missing_ok=True)  # a link: written to, it would change in the earlier folder as well
+        (aside / _STALE).write_text(str(stale or 0))
         (aside / _READY).write_text(_digest(aside))
-        if not _is_whole(folder):
+        if LexicalIndex.open(folder) is None:
             shutil.rmtree(folder, ignore_errors=True)  # damaged: it is derived, so make it again
             aside.replace(folder)
     except OSError:
@@ -176,17 +256,48 @@ def _build(folder: Path, papers: Iterable[Paper]) -> None:
     _remove_others(folder)
 
 
-def _fill(index: tantivy.Index, papers: Iterable[Paper]) -> None:
+def _taken_over(aside: Path, changes: Changes) -> int | None:
+    """Fills a folder with an earlier index and the changes since; what is in it of that is linked, not copied.
+
+    tantivy writes a file once and never changes it, but for its books, which it replaces.
+
+    Returns:
+        How many papers are stale in it; None where it is better built anew.
+    """
+    earlier = LexicalIndex.open(changes.earlier)
+    if earlier is None:
+        return None
+    forgotten = [key for key in (*changes.gone, *(paper.id for paper in changes.papers)) if earlier.has(key)]
+    stale = earlier.stale + len(forgotten)
+    touched = max(len(changes.papers) + len(changes.gone), stale)
+    if earlier.size <= _BUILT_ANEW or touched > _MOST_STALE * earlier.size:
+        return None
+    try:
+        for file in changes.earlier.iterdir():
+            if file.name not in (_READY, _STALE) and not file.name.endswith(".lock"):
+                os.link(file, aside / file.name)
+        _write(_opened(aside), changes.papers, forgotten)
+    except (OSError, ValueError):  # no links on this disk, or removed by a process that is ahead; tantivy has both
+        return None
+    return stale
+
+
+def _write(index: tantivy.Index, papers: Iterable[Paper], forgotten: Iterable[str] = ()) -> None:
     writer = index.writer(_WRITER_BYTES, 1)
+    for paper_id in forgotten:
+        # By query: deleted by its term, a number stays where it is.
+        writer.delete_documents_by_query(tantivy.Query.term_query(index.schema, "paper", _number(paper_id)))
     for paper in papers:
-        writer.add_document(tantivy.Document(paper_id=paper.id, text=f"{paper.title} {paper.abstract}"))
+        document = tantivy.Document(text=f"{paper.title} {paper.abstract}")
+        document.add_unsigned("paper", _number(paper.id))
+        writer.add_document(document)
     writer.commit()
     writer.wait_merging_threads()
     index.reload()
 
 
 def _remove_others(folder: Path) -> None:
-    """Earlier generations and what killed builds of them left; who still has one open keeps its files until the end."""
+    """Earlier states and what killed builds of them left; who still has one open keeps its files until the end."""
     for other in folder.parent.iterdir():
         if other != folder and not other.name.startswith(f".{folder.name}."):
             shutil.rmtree(other, ignore_errors=True)

@@ -36,7 +36,7 @@ class Record:
     chunks: tuple[Span, ...]
     sentences: tuple[Span, ...]
     vectors: Vectors
-    packed_tokens: str
+    packed_tokens: bytes
 
     @property
     def token_signs(self) -> Bits:
@@ -54,10 +54,37 @@ class Record:
         return self.vectors[len(self.chunks) :]
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A paper with its places and the offsets of its chunks and sentences: all of a record but the vectors."""
+
+    paper: Paper
+    places: tuple[Place, ...]
+    chunks: tuple[Span, ...]
+    sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A record as a head carries it.
+
+    Attributes:
+        text: What `said` was read from.
+        vectors: As `pack` gives them: the chunks', then the sentences'.
+        tokens: As `pack_signs` gives them.
+    """
+
+    said: Said
+    text: str
+    dimension: int
+    vectors: bytes
+    tokens: bytes
+
+
 def make_paper(paper_id: str, abstract: str, places: Sequence[Place]) -> Paper:
     """The paper that these places show; its title, year and so on are the first that any of them gives."""
     title = next((place.title for place in places if place.title), "")
-    details = first_known(place.details for place in places)
+    details = places[0].details if len(places) == 1 else first_known(place.details for place in places)
     first, *others = ((place.name, place.line) for place in places)
     return Paper(
         id=paper_id,
@@ -80,10 +107,21 @@ def chunk_id(paper_id: str, number: int) -> str:
     return f"{paper_id}:{number}"
 
 
-def head_metadata(record: Record) -> Metadata:
-    """What the head carries besides its chunk: 1 byte a dimension and vector, and the paper as JSON."""
+def head_of(key: str) -> str | None:
+    """The id of the paper whose head has this id in Chroma; None for other chunks."""
+    paper_id, _, number = key.rpartition(":")
+    return paper_id if number == "0" else None
+
+
+def head_metadata(record: Record, revision: int) -> Metadata:
+    """What the head carries besides its chunk: 1 byte a dimension and vector, and the paper as JSON.
+
+    Args:
+        revision: Number of the sync that writes it.
+    """
     return {
         "head": True,
+        "revision": revision,
         "paper": json.dumps(
             {
                 "abstract": record.paper.abstract,
@@ -95,9 +133,9 @@ def head_metadata(record: Record) -> Metadata:
             ensure_ascii=False,
             separators=(",", ":"),
         ),
-        "vectors": pack(record.vectors),
+        "vectors": _as_text(pack(record.vectors)),
         "dimension": record.vectors.shape[1],
-        "tokens": record.packed_tokens,
+        "tokens": _as_text(record.packed_tokens),
     }
 
 
@@ -108,13 +146,28 @@ def chunk_metadata(record: Record, number: int) -> Metadata:
             "start": start, "end": end}  # fmt: skip
 
 
-def read_record(paper_id: str, metadata: Metadata) -> Record:
-    """The record that a head carries.
+def read_head(metadata: Metadata) -> Head:
+    """What a head's metadata says; the vectors stay packed.
 
     Raises:
         KeyError, ValueError, TypeError: The metadata was not written by `head_metadata`.
     """
-    stored = json.loads(metadata["paper"])
+    said = read_said(str(metadata["paper_id"]), metadata["paper"])
+    dimension = int(metadata["dimension"])
+    vectors, tokens = _as_bytes(metadata["vectors"]), _as_bytes(metadata["tokens"])
+    expected = len(said.chunks) + len(said.sentences)
+    if dimension < 1 or len(vectors) != expected * dimension:
+        raise ValueError(f"{len(vectors)} bytes of vectors for {expected} texts in {dimension} dimensions")
+    return Head(said, metadata["paper"], dimension, vectors, tokens)
+
+
+def read_said(paper_id: str, text: str) -> Said:
+    """What the JSON of a head says.
+
+    Raises:
+        KeyError, ValueError, TypeError: It was not written by `head_metadata`.
+    """
+    stored = json.loads(text)
     if not isinstance(stored, dict):
         raise ValueError("its paper is no JSON object")
     details = map(Details.from_row, stored.get("details", [{}] * len(stored["places"])))  # which libraries once had not
@@ -124,28 +177,29 @@ def read_record(paper_id: str, metadata: Metadata) -> Record:
     )
     chunks = tuple((int(start), int(end)) for start, end in stored["chunks"])
     sentences = tuple((int(start), int(end)) for start, end in stored["sentences"])
-    vectors = unpack(metadata["vectors"], int(metadata["dimension"]))
-    if not chunks or len(vectors) != len(chunks) + len(sentences):
-        raise ValueError(f"{len(vectors)} vectors for {len(chunks)} chunks and {len(sentences)} sentences")
-    return Record(
-        paper=make_paper(paper_id, stored["abstract"], places),
-        places=places,
-        chunks=chunks,
-        sentences=sentences,
-        vectors=vectors,
-        packed_tokens=metadata["tokens"],
-    )
+    if not chunks or not sentences:
+        raise ValueError(f"it has {len(chunks)} chunks and {len(sentences)} sentences")
+    return Said(make_paper(paper_id, stored["abstract"], places), places, chunks, sentences)
 
 
-def pack(vectors: Vectors) -> str:
+def pack(vectors: Vectors) -> bytes:
     """Unit vectors as signed bytes, each scaled by its own largest part; the cosine error is below 0.005."""
     scale = np.maximum(np.abs(vectors).max(axis=1, keepdims=True, initial=0), 1e-9)
-    return base64.b64encode(np.rint(vectors / scale * 127).astype(np.int8).tobytes()).decode("ascii")
+    packed: bytes = np.rint(vectors / scale * 127).astype(np.int8).tobytes()
+    return packed
 
 
-def unpack(text: str, dimension: int) -> Vectors:
-    """The unit vectors of a packed text: shape `(n, dimension)`."""
-    packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.int8)
-    vectors = packed.reshape(-1, dimension).astype(np.float32)
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return unit
+def unpack(packed: bytes, dimension: int) -> Vectors:
+    """The unit vectors: shape `(n, dimension)`."""
+    vectors = np.frombuffer(packed, dtype=np.int8).reshape(-1, dimension).astype(np.float32)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return vectors
+
+
+def _as_text(packed: bytes) -> str:
+    """Chroma's metadata has no bytes."""
+    return base64.b64encode(packed).decode("ascii")
+
+
+def _as_bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
+from rag.candidates import Candidates, Values
 from rag.embedding import EmbeddingModel
 from rag.index import Library
 from rag.late import TokenVectors, max_similarities, token_weights, weighted_mean
+from rag.paper_rows import Papers
 from rag.records import Record, Vectors
 from rag.spelling import mended, slips
 from rag.types import Filter, Passage
+
+Signal = TypeVar("Signal", float, Values)
 
 # Signals of a passage and their weights in its score, with the sizes below: the ablations in
 # tests/bench/results/{questions,scifact,cranfield}.json.
@@ -33,6 +39,8 @@ _LEXICAL_PAPERS = 100
 _CONTEXT_WEIGHT = 0.6  # of what a follow-up refers to, beside the follow-up itself
 _SPELLING_PAPERS = 20  # in which the word is looked for that a misspelt one stands for
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
+_EXACTLY_ADMITTED = 4_000  # of so many, the chunks of all are compared; of more, Chroma is asked for more
+_SPARE = 1.2  # times as many are asked for as would do if a filter admitted papers at random
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +86,68 @@ class Ranking:
         return replace(self, passages=passages, records={p.paper.id: self.records[p.paper.id] for p in passages})
 
 
-def retrieve(library: Library, model: EmbeddingModel, query: Query, *, k: int, where: Filter | None = None) -> Ranking:
-    """The k papers that answer the query best."""
+def retrieve(
+    library: Library,
+    model: EmbeddingModel,
+    query: Query,
+    *,
+    k: int,
+    where: Filter | None = None,
+    weights: Mapping[str, float] = WEIGHTS,
+) -> Ranking:
+    """The k papers that answer the query best.
+
+    Args:
+        weights: Of the signals; one that is left out is not computed where it costs much.
+    """
     meant = _meant(library, model, query.question)
     query = replace(query, question=mended(query.question, meant))
     asked = _embedded(model, query, library.lexical.word_idf)
-    hits = library.lexical.search(
-        query.question,
-        library.size if where else _LEXICAL_PAPERS,
-        weights={query.context: _CONTEXT_WEIGHT} if query.context else None,
+    ranked = library.read(
+        lambda papers: _ranked(papers, library, query, asked, where=where or Filter(), weights=weights, k=k)
     )
-    bm25 = {hit.paper_id: hit.bm25 for hit in hits}
-    candidates = _candidates(library, asked.vector, list(bm25), where)
-    records = {record.paper.id: record for record in library.fetch(candidates)}
-    passages = [_passage(record, asked.vector, bm25.get(paper_id, 0.0)) for paper_id, record in records.items()]
-    passages = sorted(passages, key=_best_first)[: max(k, _LATE_PAPERS)]
-    best = [records[passage.paper.id] for passage in passages]
-    plain = [record.vectors @ asked.plain for record in best]
-    cosines = [of_paper[: len(record.chunks)].max() for of_paper, record in zip(plain, best, strict=True)]
-    passages = _with_signal(passages, "cosine", cosines)
-    late = max_similarities(asked.tokens, np.sqrt(asked.weights), [record.token_signs for record in best])
-    passages = _with_signal(passages, "late", late)
-    passages = _with_signal(passages, "neighbours", _of_neighbours(best, [passage.score for passage in passages]))
-    passages = sorted(passages, key=_best_first)[:k]
-    kept = {passage.paper.id: records[passage.paper.id] for passage in passages}
-    evidence = max((float(of_paper.max()) for of_paper in plain), default=0.0)
-    return Ranking(tuple(passages), kept, asked.question_vector, query, meant, evidence)
+    return Ranking(*ranked[:2], asked.question_vector, query, meant, ranked[2])
 
 
-def fused(signals: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
-    """The score of a passage: the weighted sum of the signals that it has."""
-    return sum(weight * signals[name] for name, weight in weights.items() if name in signals)
+def _ranked(
+    papers: Papers,
+    library: Library,
+    query: Query,
+    asked: _Embedded,
+    *,
+    where: Filter,
+    weights: Mapping[str, float],
+    k: int,
+) -> tuple[tuple[Passage, ...], Mapping[str, Record], float]:
+    """The passages, their records, and the greatest cosine of any chunk or sentence among the best."""
+    keys, bm25 = _candidates(papers, library, query, asked.vector, where)
+    found = papers.candidates(keys)
+    if not found.paper_ids:
+        return (), {}, 0.0
+    signals = _signals(found, asked.vector, bm25)
+    order = _best_first(found.paper_ids, fused(signals, weights))[: max(k, _LATE_PAPERS)]
+    found, signals = found.taken(order), _taken(signals, order)
+    cosines = found.chunks.vectors @ asked.plain
+    evidence = max(float(cosines.max()), float((found.sentences.vectors @ asked.plain).max()))
+    signals["cosine"] = found.chunks.greatest(cosines)
+    if "late" in weights:
+        signals["late"] = _late(papers, found, asked)
+    signals["neighbours"] = _of_neighbours(found.chunks.means(), fused(signals, weights))
+    order = _best_first(found.paper_ids, fused(signals, weights))[:k]
+    paper_ids, signals = [found.paper_ids[row] for row in order], _taken(signals, order)
+    records = papers.records(paper_ids)
+    passages = _passages(records, asked.vector, signals, weights)
+    return passages, {record.paper.id: record for record in records}, evidence
+
+
+def _late(papers: Papers, found: Candidates, asked: _Embedded) -> Values:
+    signs = papers.signs(found.paper_ids)
+    return max_similarities(asked.tokens, np.sqrt(asked.weights), signs).astype(np.float64)
+
+
+def fused(signals: Mapping[str, Signal], weights: Mapping[str, float] = WEIGHTS) -> Signal:
+    """The score of a passage, or of several: the weighted sum of the signals that there are."""
+    return sum(weight * signals[name] for name, weight in weights.items() if name in signals)  # type: ignore[return-value]
 
 
 def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
@@ -116,11 +155,20 @@ def similar(library: Library, paper_id: str, *, k: int) -> list[Passage]:
     found = library.fetch([paper_id])
     if not found:
         return []
-    vector = found[0].chunk_vectors.mean(axis=0)
-    vector /= np.linalg.norm(vector)
+    vector = _unit(found[0].chunk_vectors.mean(axis=0))
     near = [key for key, _ in library.nearest(vector, 2 * k + 4) if key != paper_id]
-    passages = (_passage(record, vector, 0.0) for record in library.fetch(near))
-    return sorted(passages, key=_best_first)[:k]
+    return list(library.read(lambda papers: _nearest(papers, near, vector, k)))
+
+
+def _nearest(papers: Papers, paper_ids: Sequence[str], vector: Vectors, k: int) -> tuple[Passage, ...]:
+    """The k best of the papers by the signals that cost little."""
+    found = papers.candidates(paper_ids)
+    if not found.paper_ids:
+        return ()
+    signals = _signals(found, vector, {})
+    order = _best_first(found.paper_ids, fused(signals))[:k]
+    records = papers.records([found.paper_ids[row] for row in order])
+    return _passages(records, vector, _taken(signals, order), WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,61 +226,92 @@ def _meant(library: Library, model: EmbeddingModel, question: str) -> Mapping[st
     return slips(question, is_known, similar_texts)
 
 
-def _best_first(passage: Passage) -> tuple[float, str]:
-    return -passage.score, passage.paper.id
+def _best_first(paper_ids: Sequence[str], scores: Values) -> list[int]:
+    """The papers' places from the best score down, ties by id."""
+    return sorted(range(len(paper_ids)), key=lambda row: (-scores[row], paper_ids[row]))
 
 
-def _with_signal(passages: Sequence[Passage], name: str, values: Iterable[float]) -> list[Passage]:
-    """The passages with one more signal, scored anew."""
-    added = [{**passage.signals, name: float(value)} for passage, value in zip(passages, values, strict=True)]
-    return [
-        replace(passage, score=fused(signals), signals=signals)
-        for passage, signals in zip(passages, added, strict=True)
-    ]
+def _taken(signals: Mapping[str, Values], order: Sequence[int]) -> dict[str, Values]:
+    return {name: values[list(order)] for name, values in signals.items()}
 
 
-def _of_neighbours(records: Sequence[Record], scores: Sequence[float]) -> Vectors:
+def _of_neighbours(vectors: Vectors, scores: Values) -> Values:
     """For each paper the mean score of those most like it: papers alike answer the same questions (Diaz 2005).
 
+    Args:
+        vectors: Of the papers, of any length: shape `(papers, d)`.
+
     Returns:
-        Shape `(len(records),)`; 0 for a paper that is alone.
+        Shape `(papers,)`; 0 for a paper that is alone.
     """
-    if len(records) < 2:
-        return np.zeros(len(records), dtype=np.float32)
-    vectors = np.stack([_unit(record.chunk_vectors.mean(axis=0)) for record in records])
+    if len(vectors) < 2:
+        return np.zeros(len(vectors))
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     alike = vectors @ vectors.T
     np.fill_diagonal(alike, -1.0)
     nearest = np.argsort(-alike, axis=1, kind="stable")[:, :_NEIGHBOURS]
-    nearest = nearest[:, : len(records) - 1]
+    nearest = nearest[:, : len(vectors) - 1]
     weights = np.maximum(np.take_along_axis(alike, nearest, axis=1), 1e-6)
-    mean: Vectors = (np.asarray(scores)[nearest] * weights).sum(axis=1) / weights.sum(axis=1)
+    mean: Values = (scores[nearest] * weights).sum(axis=1) / weights.sum(axis=1)
     return mean
 
 
-def _candidates(library: Library, vector: Vectors, lexical: Sequence[str], where: Filter | None) -> list[str]:
-    """Ids of the papers worth scoring: those that either index finds, within the filter."""
-    if where is None or where == Filter():
+def _candidates(
+    papers: Papers, library: Library, query: Query, vector: Vectors, where: Filter
+) -> tuple[list[str], Mapping[str, float]]:
+    """Ids of the papers worth scoring, those that either index finds within the filter, and BM25 scores by id."""
+    find = partial(
+        library.lexical.search,
+        query.question,
+        weights={query.context: _CONTEXT_WEIGHT} if query.context else None,
+    )
+    if where == Filter():
         dense = [paper_id for paper_id, _ in library.nearest(vector, _DENSE_CHUNKS)]
-        return list(dict.fromkeys((*dense, *lexical)))
-    admitted = {paper.id for paper in where.among(library.catalogue().values())}
-    if len(admitted) <= _ALL_ADMITTED:
-        return sorted(admitted)
-    dense = [paper_id for paper_id, _ in library.nearest(vector, 20 * _DENSE_CHUNKS) if paper_id in admitted]
-    within = [paper_id for paper_id in lexical if paper_id in admitted][:_LEXICAL_PAPERS]
-    return list(dict.fromkeys((*dense[:_DENSE_CHUNKS], *within)))
+        hits = find(_LEXICAL_PAPERS)
+    elif not (count := papers.count(where)):
+        return [], {}
+    elif count <= _ALL_ADMITTED:
+        dense = papers.ids(where)
+        hits = find(count, among=dense)
+    else:
+        more = _SPARE * library.size / count
+        hits, dense = find(round(more * _LEXICAL_PAPERS)), []
+        if count > _EXACTLY_ADMITTED:
+            near = [paper_id for paper_id, _ in library.nearest(vector, round(more * _DENSE_CHUNKS))]
+            admitted = papers.admitted({*near, *(hit.paper_id for hit in hits)}, where)
+            dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
+        if len(dense) < _DENSE_CHUNKS // 2:  # or the filter leaves out just what is near
+            dense, admitted = _nearest_within(papers, vector, where)
+        hits = [hit for hit in hits if hit.paper_id in admitted][:_LEXICAL_PAPERS]
+    return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
 
 
-def _passage(record: Record, vector: Vectors, bm25: float) -> Passage:
-    """The paper with its fused score, shown by its best chunk."""
-    by_chunk = record.chunk_vectors @ vector
-    by_sentence = np.sort(record.sentence_vectors @ vector)[::-1]
-    best = int(by_chunk.argmax())
-    signals = {
-        "chunk": float(by_chunk[best]),
-        "opening": float(by_chunk[0]),
-        "sentences": float(by_sentence[:_BEST_SENTENCES].mean()),
-        "sentence": float(by_sentence[0]),
-        "bm25": bm25,
+def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], set[str]]:
+    """The nearest of all papers that the filter admits, each compared, and all that it admits."""
+    admitted, chunks = papers.chunk_vectors(where)
+    nearest = np.argsort(-chunks.greatest(chunks.vectors @ vector), kind="stable")[:_DENSE_CHUNKS]
+    return [admitted[row] for row in nearest], set(admitted)
+
+
+def _signals(found: Candidates, vector: Vectors, bm25: Mapping[str, float]) -> dict[str, Values]:
+    """The signals that cost little, each a value a paper."""
+    by_chunk, by_sentence = found.chunks.vectors @ vector, found.sentences.vectors @ vector
+    return {
+        "chunk": found.chunks.greatest(by_chunk),
+        "opening": by_chunk[found.chunks.starts].astype(np.float64),
+        "sentences": found.sentences.mean_of_greatest(by_sentence, _BEST_SENTENCES),
+        "sentence": found.sentences.greatest(by_sentence),
+        "bm25": np.array([bm25.get(key, 0.0) for key in found.paper_ids]),
     }
-    start, end = record.chunks[best]
-    return Passage(record.paper, fused(signals), start, end, signals)
+
+
+def _passages(
+    records: Sequence[Record], vector: Vectors, signals: Mapping[str, Values], weights: Mapping[str, float]
+) -> tuple[Passage, ...]:
+    """The papers, each shown by its best chunk; the signals are in the order of the records."""
+    passages = []
+    for row, record in enumerate(records):
+        own = {name: float(values[row]) for name, values in signals.items()}
+        start, end = record.chunks[int((record.chunk_vectors @ vector).argmax())]
+        passages.append(Passage(record.paper, fused(own, weights), start, end, own))
+    return tuple(passages)

@@ -16,8 +16,9 @@ from rag.corpus.sources import SEEDS, Found, Place, Reading, canonical, read_sou
 from rag.embedding import open_model
 from rag.errors import LibraryError, LibraryMissing
 from rag.index import Library, rebuild
-from rag.indexing import Embedded, Fresh, embed_papers, pages
-from rag.records import Record, chunk_id, make_paper
+from rag.indexing import Embedded, Fresh, embed_papers
+from rag.paging import pages
+from rag.records import Record, Said, chunk_id, make_paper
 from rag.settings import Settings
 from rag.types import IngestReport, Paper
 from rag.words import words
@@ -53,20 +54,20 @@ class _Comparison:
     library: Library | None
     settled: frozenset[str]
 
-    def kept(self, record: Record) -> tuple[Place, ...]:
+    def kept(self, record: Said) -> tuple[Place, ...]:
         """Places in files that this sync says nothing about."""
         return tuple(place for place in record.places if place.path not in self.settled)
 
-    def papers(self, paper_ids: Sequence[str]) -> Iterator[tuple[Fresh, Record | None, Found | None]]:
+    def papers(self, paper_ids: Sequence[str]) -> Iterator[tuple[Fresh, Said | None, Found | None]]:
         """Each of these papers as it shall be, as it is in the library, and as it was read."""
         for page in pages(paper_ids, _PAGE):
-            known = {record.paper.id: record for record in self.library.fetch(page)} if self.library else {}
+            known = {said.paper.id: said for said in self.library.said(page)} if self.library else {}
             read = {found.paper_id: found for found in self.reading.papers(page)}
             for paper_id in page:
                 record, found = known.get(paper_id), read.get(paper_id)
                 yield self._merged(paper_id, record, found), record, found
 
-    def _merged(self, paper_id: str, record: Record | None, found: Found | None) -> Fresh:
+    def _merged(self, paper_id: str, record: Said | None, found: Found | None) -> Fresh:
         if record is None:
             assert found is not None  # noqa: S101 (it is from one of the two)
             return paper_id, found.abstract, found.places
@@ -106,7 +107,7 @@ def sync(
     """
     with _one_at_a_time(settings, wait_s):
         library = Library.open(settings)
-        names = {at.path: at.name for record in library.records() for at in record.places} if library else {}
+        names = {at.path: at.name for said in library.all_said() for at in said.places} if library else {}
         known_roots = library.stamp.roots if library else ()
         roots = tuple(canonical(path) for path in paths) or known_roots or (SEEDS,)
         reading = read_sources(roots, names, known_roots)
@@ -199,11 +200,11 @@ def _plan_what_was_read(comparison: _Comparison, plan: _Plan) -> tuple[list[str]
     return added, counts
 
 
-def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[list[Record], int, int]:
+def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[list[Said], int, int]:
     """The papers that leave, how many the library has, and how many of these are only in files that are gone."""
-    removed: list[Record] = []
+    removed: list[Said] = []
     total = in_gone_files = 0
-    for record in comparison.library.records() if comparison.library else ():
+    for record in comparison.library.all_said() if comparison.library else ():
         total += 1
         in_gone_files += all(place.path in comparison.reading.gone for place in record.places)
         kept = comparison.kept(record)
@@ -211,7 +212,7 @@ def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[list[Recor
             continue
         if not kept:
             plan.remove.append(record.paper.id)
-            removed.append(replace(record, vectors=record.vectors[:0], packed_tokens=""))
+            removed.append(record)
         elif _says_otherwise((record.paper.id, record.paper.abstract, kept), record):
             plan.embed.append(record.paper.id)  # the place that gave the title is gone; it was embedded under that
         else:
@@ -219,7 +220,7 @@ def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[list[Recor
     return removed, total, in_gone_files
 
 
-def _says_otherwise(fresh: Fresh, record: Record) -> bool:
+def _says_otherwise(fresh: Fresh, record: Said) -> bool:
     """Whether what is embedded of a paper, its title and abstract, has become another."""
     paper = make_paper(*fresh)
     return (paper.title, paper.abstract) != (record.paper.title, record.paper.abstract)
@@ -230,7 +231,7 @@ def _shows_the_same(one: Paper, other: Paper) -> bool:
     return replace(one, source="", line=0, also_in=()) == replace(other, source="", line=0, also_in=())
 
 
-def _order(record: Record, places: Sequence[Place]) -> Callable[[Place], tuple[int, int]]:
+def _order(record: Said, places: Sequence[Place]) -> Callable[[Place], tuple[int, int]]:
     """Keeps a paper's first file first: by the order in which its files were seen, then by line."""
     ranks: dict[str, int] = {}
     for each in (*record.places, *places):
@@ -238,7 +239,7 @@ def _order(record: Record, places: Sequence[Place]) -> Callable[[Place], tuple[i
     return lambda each: (ranks[each.path], each.line)
 
 
-def _edited(removed: Sequence[Record], added: Sequence[str], reading: Reading) -> int:
+def _edited(removed: Sequence[Said], added: Sequence[str], reading: Reading) -> int:
     """How many removed papers came back edited in the same file: under the same title, or with most of their words."""
     left: list[Found] = []
     for page in pages(added if removed else (), _PAGE):
@@ -282,9 +283,9 @@ def _carry_out(
         done += len(written.records)
         if progress:
             progress(done, len(plan.embed))
-    moved = (_moved(fresh, record) for fresh, record, _ in comparison.papers(plan.move) if record)
-    for page in pages(moved, _PAGE):
-        library.rewrite_places(page)
+    for page in pages(plan.move, _PAGE):
+        records = {record.paper.id: record for record in library.fetch(page)}
+        library.rewrite_places([_moved(fresh, records[fresh[0]]) for fresh, _, _ in comparison.papers(page)])
     library.remove(plan.remove)
     library.restamp(syncing=False)
     _ = library.lexical  # made now rather than by the next question
@@ -312,7 +313,7 @@ def _write(library: Library, fresh: Embedded) -> Embedded:
     chunks = {record.paper.id: len(record.chunks) for record in fresh.records}
     surplus = [
         chunk_id(known.paper.id, number)
-        for known in library.fetch(list(chunks))
+        for known in library.said(list(chunks))
         for number in range(chunks[known.paper.id], len(known.chunks))
     ]
     library.write(fresh.records, fresh.chunk_vectors, surplus=surplus)

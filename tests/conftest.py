@@ -23,20 +23,8 @@ from rag.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
 _OURS = ("RAG_", "OPENAI_")
-_INGEST = (
-    "bundled_model",
-    "chroma",
-    "chunking",
-    "embedding",
-    "encoders",
-    "index",
-    "indexing",
-    "late",
-    "lexical",
-    "records",
-    "sync",
-    "words",
-)
+_INGEST = ("bundled_model", "chroma", "chunking", "deriving", "embedding", "encoders", "index", "indexing", "late",
+           "lexical", "paper_rows", "paper_store", "records", "stamp", "sync", "words")  # fmt: skip
 
 for _name in [name for name in os.environ if name.upper().startswith(_OURS)]:
     del os.environ[_name]  # here already: session fixtures run before any test's own

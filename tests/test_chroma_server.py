@@ -108,6 +108,38 @@ def test_the_whole_flow_runs_through_a_server_and_survives_its_restart(
 
 
 @pytest.mark.slow
+def test_an_asker_with_a_home_of_its_own_sees_what_comes_changes_and_leaves_and_reads_no_more_than_that(
+    server: Server, served: Settings, tmp_path: Path, abstracts: list[str]
+) -> None:
+    path = write_abstracts(tmp_path / "x.txt", abstracts[:20])
+    sync(served, [path])
+    asker = served.model_copy(update={"home": tmp_path / "asker"})
+    handle = LibraryHandle(asker)
+
+    def touched() -> tuple[str, int]:
+        library = handle.current()
+        assert library is not None
+        assert library.disagreements() == {}
+        return library.read(lambda papers: (papers.state.made, papers.state.touched))
+
+    made, before = touched()
+    for texts, total, changes in (
+        (abstracts[:22], 22, 2),  # two are added
+        (["A line that stands first and moves the others.", *abstracts[:22]], 23, 23),  # all places change
+        (["A line that stands first and moves the others.", *abstracts[:21]], 22, 0),  # the last one leaves
+    ):
+        write_abstracts(path, texts)
+        assert sync(served, [path]).total == total
+        wait_for(lambda total=total: (handle.current() or opened(asker)).size == total, within_s=10, what="the sync")
+        assert touched()[0] == made, "the store is brought in step, not made again"
+        library = opened(asker)
+        assert len(library.read(lambda papers, since=before: papers.changed_since(since))[0]) == changes
+        lines = {paper.abstract: paper.line for paper in library.catalogue().values()}
+        assert [lines[text] for text in texts] == list(range(1, total + 1))
+        before = touched()[1]
+
+
+@pytest.mark.slow
 def test_a_server_that_dies_in_the_middle_of_a_sync_is_an_error_and_nothing_reported_is_lost(
     server: Server, served: Settings, tmp_path: Path, abstracts: list[str]
 ) -> None:
@@ -138,8 +170,7 @@ def test_a_view_that_is_open_says_that_its_server_is_gone_and_goes_on_when_it_is
     for use in (
         lambda: library.nearest(vector, 2),
         library.newest_stamp,
-        library.catalogue,
-        lambda: library.fetch(["x"]),
+        library.disagreements,
         lambda: library.vectorstore(open_model(served)),
         lambda: Library.open(served),
         lambda: sync(served),

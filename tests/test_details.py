@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,7 @@ def test_a_library_written_before_there_were_details_opens_and_learns_them_witho
     stored = json.loads(str(head["paper"]))
     del stored["details"]
     library._collection.update(ids=[f"{head['paper_id']}:0"], metadatas=[{**head, "paper": json.dumps(stored)}])
+    shutil.rmtree(settings.home / "papers")  # such a library has nothing derived from it yet
     (paper,) = Assistant.open(settings).papers()
     assert (paper.abstract, paper.year, paper.authors) == (PENGUINS, None, ())
     report = sync(settings, [path])

@@ -207,7 +207,9 @@ def test_a_fault_that_the_answer_would_meet_as_well_is_told_at_once(seed_setting
 
 def test_the_question_keeps_its_say_whatever_is_searched_besides(seed_settings):
     answering = Assistant.open(seed_settings).answering
-    ask = [retrieve(answering.filled(), answering.model, Query(text), k=200) for text in (PLAIN, "protein folding", PLAIN)]
+    ask = [
+        retrieve(answering.filled(), answering.model, Query(text), k=200) for text in (PLAIN, "protein folding", PLAIN)
+    ]
     own, astray, same = ask
     assert [p.paper.id for p in fused_with(own, [same]).passages] == [p.paper.id for p in own.passages]
     assert fused_with(own, []) is own

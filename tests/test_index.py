@@ -123,7 +123,7 @@ class Killed(BaseException):
 def test_embedding_again_that_is_killed_leaves_the_old_library_and_can_be_done_again(
     filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.sync._BATCH", 2)
+    monkeypatch.setattr("rag.sync._FEWEST", 2)
 
     def kill(done: int, total: int) -> None:
         assert total == 5
@@ -216,6 +216,12 @@ def test_a_damaged_database_is_an_error_that_says_what_to_do_and_no_crash(
     assert used(filled) == 5
 
 
+def without_derived(settings: Settings) -> Settings:
+    """What is derived from Chroma is gone, so that Chroma itself is read."""
+    shutil.rmtree(settings.home / "papers")
+    return settings
+
+
 def _heads(settings: Settings) -> list[tuple[int, str]]:
     with sqlite3.connect(database(settings)) as connection:
         return connection.execute("select id, string_value from embedding_metadata where key = 'paper'").fetchall()
@@ -230,6 +236,8 @@ def test_a_paper_whose_record_is_damaged_is_an_error_that_says_what_to_do(filled
     with sqlite3.connect(database(filled)) as connection:
         connection.execute("update embedding_metadata set string_value = ? where id = ? and key = 'paper'", (text, row))
     connection.close()
+    assert used(filled) == 5, "what is derived from it is whole"
+    without_derived(filled)
     with pytest.raises(LibraryDamaged, match=r"a paper cannot be read.*move that folder away"):
         used(filled)
     with pytest.raises(LibraryDamaged):
@@ -245,7 +253,7 @@ def test_small_vectors_that_are_damaged_are_an_error(filled: Settings, vectors: 
         )
     connection.close()
     with pytest.raises(LibraryDamaged):
-        used(filled)
+        used(without_derived(filled))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_signs_survive_packing_whatever_the_dimension(shape):
 
 
 def test_an_abstracts_token_costs_a_bit_a_dimension():
-    assert len(pack_signs(RANDOM.normal(size=(150, 384)))) == 150 * 384 / 8 * 4 / 3  # as text
+    assert len(pack_signs(RANDOM.normal(size=(150, 384)))) == 150 * 384 / 8
 
 
 def test_the_similarity_is_the_weighted_mean_of_each_words_best_match():

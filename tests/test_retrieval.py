@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
@@ -196,11 +197,11 @@ def test_a_score_is_the_weighted_sum_of_the_signals_that_there_are():
 
 def test_a_paper_among_good_ones_of_its_kind_gains_and_one_alone_has_no_neighbours(assistant):
     library = assistant.answering.filled()
-    records = list(library.records())[:12]
-    assert _of_neighbours(records[:1], [0.7]).tolist() == [0.0]
-    assert _of_neighbours(records[:2], [0.7, 0.2]) == pytest.approx([0.2, 0.7])
-    even = _of_neighbours(records, [0.5] * 12)
+    means = np.stack([record.chunk_vectors.mean(axis=0) for record in list(library.records())[:12]])
+    assert _of_neighbours(means[:1], np.array([0.7])).tolist() == [0.0]
+    assert _of_neighbours(means[:2], np.array([0.7, 0.2])) == pytest.approx([0.2, 0.7])
+    even = _of_neighbours(means, np.full(12, 0.5))
     assert even == pytest.approx([0.5] * 12)
-    raised = _of_neighbours(records, [0.5] * 11 + [1.5])
+    raised = _of_neighbours(means, np.array([0.5] * 11 + [1.5]))
     assert (raised >= even - 1e-6).all()
     assert raised[11] == pytest.approx(0.5), "its own score is not its neighbours'"

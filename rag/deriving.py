@@ -1,0 +1,138 @@
+"""What is derived from Chroma and kept in step with it: the paper store, and from the store the lexical index."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from rag.chroma import chroma_errors, damaged
+from rag.lexical import Changes, LexicalIndex
+from rag.paper_rows import Papers, StoreDamaged
+from rag.paper_store import PaperStore
+from rag.records import Head, chunk_id, head_of, read_head
+from rag.settings import Settings
+from rag.stamp import read_stamp
+from rag.types import Filter, Paper
+
+if TYPE_CHECKING:
+    from chromadb.api.models.Collection import Collection
+
+_PAGE = 1_000  # heads read at once: some 30 MB
+
+log = logging.getLogger(__name__)
+
+Renewed = Callable[[], "Collection"]  # the collection with its metadata as it is now
+
+
+def open_store(settings: Settings, renewed: Renewed) -> PaperStore:
+    """The paper store of this home, brought in step with the library; in memory where the home cannot be written."""
+    collection = renewed()
+    folder = settings.home / "papers" / settings.collection
+    try:
+        store = PaperStore.find(folder, _origin(settings, collection))
+        if store and store.state.generation == read_stamp(settings, collection).generation:
+            return store
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "lock"):
+            collection = renewed()  # while this one waited, others may have moved on
+            return _refreshed(settings, folder, collection) or _made(settings, folder, collection)
+    except (OSError, sqlite3.Error, StoreDamaged) as error:
+        log.info("The papers cannot be kept in %s (%s); they are kept in memory.", folder, error)
+        return _made(settings, None, collection)
+
+
+def open_lexical(settings: Settings, papers: Papers) -> LexicalIndex:
+    """The lexical index of the papers in the store."""
+    state = papers.state
+    root = settings.home / "lexical" / settings.collection
+    folder = root / f"{state.made}-{state.touched}"
+    earlier = max(
+        (int(path.name.removeprefix(f"{state.made}-")) for path in root.glob(f"{state.made}-*")), default=None
+    )
+    changes = None
+    if earlier is not None and earlier < state.touched:
+        changed, gone = papers.changed_since(earlier)
+        these = list(papers.papers(Filter(paper_ids=tuple(changed)))) if changed else []
+        changes = Changes(root / f"{state.made}-{earlier}", these, gone)
+    return LexicalIndex.open_or_build(folder, _All(papers), changes)
+
+
+def page_of_heads(settings: Settings, collection: Collection, paper_ids: Sequence[str]) -> list[Head]:
+    """The heads of these papers, as far as they are there."""
+    with chroma_errors(settings):
+        found = collection.get(ids=[chunk_id(key, 0) for key in paper_ids], include=["metadatas"])["metadatas"]
+    try:
+        return [read_head(dict(metadata)) for metadata in found or []]
+    except (KeyError, ValueError, TypeError) as error:
+        raise damaged(settings, f"a paper cannot be read: {type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    """Every paper of a store, read from it again at each pass."""
+
+    papers: Papers
+
+    def __iter__(self) -> Iterator[Paper]:
+        return self.papers.papers()
+
+
+def _origin(settings: Settings, collection: Collection) -> str:
+    return f"{collection.id} {read_stamp(settings, collection).lineage}"
+
+
+def _made(settings: Settings, folder: Path | None, collection: Collection) -> PaperStore:
+    store = PaperStore.make(folder, _origin(settings, collection))
+    _refresh(settings, store, collection)
+    return store
+
+
+def _refreshed(settings: Settings, folder: Path, collection: Collection) -> PaperStore | None:
+    """The store that is there, in step; None where it has to be made again."""
+    store, stamp = PaperStore.find(folder, _origin(settings, collection)), read_stamp(settings, collection)
+    try:
+        # A change without a greater number was made by an earlier version of Footnote, which gave none.
+        if store is None or (store.state.generation != stamp.generation and store.state.revision >= stamp.revision):
+            return None
+        _refresh(settings, store, collection)
+    except sqlite3.OperationalError:  # no room
+        raise
+    except (StoreDamaged, sqlite3.DatabaseError):
+        return None
+    return store
+
+
+def _refresh(settings: Settings, store: PaperStore, collection: Collection) -> None:
+    """Reads what is new or changed and drops what is gone; killed anywhere, the next refresh goes on.
+
+    The stamp was read before anything else: what a sync writes meanwhile carries a greater number than is noted here.
+    """
+    stamp, state = read_stamp(settings, collection), store.state
+    if stamp.generation == state.generation:
+        return
+    with store.reading() as papers:
+        known = set(papers.ids())
+    with chroma_errors(settings):
+        there = [head for key in collection.get(include=[])["ids"] if (head := head_of(key))]
+    wanted = [key for key in there if key not in known]
+    if known and not stamp.syncing and stamp.revision > state.revision:
+        later: dict[str, Any] = {"revision": {"$gt": state.revision}}
+        with chroma_errors(settings):
+            newer = collection.get(where=later, include=[])["ids"]
+        wanted += [head for key in newer if (head := head_of(key)) in known and head]
+    gone = known.difference(there)
+    for first in range(0, len(wanted), _PAGE):
+        store.change(page_of_heads(settings, collection, wanted[first : first + _PAGE]), gone if first == 0 else ())
+    if gone and not wanted:
+        store.change((), gone)
+    # What a sync that is at work, or was killed, goes on to change would carry the number of this stamp.
+    if stamp.syncing:
+        store.complete("", min(state.revision, stamp.revision - 1) if known else stamp.revision - 1)
+    else:
+        store.complete(stamp.generation, stamp.revision)
