@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     )  # fmt: skip
     embedding_precision: Precision = Field(
         "int8",  # tests/bench/results/quality.json: nothing is lost; embedding.json: what is gained
-        description="Numbers the bundled model embeds abstracts with: int8, or float32, which is finer and half as fast.",
+        description="Numbers the bundled model embeds abstracts with: int8, or float32, finer and half as fast.",
     )
     llm_model: str | None = Field(
         None, description="Model that writes the summaries; without it they are put together from sentences."
