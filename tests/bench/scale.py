@@ -27,7 +27,7 @@ import numpy as np
 from rag.embedding import EmbeddingModel, open_model
 from rag.index import Library
 from rag.retrieval import WEIGHTS, Query, retrieve
-from rag.settings import BUNDLED_MODEL, Settings
+from rag.settings import Settings
 from rag.types import Filter
 from tests.bench.exact import ExactScan, recall
 from tests.bench.measuring import (
@@ -85,8 +85,8 @@ def main() -> None:
 def measured(home: Path, folder: Path, papers: int, questions: int, rounds: int) -> dict[str, Any]:
     file = home.with_name(f"{home.name}-papers.jsonl")
     ingest = _ingested(home, file, folder, papers)
-    model = open_model(BUNDLED_MODEL)
-    library = Library.open(Settings(_env_file=None, home=home))  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, home=home)  # type: ignore[call-arg]
+    model, library = open_model(settings), Library.open(settings)
     assert library is not None
     asked = real_papers().questions(questions)
     figures: dict[str, Any] = {
@@ -156,10 +156,7 @@ def _retrieval(library: Library, model: EmbeddingModel, questions: Sequence[str]
                 strays[stage, name] += sum(
                     where is not None and not where.admits(each.paper) for each in found.passages
                 )
-    admitted = {
-        name: len(where.among(library.catalogue().values())) if where else library.size
-        for name, where in FILTERS.items()
-    }
+    admitted = {name: library.count(where) for name, where in FILTERS.items()}
     return {
         stage: {
             name: percentiles_ms(spent[stage, name]) | {"strays": strays[stage, name], "admitted": admitted[name]}
