@@ -41,16 +41,24 @@ def token_vectors(text: str, offsets: Sequence[tuple[int, int]], vectors: Vector
     """Keeps the tokens of words that carry meaning.
 
     Args:
-        offsets: Of every token in the text; empty spans are special tokens.
+        offsets: Of every token in the text, in its order; empty spans are special tokens.
         vectors: As the model made them: shape `(len(offsets), d)`.
         start: Tokens before this offset are left out.
     """
-    word_at = {place: found[0] for found in _WORD.finditer(text) for place in range(*found.span())}
-    kept = [
-        (row, word_at[first])
-        for row, (first, last) in enumerate(offsets)
-        if last > first >= start and first in word_at and fold(word_at[first]) not in STOP_WORDS
-    ]
+    kept: list[tuple[int, str]] = []
+    words = _WORD.finditer(text)
+    word, carries_meaning = next(words, None), None
+    for row, (first, last) in enumerate(offsets):
+        if not last > first >= start:
+            continue
+        while word and word.end() <= first:
+            word, carries_meaning = next(words, None), None
+        if not word or word.start() > first:
+            continue
+        if carries_meaning is None:
+            carries_meaning = fold(word[0]) not in STOP_WORDS
+        if carries_meaning:
+            kept.append((row, word[0]))
     return TokenVectors(tuple(word for _, word in kept), vectors[[row for row, _ in kept]])
 
 

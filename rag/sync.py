@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -79,9 +79,16 @@ class _Comparison:
 
 
 def embedded_here(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Iterator[Embedded]:
-    """Embeds in this process."""
+    """Embeds in this process; while one batch is computed, the next is already cut into chunks."""
     model = open_model(settings, settings.embedding_precision)
-    return (embed_papers(model, batch) for batch in batches)
+    with ThreadPoolExecutor(2, "footnote-batch") as threads:
+        begun: deque[Future[Embedded]] = deque()
+        for batch in batches:
+            begun.append(threads.submit(embed_papers, model, batch))
+            if len(begun) == 2:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def sync(
