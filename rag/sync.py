@@ -308,9 +308,9 @@ def _written(library: Library, embedded: Iterable[Embedded], check: Check) -> It
     with ThreadPoolExecutor(1, "footnote-write") as writer:
         writing: Future[Embedded] | None = None
         for fresh in embedded:
-            check()
             if writing:
                 yield writing.result()
+            check()
             writing = writer.submit(_write, library, fresh)
         if writing:
             yield writing.result()

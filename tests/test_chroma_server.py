@@ -384,7 +384,7 @@ def _line(process: subprocess.Popen[str]) -> str:
 
 def _said(asker: subprocess.Popen[str]) -> str:
     line = _line(asker)
-    assert line, asker.communicate()
+    assert line, asker.communicate()[1][-600:]
     return line
 
 
