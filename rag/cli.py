@@ -132,9 +132,7 @@ def ingest(
     ] = False,
     ray: Annotated[
         str | None,
-        typer.Option(
-            "--ray", metavar="ADDRESS", help="Embed on a Ray cluster: auto, host:port, ray://host:port, local."
-        ),
+        typer.Option("--ray", metavar="ADDRESS", help="Embed on a Ray cluster: auto, host:port, local."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

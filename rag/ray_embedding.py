@@ -41,8 +41,8 @@ def ray_cluster(address: str) -> Iterator[Embedder]:
     """Connects to a cluster for as long as the block lasts; gives what embeds there.
 
     Args:
-        address: As `ray.init` takes it: `auto`, `host:port`, `ray://host:port`, or `local` for a cluster on this
-            machine that ends with the block.
+        address: `auto` or `host:port` on a machine of the cluster, or `local` for one on this machine that ends with
+            the block.
 
     Raises:
         ClusterError: Ray is not installed, or no cluster answers at the address.
@@ -76,7 +76,14 @@ def _connect(address: str) -> None:
 
     if ray.is_initialized():
         raise ClusterError("This process is connected to a Ray cluster already; call `ray.shutdown()` first.")
-    remedy = "start one (`ray start --head`), or correct the address: auto, host:port, ray://host:port or local"
+    if address.startswith("ray://"):  # AttributeError: 'Worker' object has no attribute 'core_worker' (Ray 2.60)
+        raise ClusterError(
+            f"{address}: Ray Data does not run from outside a cluster; use --ray auto on a machine of it."
+        )
+    remedy = (
+        "start one (`ray start --head`), or correct the address: auto, host:port or local (a cluster with a token"
+        " wants RAY_AUTH_MODE=token and the token here, too)"
+    )
     try:
         _look_for(address)
         # A dashboard is of clusters that somebody else started, who said whether they want one.
@@ -106,8 +113,8 @@ def _look_for(address: str) -> None:
     """Asks for a sign of life first: Ray waits for two minutes."""
     if address in ("auto", "local"):
         return
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
-    if parts.scheme != "ray" or not parts.hostname or not parts.port:
+    parts = urlsplit(f"//{address}")
+    if not parts.hostname or not parts.port:
         raise ValueError("that is no host and port")
     socket.create_connection((parts.hostname, parts.port), timeout=_ANSWERS_WITHIN_S).close()
 

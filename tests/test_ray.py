@@ -137,7 +137,6 @@ def test_a_library_is_rebuilt_on_it_and_the_terminal_shows_nothing_of_ray(
     ("address", "reason"),
     [
         ("127.0.0.1:{}", "refused"),
-        ("ray://127.0.0.1:{}", "refused"),
         ("nonsense", "no host and port"),
         ("127.0.0.1:99999999", "out of range"),
     ],
@@ -154,6 +153,15 @@ def test_an_address_where_no_cluster_answers_is_an_error_at_once_and_starts_no_i
         assert part in said.err.replace("\n", " ")
     assert time.monotonic() - began < 20
     assert not (settings.home / "chroma").exists()
+
+
+def test_an_address_of_rays_client_is_an_error_that_says_where_to_run_instead(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAG_HOME", str(settings.home))
+    said = inside("ingest", "--ray", "ray://127.0.0.1:10001")
+    assert (said.code, said.out) == (2, "")
+    assert "use --ray auto on a machine of it" in said.err
 
 
 def test_without_the_extra_the_error_says_what_to_install(settings: Settings, python: Python) -> None:
