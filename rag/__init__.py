@@ -74,6 +74,7 @@ __all__ = [
     "Chunk",
     "Citation",
     "Claim",
+    "ClusterError",
     "Comparison",
     "ComparisonRow",
     "CorpusError",

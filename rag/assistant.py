@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rag.index import Library
     from rag.paper_map import PaperMaps
     from rag.passports.verification import VerifyReport
-    from rag.sync import Progress
+    from rag.sync import Embedder, Progress
 
 
 class Assistant:
@@ -189,18 +190,24 @@ class Assistant:
         prune: bool = False,
         rebuild: bool = False,
         progress: Progress | None = None,
+        ray: str | None = None,
     ) -> IngestReport:
-        """Brings the library in step with files and folders; see `rag.sync.sync` and, to embed anew, `reembed`."""
+        """Brings the library in step with files and folders; see `rag.sync.sync` and, to embed anew, `reembed`.
+
+        Args:
+            ray: Address of the Ray cluster to embed on, as for `rag.ray_embedding.ray_cluster`; else in this process.
+        """
         from rag.quiet import keep_quiet
-        from rag.sync import reembed, sync
+        from rag.sync import embedded_here, reembed, sync
 
         keep_quiet()
         try:
-            if rebuild:
-                report = reembed(self.settings, progress=progress)
-                if not paths:
-                    return report
-            return sync(self.settings, paths, prune=prune, progress=progress)
+            with _cluster(ray) if ray else nullcontext(embedded_here) as embedded_by:
+                if rebuild:
+                    report = reembed(self.settings, progress=progress, embedded_by=embedded_by)
+                    if not paths:
+                        return report
+                return sync(self.settings, paths, prune=prune, progress=progress, embedded_by=embedded_by)
         finally:
             self._look_again()
 
@@ -249,6 +256,12 @@ class Assistant:
 
     def _library(self) -> Library | None:
         return self.answering.handle.current()
+
+
+def _cluster(address: str) -> AbstractContextManager[Embedder]:
+    from rag.ray_embedding import ray_cluster
+
+    return ray_cluster(address)
 
 
 _default: dict[Settings, Assistant] = {}

@@ -130,6 +130,10 @@ def ingest(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Embed every paper of the library again, e.g. with another model.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="Embed on a Ray cluster: auto, host:port, local."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring the library in step with files of abstracts: text, or JSON lines."""
@@ -137,7 +141,7 @@ def ingest(
     from rag.progress import progress_bar
 
     with progress_bar("Ingesting") as progress:
-        report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress)
+        report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress, ray=ray)
     typer.echo(json_text(asdict(report)) if as_json else _summary(report))
     if paths and report.skipped and not (report.added or report.changed or report.unchanged or report.merged):
         raise typer.Exit(2)

@@ -5,6 +5,7 @@ RagError
 ├── SettingsError         a setting is misspelt, malformed or out of range
 ├── CorpusError           a file or folder to ingest cannot be read at all
 ├── EmbeddingError        the embedding model is missing, altered, or cannot be loaded
+├── ClusterError          a Ray cluster to embed on does not answer, or fails
 ├── LibraryError          the library on disk or on a Chroma server cannot be used
 │   ├── LibraryMissing    nothing was ingested yet, and ingesting by itself is switched off
 │   ├── LibraryMismatch   the library was made with another embedding model
@@ -42,6 +43,10 @@ class CorpusError(RagError):
 
 class EmbeddingError(RagError):
     """The embedding model is missing, altered, or cannot be loaded."""
+
+
+class ClusterError(RagError):
+    """A Ray cluster to embed on does not answer, or fails."""
 
 
 class LibraryError(RagError):

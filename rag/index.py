@@ -172,17 +172,25 @@ class Library:
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The papers of the chunks nearest to a vector, as (paper id, cosine), best first, each paper once."""
+        keys, distances = self._query(vector, limit)
+        if len(keys) < limit:  # as many as there are, or vectors are gone: Chroma leaves them out in silence
+            with chroma_errors(self._settings):
+                count = self._collection.count()
+            keys, distances = self._query(vector, limit)  # after the count, for another process may be adding
+            if 2 * len(keys) < min(limit, count):
+                raise damaged(self._settings, "most of its vectors are gone")
+        best: dict[str, float] = {}
+        for key, distance in zip(keys, distances, strict=True):
+            best.setdefault(key.rsplit(":", 1)[0], 1.0 - distance)
+        return list(best.items())
+
+    def _query(self, vector: Vectors, limit: int) -> tuple[list[str], list[float]]:
+        """Chunks and their cosine distances, nearest first."""
         with chroma_errors(self._settings):
             found = self._collection.query(
                 query_embeddings=vector.reshape(1, -1), n_results=limit, include=["distances"]
             )
-            keys = found["ids"][0]
-            if len(keys) < limit and 2 * len(keys) < min(limit, self._collection.count()):
-                raise damaged(self._settings, "most of its vectors are gone")  # Chroma leaves them out in silence
-        best: dict[str, float] = {}
-        for key, distance in zip(keys, (found["distances"] or [[]])[0], strict=True):
-            best.setdefault(key.rsplit(":", 1)[0], 1.0 - float(distance))
-        return list(best.items())
+        return found["ids"][0], [float(distance) for distance in (found["distances"] or [[]])[0]]
 
     def vectorstore(self, embedding: Embeddings) -> Chroma:
         """The chunks as LangChain's vector store, for those who build on it."""

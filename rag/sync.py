@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rag.embedding import open_model
 from rag.errors import LibraryError, LibraryMissing
 from rag.index import Library, rebuild
 from rag.indexing import Embedded, Fresh, embed_papers
+from rag.lease import lease
 from rag.paging import pages
 from rag.records import Record, Said, chunk_id, make_paper
 from rag.settings import Settings
@@ -24,6 +25,7 @@ from rag.types import IngestReport, Paper
 from rag.words import words
 
 Progress = Callable[[int, int], None]  # papers done, papers to do
+Check = Callable[[], None]  # raises where another may be writing by now
 Embedder = Callable[[Settings, Iterable[Sequence[Fresh]]], Iterator[Embedded]]
 
 _FEWEST, _MOST = 32, 256  # papers embedded and written at once
@@ -112,7 +114,7 @@ def sync(
         CorpusError: A path does not exist and the library does not know it either.
         LibraryError: The library cannot be opened or written.
     """
-    with _one_at_a_time(settings, wait_s):
+    with _one_at_a_time(settings, wait_s) as check:
         library = Library.open(settings)
         names = {at.path: at.name for said in library.all_said() for at in said.places} if library else {}
         known_roots = library.stamp.roots if library else ()
@@ -127,7 +129,9 @@ def sync(
         nothing_to_do = not (plan.embed or plan.move or plan.remove)
         if nothing_to_do and (library is None or (roots == known_roots and not library.stamp.syncing)):
             return plan.report
-        return _carry_out(settings, comparison, plan, roots=roots, embedded_by=embedded_by, progress=progress)
+        return _carry_out(
+            settings, comparison, plan, roots=roots, embedded_by=embedded_by, progress=progress, check=check
+        )
 
 
 def is_idle(settings: Settings) -> bool:
@@ -153,13 +157,13 @@ def reembed(
     def make(old: Library, new: Library) -> None:
         nonlocal count, embedded
         fresh = ((record.paper.id, record.paper.abstract, record.places) for record in old.records())
-        for written in _written(new, embedded_by(settings, _batches(fresh, old.size))):
+        for written in _written(new, embedded_by(settings, _batches(fresh, old.size)), check):
             count += len(written.records)
             embedded += written.texts
             if progress:
                 progress(count, old.size)
 
-    with _one_at_a_time(settings, _LOCK_WAIT_S):
+    with _one_at_a_time(settings, _LOCK_WAIT_S) as check:
         if not rebuild(settings, model.dimension, make):
             raise LibraryMissing("There is no library to rebuild yet; run `footnote ingest` first.")
     return IngestReport(changed=count, embedded=embedded, total=count)
@@ -277,6 +281,7 @@ def _carry_out(
     roots: tuple[str, ...],
     embedded_by: Embedder,
     progress: Progress | None,
+    check: Check,
 ) -> IngestReport:
     """Writes a plan: first what is new, then moved places, last what leaves; a kill in between loses nothing."""
     library = comparison.library or Library.create(settings, open_model(settings).dimension)
@@ -285,14 +290,16 @@ def _carry_out(
     library.restamp(syncing=True, roots=roots)
     fresh = (fresh for fresh, _, _ in comparison.papers(plan.embed))
     embedded = done = 0
-    for written in _written(library, embedded_by(settings, _batches(fresh, len(plan.embed)))):
+    for written in _written(library, embedded_by(settings, _batches(fresh, len(plan.embed))), check):
         embedded += written.texts
         done += len(written.records)
         if progress:
             progress(done, len(plan.embed))
     for page in pages(plan.move, _PAGE):
         records = {record.paper.id: record for record in library.fetch(page)}
+        check()
         library.rewrite_places([_moved(fresh, records[fresh[0]]) for fresh, _, _ in comparison.papers(page)])
+    check()
     library.remove(plan.remove)
     library.restamp(syncing=False)
     _ = library.lexical  # made now rather than by the next question
@@ -304,13 +311,14 @@ def _moved(fresh: Fresh, record: Record) -> Record:
     return replace(record, paper=make_paper(paper_id, abstract, places), places=places)
 
 
-def _written(library: Library, embedded: Iterable[Embedded]) -> Iterator[Embedded]:
+def _written(library: Library, embedded: Iterable[Embedded], check: Check) -> Iterator[Embedded]:
     """Writes what is embedded, while the next is being embedded; yields what is safe."""
     with ThreadPoolExecutor(1, "footnote-write") as writer:
         writing: Future[Embedded] | None = None
         for fresh in embedded:
             if writing:
                 yield writing.result()
+            check()
             writing = writer.submit(_write, library, fresh)
         if writing:
             yield writing.result()
@@ -333,8 +341,8 @@ def _batches(papers: Iterable[Fresh], count: int) -> Iterator[Sequence[Fresh]]:
 
 
 @contextmanager
-def _one_at_a_time(settings: Settings, wait_s: float) -> Iterator[None]:
-    """Two syncs from one home would plan against a library that the other is changing."""
+def _one_at_a_time(settings: Settings, wait_s: float) -> Iterator[Check]:
+    """Two syncs would plan against a library that the other is changing; on a server, also those of two homes."""
     with chroma_errors(settings):
         settings.home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(settings.home / "sync.lock")
@@ -345,6 +353,7 @@ def _one_at_a_time(settings: Settings, wait_s: float) -> Iterator[None]:
                 f"Another ingest is at work on {place(settings)}; wait until it is done, then run this again."
             ) from error
     try:
-        yield
+        with lease(settings, wait_s) if settings.chroma_url else nullcontext(lambda: None) as check:
+            yield check
     finally:
         lock.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from rag.chroma import connect, disconnect
 from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
 from rag.index import Library, LibraryHandle
 from rag.settings import BUNDLED_MODEL, Settings
 from rag.sync import reembed, sync
-from tests.conftest import free_port, wait_for, write_abstracts
+from tests.conftest import Python, free_port, wait_for, write_abstracts
 from tests.test_sync import SHORT, assert_whole, counts, found_by_vector, found_by_words, opened, papers
 
 
@@ -265,3 +267,161 @@ def test_the_port_is_the_one_the_address_means(
         Library.open(settings)
     assert set(seen) == {asked}
     assert network_attempts == []
+
+
+_ASK = """
+import sys
+from rag import Assistant, Settings
+
+assistant = Assistant.open(Settings(home=sys.argv[1], chroma_url=sys.argv[2], embedding_model=sys.argv[3]))
+while True:
+    print(len(assistant.papers()), len({passage.paper.id for passage in assistant.search("birds keeping warm")}))
+    if not sys.stdin.readline():
+        break
+"""
+_SYNC = """
+import sys
+from rag.errors import LibraryError
+from rag.settings import Settings
+from rag.sync import sync
+
+def told(done, total):
+    print("told", done, total)
+    if sys.argv[5] == "halt":
+        sys.stdin.readline()
+
+settings = Settings(home=sys.argv[1], chroma_url=sys.argv[2], embedding_model=sys.argv[3])
+try:
+    print("added", sync(settings, [sys.argv[4]], progress=told, wait_s=float(sys.argv[6])).added)
+except LibraryError as error:
+    print("refused", error)
+"""
+
+
+@pytest.mark.slow
+def test_askers_of_another_home_see_what_is_ingested_while_they_ask(
+    server: Server, served: Settings, tmp_path: Path, python: Python, abstracts: list[str]
+) -> None:
+    """Two processes that ask and two that ingest, each from a home of its own, as on four machines."""
+    sync(served, [write_abstracts(tmp_path / "x.txt", SHORT[:3])])
+    askers = [
+        python(_ASK, tmp_path / f"asker {number}", server.url, served.embedding_model, stdin=True) for number in (1, 2)
+    ]
+    assert [_said(asker) for asker in askers] == ["3 3", "3 3"]
+    files = [write_abstracts(tmp_path / f"{number}.txt", abstracts[number::2]) for number in (0, 1)]
+    syncing = [
+        python(_SYNC, tmp_path / f"home {number}", server.url, served.embedding_model, file, "run", 60)
+        for number, file in enumerate(files)
+    ]
+    while any(process.poll() is None for process in syncing):
+        for seen in map(_asked_again, askers):
+            assert 3 <= seen <= 43
+    for process, file in zip(syncing, files, strict=True):
+        out, err = process.communicate()
+        assert out.splitlines()[-1] == f"added {len(file.read_text().splitlines())}", err
+    for asker in askers:
+        wait_for(lambda asker=asker: _asked_again(asker) == 43, within_s=10, what="the papers of both")
+        assert not (tmp_path / "asker 1" / "chroma").exists()
+    assert_whole(served)
+
+
+@pytest.mark.slow
+def test_of_two_ingests_from_different_homes_the_second_is_refused_or_waits(
+    server: Server, served: Settings, tmp_path: Path, python: Python, abstracts: list[str]
+) -> None:
+    path = write_abstracts(tmp_path / "x.txt", abstracts)
+    first = python(_SYNC, tmp_path / "first", server.url, served.embedding_model, path, "halt", 2, stdin=True)
+    assert _line(first) == "told 32 40"
+    began = time.monotonic()
+    with pytest.raises(LibraryError, match=r"Another ingest is at work .* from another machine or another RAG_HOME"):
+        sync(served, [path])
+    assert 2 <= time.monotonic() - began < 15
+    assert opened(served).size == 32, "and nothing was written meanwhile"
+
+    second = python(_SYNC, tmp_path / "second", server.url, served.embedding_model, path, "run", 60)
+    time.sleep(3)
+    assert second.poll() is None, "it waits"
+    out, _ = first.communicate("go on\n\n\n", timeout=60)
+    assert out.splitlines()[-1] == "added 40"
+    out, err = second.communicate(timeout=60)
+    assert out == "added 0\n", err
+    assert_whole(served)
+    assert _leases(served) == []
+
+
+@pytest.mark.slow
+def test_the_lease_of_a_killed_ingest_is_taken_over_at_once_at_home_and_elsewhere_when_it_is_silent_for_long(
+    server: Server, served: Settings, tmp_path: Path, python: Python, abstracts: list[str]
+) -> None:
+    path = write_abstracts(tmp_path / "x.txt", abstracts)
+    _killed_in_the_middle(python, served, path)
+    began = time.monotonic()
+    assert counts(sync(served, [path])) == {"added": 8, "unchanged": 32}
+    assert time.monotonic() - began < 5
+
+    write_abstracts(path, [*abstracts, *SHORT])
+    _killed_in_the_middle(python, served, path)
+    elsewhere = served.model_copy(update={"home": tmp_path / "elsewhere"})
+    began = time.monotonic()
+    report = sync(elsewhere, [path])
+    assert report.total == len({*abstracts, *SHORT})
+    assert 25 < time.monotonic() - began < 60
+    assert_whole(served)
+    assert _leases(served) == []
+
+
+@pytest.mark.slow
+def test_an_ingest_that_stood_still_while_another_took_over_ends_and_writes_nothing_more(
+    server: Server, served: Settings, tmp_path: Path, python: Python, abstracts: list[str]
+) -> None:
+    """As a laptop that sleeps with its lid closed."""
+    path = write_abstracts(tmp_path / "x.txt", abstracts)
+    asleep = python(_SYNC, served.home, server.url, served.embedding_model, path, "halt", 2, stdin=True)
+    assert _line(asleep) == "told 32 40"
+    asleep.send_signal(signal.SIGSTOP)
+    elsewhere = served.model_copy(update={"home": tmp_path / "elsewhere"})
+    other = write_abstracts(tmp_path / "y.txt", SHORT)
+    assert counts(sync(elsewhere, [other])) == {"added": 5}
+    stamp = opened(elsewhere).stamp
+    asleep.send_signal(signal.SIGCONT)
+    time.sleep(3)  # a beat
+    out, _ = asleep.communicate("go on\n\n\n", timeout=60)
+    assert out.splitlines()[-1].startswith("refused This ingest could not reach")
+    assert opened(elsewhere).stamp == stamp
+    assert_whole(elsewhere)
+
+
+def _killed_in_the_middle(python: Python, settings: Settings, path: Path) -> None:
+    arguments = settings.home, str(settings.chroma_url), settings.embedding_model, path, "halt", 2
+    process = python(_SYNC, *arguments, stdin=True)
+    assert _line(process).startswith("told ")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert len(_leases(settings)) == 1
+
+
+def _leases(settings: Settings) -> list[str]:
+    client = connect(settings)
+    try:
+        return [each.name for each in client.list_collections() if ".lease" in each.name]
+    finally:
+        disconnect(client)
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _said(asker: subprocess.Popen[str]) -> str:
+    line = _line(asker)
+    assert line, asker.communicate()[1][-600:]
+    return line
+
+
+def _asked_again(asker: subprocess.Popen[str]) -> int:
+    """Papers that it sees, every one of which it can find."""
+    assert asker.stdin is not None
+    asker.stdin.write("\n")
+    asker.stdin.flush()
+    return int(_said(asker).split()[0])
