@@ -50,6 +50,7 @@ endif
 	measure speed --save $(RESULTS)/speed.json; \
 	measure cold --save $(RESULTS)/cold.json; \
 	measure askers --save $(RESULTS)/askers.json; \
+	measure kills --save $(RESULTS)/kills.json; \
 	on_papers embedding --save $(RESULTS)/embedding.json; \
 	on_papers lexical --save $(RESULTS)/lexical.json; \
 	on_papers scale --papers 1000 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \

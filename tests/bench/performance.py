@@ -17,7 +17,7 @@ from tests.bench.plots import bars, lines
 
 RESULTS = ROOT / "tests" / "bench" / "results"
 DOCS = ROOT / "docs"
-NAMES = ("cold", "embedding", "dense", "lexical", "scale", "askers", "speed", "chat_speed", "quality")
+NAMES = ("cold", "embedding", "dense", "lexical", "scale", "askers", "kills", "speed", "chat_speed", "quality")
 Results = Mapping[str, Mapping[str, Any]]
 
 _HEAD = """# Performance
@@ -226,6 +226,19 @@ def _askers(result: Mapping[str, Any]) -> Iterator[str]:
     yield table(("askers", "times one's", "answers/s", "an answer, median / 95th percentile"), rows)
 
 
+def _kills(result: Mapping[str, Any]) -> Iterator[str]:
+    figures = result["figures"]
+    yield (
+        f"{figures['kills']} times SIGKILL at a random moment of a sync; after each, whether all that it had reported is"
+        f" there and Chroma, paper store and lexical index agree. Faults: {len(figures['faults'])}."
+    )
+    rows = [
+        [what, f"{found['kills']}", f"{found['after_a_report']}", f"{found['too_late']}", f"{found['whole_s']:.1f} s"]
+        for what, found in (("the first ingest", figures["ingest"]), ("of changes", figures["sync"]))
+    ]
+    yield table(("a sync", "kills", "after it had reported papers", "after its end", "undisturbed"), rows)
+
+
 def _speed(result: Mapping[str, Any]) -> Iterator[str]:
     figures = result["figures"]
     rows = [["the seeds", f"{figures['answer_p50_ms']:.0f} / {figures['answer_p95_ms']:.0f} ms"]]
@@ -285,6 +298,7 @@ _PARTS = {
     "scale": ("From 1,000 to 100,000 papers", _scale),
     "lexical": ("The lexical index beside bm25s", _lexical),
     "askers": ("Many askers at once", _askers),
+    "kills": ("Killed at any moment", _kills),
     "speed": ("Answers, warm", _speed),
     "chat_speed": ("The chat", _chat),
     "quality": ("What became of the answers", _quality),
