@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path)
     parser.add_argument("--kills", type=int, default=30)
     given = parser.parse_args()
-    chance, faults = random.Random(SEED), Faults()
+    chance, faults = random.Random(SEED), Faults()  # noqa: S311 (moments, no secrets)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ingest = killed_ingests(folder, given.kills // 2, chance, faults)
