@@ -1,4 +1,4 @@
-"""The bundled model as an ONNX graph: made once from the installed weights, kept in the home, run without torch."""
+"""The bundled model as an ONNX graph: made once from the installed weights, kept, run without torch."""
 
 from __future__ import annotations
 
@@ -23,41 +23,30 @@ _WEIGHTS = "weights.bin"
 _LENGTH = 256  # tokens that the model reads, special ones included: its sentence_bert_config.json
 
 
-def open_bundled(home: Path, precision: Precision) -> OnnxEncoder:
-    """The model from its graph in the home, which is made there first where it is missing or damaged.
+def open_bundled(models: Path, precision: Precision) -> OnnxEncoder:
+    """The model from its graph in a folder, where it is made first if it is missing or damaged.
 
-    A home that cannot be written costs making it in every process.
+    A folder that cannot be written costs making it in every process.
 
     Raises:
         EmbeddingError: The weights are not there, or not the ones they claim to be.
     """
-    kept = graph_file(home, precision)
+    kept = graph_file(models, precision)
     if kept.exists():
         try:
             return _opened(kept)
         except Exception:  # noqa: BLE001 (the libraries below raise unrelated kinds; it is derived, so make it again)
             shutil.rmtree(kept.parent, ignore_errors=True)
     weights = checked_weights()
-    with _aside(kept.parent.parent) as aside:
+    with _aside(models) as aside:
         _make(weights, aside / kept.name, precision)
-        return _opened(_kept_as(aside, kept) if aside.parent == kept.parent.parent else aside / kept.name)
+        return _opened(_kept_as(aside, kept) if aside.parent == models else aside / kept.name)
 
 
-def keep_graph(graph: Path, home: Path, precision: Precision) -> None:
-    """Puts a graph that this process has loaded into another home, too."""
-    kept = graph_file(home, precision)
-    if kept.exists() or not graph.exists():
-        return
-    with _aside(kept.parent.parent) as aside:
-        if aside.parent == kept.parent.parent:
-            shutil.copytree(graph.parent, aside, dirs_exist_ok=True)
-            _kept_as(aside, kept)
-
-
-def graph_file(home: Path, precision: Precision) -> Path:
+def graph_file(models: Path, precision: Precision) -> Path:
     """Where the graph lies, in a folder of its own that is named after the weights that it was made from."""
     name = BUNDLED_MODEL.rsplit("/", 1)[-1]
-    return home / "models" / f"{name}-{BUNDLED_SHA256[:16]}-{precision}-{_FORM}" / "graph.onnx"
+    return models / f"{name}-{BUNDLED_SHA256[:16]}-{precision}-{_FORM}" / "graph.onnx"
 
 
 def _kept_as(aside: Path, kept: Path) -> Path:

@@ -86,7 +86,7 @@ def _embedding(settings: Settings) -> str:
     from rag.embedding import open_model
 
     is_bundled = settings.embedding_model == BUNDLED_MODEL
-    if is_bundled and checked_weights() and not settings.home.exists():
+    if is_bundled and checked_weights() and not settings.models_folder.exists():
         return f"{BUNDLED_MODEL} (bundled, checksum right; made ready by the first ingest)"
     model = open_model(settings)
     kind = "bundled, checksum right" if is_bundled else "your choice"

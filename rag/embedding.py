@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from rag.bundled_model import keep_graph, open_bundled
-from rag.encoders import Encoded, Encoder, OnnxEncoder, SentenceTransformersEncoder, Vectors
+from rag.bundled_model import open_bundled
+from rag.encoders import Encoded, Encoder, SentenceTransformersEncoder, Vectors
 from rag.errors import EmbeddingError
 from rag.hub import no_loading_bar, on_the_hub
 from rag.late import TokenVectors, token_vectors
@@ -105,7 +105,7 @@ def _by_length(texts: Sequence[str]) -> Iterator[list[int]]:
 def open_model(settings: Settings, precision: Precision = "float32") -> EmbeddingModel:
     """The model that the settings name, loaded once per process.
 
-    The bundled one runs on ONNX Runtime, from a graph that is made once and kept in the home.
+    The bundled one runs on ONNX Runtime, from a graph that is made once and kept.
 
     Args:
         precision: Numbers that the bundled model computes with; others have their own.
@@ -117,14 +117,12 @@ def open_model(settings: Settings, precision: Precision = "float32") -> Embeddin
     with _loading:
         if key not in _opened:
             _opened[key] = EmbeddingModel(settings.embedding_model, _encoder(settings, precision))
-        elif isinstance(encoder := _opened[key].encoder, OnnxEncoder):
-            keep_graph(encoder.graph, settings.home, precision)
         return _opened[key]
 
 
 def _encoder(settings: Settings, precision: Precision) -> Encoder:
     if settings.embedding_model == BUNDLED_MODEL:
-        return open_bundled(settings.home, precision)
+        return open_bundled(settings.models_folder, precision)
     path = os.path.expanduser(settings.embedding_model)
     return SentenceTransformersEncoder(_load(path, local=os.path.isdir(path)))
 

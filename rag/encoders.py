@@ -78,7 +78,6 @@ class OnnxEncoder:
         self._tokenizer.no_padding()
         first, _, last = self._tokenizer.encode("a").ids
         self._first, self._last = int(first), int(last)
-        self.graph = graph
         self.dimension = int(self._session.get_outputs()[1].shape[2])
         self.max_tokens = max_length - _SPECIAL_TOKENS
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue, SecretStr
 
 from rag.settings import Settings
 
-_NO_ANSWER_DEPENDS_ON = {"host", "port", "api_host", "api_port"}
+_NO_ANSWER_DEPENDS_ON = {"models", "host", "port", "api_host", "api_port"}
 
 
 def text_hash(text: str) -> str:

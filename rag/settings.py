@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         BUNDLED_MODEL, min_length=1,
         description="Name or folder of a sentence-transformers model; the default comes bundled.",
     )  # fmt: skip
+    models: Path | None = Field(
+        None,
+        description="Folder where the bundled model is kept ready to run, which libraries can share; RAG_HOME/models"
+        " unless given.",
+    )
     embedding_precision: Precision = Field(
         "int8",  # tests/bench/results/quality.json: nothing is lost; embedding.json: what is gained
         description="Numbers the bundled model embeds abstracts with: int8, or float32, finer and half as fast.",
@@ -112,7 +117,7 @@ class Settings(BaseSettings):
         None, description="Key that clients of the API must send; needed on any address but this machine's own."
     )
 
-    @field_validator("home", "prompts", "ui_auth")
+    @field_validator("home", "models", "prompts", "ui_auth")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else Path(os.path.abspath(os.path.expanduser(path)))
@@ -136,6 +141,11 @@ class Settings(BaseSettings):
         if text is not None and not re.fullmatch(rf"[!-~]{{{_SHORTEST_KEY},}}", text):
             raise ValueError(f"a key has at least {_SHORTEST_KEY} letters, digits and signs, and no spaces")
         return key
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the bundled model is kept ready to run."""
+        return self.models or self.home / "models"
 
     @property
     def llm_configured(self) -> bool:

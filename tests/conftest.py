@@ -76,6 +76,7 @@ def _alone(
         monkeypatch.delenv(name)
     # A port comes around again: what one test's model said must not answer another's.
     monkeypatch.setenv("RAG_LLM_CACHE", "false")
+    monkeypatch.setenv("RAG_MODELS", str(_models(request.config)))  # made once, not in every test's home
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.setenv("XDG_DATA_HOME", str(elsewhere / "data"))
     monkeypatch.chdir(elsewhere)
@@ -83,6 +84,10 @@ def _alone(
     yield
     if "network_attempts" not in request.fixturenames:
         assert _attempts[before:] == [], "the network was asked for"
+
+
+def _models(config: pytest.Config) -> Path:
+    return config.cache.mkdir("models")
 
 
 @pytest.fixture
@@ -110,7 +115,7 @@ def seed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     with FileLock(kept / "lock"):
         if not (kept / "whole").exists():
             shutil.rmtree(kept / "home", ignore_errors=True)
-            report = sync(Settings(_env_file=None, home=kept / "home"))  # type: ignore[call-arg]
+            report = sync(Settings(_env_file=None, home=kept / "home", models=_models(request.config)))  # type: ignore[call-arg]
             assert report.total == 308
             (kept / "whole").touch()
         home = tmp_path_factory.mktemp("seed") / "home"

@@ -49,6 +49,7 @@ def test_the_example_is_all_comments_and_names_the_defaults(tmp_path, monkeypatc
     # What an example of a value stands for has no default worth naming.
     examples = {
         "home",
+        "models",
         "chroma_url",
         "llm_model",
         "openai_api_key",

