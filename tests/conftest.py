@@ -68,6 +68,7 @@ sys.addaudithook(_watch_sockets)
 @pytest.fixture(autouse=True)
 def _alone(
     request: pytest.FixtureRequest,
+    models: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
@@ -76,7 +77,7 @@ def _alone(
         monkeypatch.delenv(name)
     # A port comes around again: what one test's model said must not answer another's.
     monkeypatch.setenv("RAG_LLM_CACHE", "false")
-    monkeypatch.setenv("RAG_MODELS", str(_models(request.config)))  # made once, not in every test's home
+    monkeypatch.setenv("RAG_MODELS", str(models))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.setenv("XDG_DATA_HOME", str(elsewhere / "data"))
     monkeypatch.chdir(elsewhere)
@@ -86,8 +87,10 @@ def _alone(
         assert _attempts[before:] == [], "the network was asked for"
 
 
-def _models(config: pytest.Config) -> Path:
-    return config.cache.mkdir("models")
+@pytest.fixture(scope="session")
+def models(request: pytest.FixtureRequest) -> Path:
+    """Where the bundled model is made ready once, and not in every test's home."""
+    return Path(request.config.cache.mkdir("models"))
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ def network_allowed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def seed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
     """A RAG_HOME with all the seeds, made once for all processes and for as long as nothing it depends on changes."""
     from rag.sync import sync
 
@@ -115,7 +118,7 @@ def seed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     with FileLock(kept / "lock"):
         if not (kept / "whole").exists():
             shutil.rmtree(kept / "home", ignore_errors=True)
-            report = sync(Settings(_env_file=None, home=kept / "home", models=_models(request.config)))  # type: ignore[call-arg]
+            report = sync(Settings(_env_file=None, home=kept / "home", models=models))  # type: ignore[call-arg]
             assert report.total == 308
             (kept / "whole").touch()
         home = tmp_path_factory.mktemp("seed") / "home"

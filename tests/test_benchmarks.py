@@ -14,7 +14,6 @@ import pytest
 
 from rag.embedding import open_model
 from rag.index import Library
-from rag.settings import BUNDLED_MODEL
 from tests.bench import cold, dense, measuring, performance
 from tests.bench.exact import ExactScan, recall
 from tests.bench.measuring import Spent, Target, conclude, environment, in_turns, spent_by
@@ -203,7 +202,7 @@ def test_recall_counts_what_is_as_near_as_the_last_of_the_exact_ones():
 
 
 def test_the_exact_scan_gives_what_a_search_of_all_vectors_one_by_one_gives(seed_settings):
-    model = open_model(BUNDLED_MODEL)
+    model = open_model(seed_settings)
     library = Library.open(seed_settings)
     assert library is not None
     scan = ExactScan.of(library, model)
@@ -221,7 +220,7 @@ def test_the_exact_scan_gives_what_a_search_of_all_vectors_one_by_one_gives(seed
 
 
 def test_a_part_of_a_library_has_as_many_vectors_as_asked_for_and_finds_them(seed_settings, tmp_path):
-    model = open_model(BUNDLED_MODEL)
+    model = open_model(seed_settings)
     whole = Library.open(seed_settings)
     assert whole is not None
     part = dense.part_of(whole, model, 100, tmp_path)

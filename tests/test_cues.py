@@ -29,7 +29,9 @@ def seconds(work: Callable[[], object]) -> float:
 def lexical() -> LexicalIndex:
     from rag.corpus.sources import Place
 
-    return LexicalIndex.in_memory([make_paper("Kites", "Kites fly on long tails.", [Place("k.txt", "k.txt", 1, "")])])
+    return LexicalIndex.in_memory(
+        [make_paper("0123abcd", "Kites fly on long tails.", [Place("k.txt", "k.txt", 1, "")])]
+    )
 
 
 @pytest.mark.parametrize("piece", LONG)
@@ -48,7 +50,7 @@ def test_a_long_question_is_soon_read(lexical, piece):
     from rag.corpus.sources import Place
 
     question = f"What {piece * (MOST_CHARS // len(piece))} end"
-    paper = make_paper("Kites", "Kites fly on tails. " * 500, [Place("k.txt", "k.txt", 1, "")])
+    paper = make_paper("0123abcd", "Kites fly on tails. " * 500, [Place("k.txt", "k.txt", 1, "")])
     readings = (cues.asks_several, cues.parts, cues.asks_number, cues.asks_name, cues.asks_reason, cues.without_extent)
     for reading in readings:
         assert seconds(lambda read=reading: read(question)) < 1, reading
@@ -61,7 +63,7 @@ def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
     from rag.corpus.sources import Place
 
     made = [f"wo{n:x}rd{n * 7919 % 9973:x}" for n in range(20_000)]
-    paper = make_paper("Kites", " ".join(made), [Place("k.txt", "k.txt", 1, "")])
+    paper = make_paper("0123abcd", " ".join(made), [Place("k.txt", "k.txt", 1, "")])
     question = "What are " + ", ".join(f"Zo{n}rbX" for n in range(900)) + "?"
     started = time.process_time()
     lacks = unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)

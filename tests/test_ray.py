@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -58,12 +57,17 @@ class RunningCluster:
         return {pid for pid in _descendants(self.pid) if _name(pid).startswith("ray::MapWorker")}
 
 
+@pytest.fixture(autouse=True)
+def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """int8 measures what flows through the model by the batch, so that a vector depends a little on its neighbours."""
+    monkeypatch.setenv("RAG_EMBEDDING_PRECISION", "float32")
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, seed_home: Path) -> Iterator[RunningCluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[RunningCluster]:
     """Two nodes with a core each on this machine, with a home of their own that has the model's graph already."""
     folder = tmp_path_factory.mktemp("ray")
-    shutil.copytree(seed_home / "models", folder / "home" / "models")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAG_HOME": str(folder / "home"), "HOME": str(folder),
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAG_HOME": str(folder / "home"), "RAG_MODELS": str(models), "HOME": str(folder),
                    "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

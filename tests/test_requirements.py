@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from rag.cues import names
@@ -21,7 +23,7 @@ KITES = "Kites with long tails fly higher in wind. Tails of paper steady a kite 
 def paper(text: str):
     from rag.corpus.sources import Place
 
-    return make_paper(text[:8], text, [Place("papers.txt", "papers.txt", 1, "")])
+    return make_paper(hashlib.sha256(text.encode()).hexdigest()[:16], text, [Place("papers.txt", "papers.txt", 1, "")])
 
 
 @pytest.fixture(scope="module")
