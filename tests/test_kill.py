@@ -12,7 +12,7 @@ from rag import Assistant
 from rag.corpus import clean_text
 from rag.corpus.sources import SEEDS, read_sources
 from rag.settings import Settings
-from rag.sync import sync
+from rag.sync import _FEWEST, sync
 from tests.conftest import Python
 from tests.test_sync import assert_whole, opened
 
@@ -38,13 +38,13 @@ def test_a_killed_sync_keeps_all_it_reported_and_the_next_embeds_only_the_rest(
 ) -> None:
     """Three kills in a row, each in the sync that goes on where the last one was killed.
 
-    After the first report, after a later one, and in the middle of a batch. The tiny model divides each abstract into
+    After a report, twice, and in the middle of a batch. The tiny model divides each abstract into
     some twenty chunks, so that half a paper would show.
     """
     settings = Settings(_env_file=None, home=tmp_path / "home", embedding_model=str(tiny_model))  # type: ignore[call-arg]
     order = read_sources([SEEDS], {}).paper_ids()
     there: set[str] = set()
-    for reports, amid_s in ((1, 0.0), (3, 0.0), (2, 0.15)):
+    for reports, amid_s in ((1, 0.0), (1, 0.0), (1, 0.1)):
         told = killed_after(python, settings, reports=reports, amid_s=amid_s)
         left = [paper_id for paper_id in order if paper_id not in there]
         now = {record.paper.id for record in opened(settings).records()}
@@ -79,7 +79,7 @@ def test_a_question_completes_an_ingest_that_was_killed_and_says_so(
 
 def killed_after(python: Python, settings: Settings, *, reports: int, amid_s: float) -> int:
     """Kills a sync in another process after some reports and, if so, a while; returns the papers it reported."""
-    wait_at = _NEVER if amid_s else 32 * reports
+    wait_at = _NEVER if amid_s else _FEWEST * reports
     process = python(_SYNC, settings.home, settings.embedding_model, wait_at, stdin=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "loaded\n"
