@@ -43,10 +43,16 @@ _OWN_SUBJECT = re.compile(
     rf"\s+(?!(?:{_PRONOUN}|this|that|these|those|the|we|you|i|one|both)\b)\w+",
     re.IGNORECASE,
 )
+# "What causes hallucinations, and how are they reduced?": whether it leans is up to what stands before.
+_NEXT_CLAUSE = re.compile(r"[,;?]|\s(?:and|but|or)\s", re.IGNORECASE)
 # "How many parameters?", "which datasets were used for evaluation?": of what, the conversation has said.
 _VERB = re.compile(
     r"\b(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|may|might|exist|papers?|works?)\b",
     re.IGNORECASE,
+)
+# "What causes hallucinations?" has its verb, if none of the list; "what datasets for training?" has none.
+_ASKS_WHO_DOES = re.compile(
+    r"^\W*(?:what|who)\s+\w+(?:s|ed)\s+(?!(?:of|for|in|on|with|to|from|by|at|and|or|\w+ly)\b)\w+\s+\w", re.IGNORECASE
 )
 _DONE_TO_SOMETHING = re.compile(
     r"\b(?:was|were) (?:\w+ly )?(?:used|tested|evaluated|trained|compared|reported|found|collected|measured)\b",
@@ -135,9 +141,14 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
     asked = _POINTS_AT_NOTHING.sub("", question)
     if _POINTS_BACK.search(asked) or _ORDINAL.search(asked):
         return len(named) < _MOST_NAMED
-    if _HAS_PRONOUN.search(asked):
-        return len(named) < _MOST_NAMED and not _OWN_SUBJECT.search(asked)
-    whole = bool(_VERB.search(asked))
+    if pronoun := _HAS_PRONOUN.search(asked):
+        clause = _NEXT_CLAUSE.split(asked[: pronoun.start()], maxsplit=1)
+        return (
+            _leans_on(clause[0], history, share_of_papers)
+            if len(clause) == 2 and content_words(clause[0])
+            else len(named) < _MOST_NAMED and not _OWN_SUBJECT.search(asked)
+        )
+    whole = bool(_VERB.search(asked) or _ASKS_WHO_DOES.search(asked))
     if _CONTINUES.search(asked):
         return len(named) < _MOST_NAMED and not (whole and any(word in named for word in names(question)))
     return not named and len(new) < _FEW_OWN_WORDS and bool(_DONE_TO_SOMETHING.search(asked) or not whole)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from rag import Assistant, Outcome, QuestionError, Turn
+from rag.drafting import share_of_papers
 from rag.evaluation.questions import read_questions, score
 from rag.extractive import NEAREST
 from rag.followup import context_of
@@ -194,6 +197,30 @@ def test_a_question_that_only_begins_with_and_but_names_its_subject_stands_alone
     said = [("user", "What is rain?"), ("assistant", "Water that falls [1].")]
     assert context_of("And how do Kites rise?", [Turn(*turn) for turn in said], share) == ""
     assert "Water" in context("And how does it compare with Kites?", *said)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What causes hallucinations in language models, and how are they reduced?",
+        "What causes hallucinations in language models?",
+        "What makes vision transformers robust?",
+        "What is grokking and when does it happen?",
+        "What are sparse autoencoders, and what are they used for?",
+    ],
+)
+def test_a_pronoun_of_a_later_clause_means_what_the_question_has_just_named(assistant, question):
+    said = [
+        Turn("user", "How many tasks does TimeArena have?"),
+        Turn("assistant", "TimeArena grounds to 30 real-world tasks in cooking, household and laboratory work [1]."),
+    ]
+    library = assistant.answering.filled()
+    assert context_of(question, said, partial(share_of_papers, library)) == ""
+    for leaning in (
+        "How many tasks are there, and how are they scored?",
+        "What datasets were used, and how big are they?",
+    ):
+        assert context_of(leaning, said, partial(share_of_papers, library)), "its first clause leans, too"
 
 
 def test_it_at_the_end_of_a_question_points_back_whatever_the_subject():

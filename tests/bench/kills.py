@@ -106,9 +106,9 @@ def _write(file: Path, texts: list[str]) -> None:
 
 
 def _edited(texts: list[str], number: int, chance: random.Random) -> list[str]:
-    """A line before all others, forty abstracts edited, twenty left out."""
-    chosen = chance.sample(range(len(texts)), 60)
-    edited, left_out = set(chosen[:40]), set(chosen[40:])
+    """A line before all others, 140 abstracts edited, which are three batches, twenty left out."""
+    chosen = chance.sample(range(len(texts)), 160)
+    edited, left_out = set(chosen[:140]), set(chosen[140:])
     kept = [
         f"{text} Edition {number}." if row in edited else text for row, text in enumerate(texts) if row not in left_out
     ]
