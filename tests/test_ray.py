@@ -57,12 +57,6 @@ class RunningCluster:
         return {pid for pid in _descendants(self.pid) if _name(pid).startswith("ray::MapWorker")}
 
 
-@pytest.fixture(autouse=True)
-def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """int8 measures what flows through the model by the batch, so that a vector depends a little on its neighbours."""
-    monkeypatch.setenv("RAG_EMBEDDING_PRECISION", "float32")
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[RunningCluster]:
     """Two nodes with a core each on this machine, with a home of their own that has the model's graph already."""

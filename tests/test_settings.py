@@ -39,7 +39,7 @@ def test_every_field_is_read_from_its_variable(name: str, monkeypatch: pytest.Mo
         "home": "/some/where", "chroma_url": "http://x:8000/", "collection": "mine", "auto_ingest": "false",
         "openai_base_url": "http://x/v1", "port": "8080", "llm_max_tokens": "100", "llm_temperature": "1",
         "llm_timeout_s": "5", "llm_deadline_s": "50", "llm_retries": "1", "llm_passages": "3", "prompts": "/else/where", "models": "/models/here", "ui_auth": "/some/users",
-        "evidence_gate": "0.5", "llm_cache": "true", "embedding_precision": "float32", "api_port": "8080",
+        "evidence_gate": "0.5", "llm_cache": "true", "embedding_precision": "int8", "api_port": "8080",
         "llm_expand_below": "0.5", "llm_context_tokens": "9000",
     }.get(name, "some-value")  # fmt: skip
     monkeypatch.setenv(variable(name), value)

@@ -133,7 +133,7 @@ def _embedding(result: Mapping[str, Any]) -> Iterator[str]:
         ("embedding", "ratio", "texts/s, ours", "texts/s, other"),
         [["float32 beside sentence-transformers' `encode`", f"{encoding['times_faster']:.2f} ×",
           f"{encoding['footnote_texts_per_s']:.0f}", f"{encoding['sentence_transformers_texts_per_s']:.0f}"],
-         ["with int8, as an ingest does", f"{encoding['times_faster_int8']:.2f} ×",
+         ["int8 beside it", f"{encoding['times_faster_int8']:.2f} ×",
           f"{encoding['footnote_int8_texts_per_s']:.0f}", f"{encoding['sentence_transformers_texts_per_s']:.0f}"],
          [f"float32 beside its best batches, of {encoding['best_batch_size']}",
           f"{encoding['times_faster_than_its_best']:.2f} ×", f"{encoding['footnote_texts_per_s']:.0f}",
