@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]  # papers done, papers to do
 Check = Callable[[], None]  # raises where another may be writing by now
 Embedder = Callable[[Settings, Iterable[Sequence[Fresh]]], Iterator[Embedded]]
 
-_FEWEST, _MOST = 64, 256  # papers embedded and written at once; a write of 32 takes Chroma 6 ms a paper, of 256 2 ms
+_FEWEST, _MOST = 32, 256  # papers embedded and written at once; a write of 32 takes Chroma 6 ms a paper, of 256 2 ms
 _PAGE = 500  # papers read or changed at once
 _MOST_COMPARED = 1_000_000  # removed papers with new ones, to see which of them is which
 _LOCK_WAIT_S = 2.0
@@ -336,8 +336,8 @@ def _write(library: Library, fresh: Embedded) -> Embedded:
 
 
 def _batches(papers: Iterable[Fresh], count: int) -> Iterator[Sequence[Fresh]]:
-    """A tenth of the work at a time: a kill costs at most the embedding of two of these."""
-    return pages(papers, min(max(count // 10, _FEWEST), _MOST))
+    """A fifth of the work at a time: a kill costs at most the embedding of two of these."""
+    return pages(papers, min(max(count // 5, _FEWEST), _MOST))
 
 
 @contextmanager
