@@ -156,8 +156,8 @@ def reembed(
 
     def make(old: Library, new: Library) -> None:
         nonlocal count, embedded
-        fresh = ((record.paper.id, record.paper.abstract, record.places) for record in old.records())
-        for written in _written(new, embedded_by(settings, _batches(fresh, old.size)), check):
+        fresh = ((said.paper.id, said.paper.abstract, said.places) for said in old.all_said())
+        for written in _written(new, None, embedded_by(settings, _batches(fresh, old.size)), check):
             count += len(written.records)
             embedded += written.texts
             if progress:
@@ -290,7 +290,8 @@ def _carry_out(
     library.restamp(syncing=True, roots=roots)
     fresh = (fresh for fresh, _, _ in comparison.papers(plan.embed))
     embedded = done = 0
-    for written in _written(library, embedded_by(settings, _batches(fresh, len(plan.embed))), check):
+    batches = _batches(fresh, len(plan.embed))
+    for written in _written(library, comparison.library, embedded_by(settings, batches), check):
         embedded += written.texts
         done += len(written.records)
         if progress:
@@ -311,24 +312,30 @@ def _moved(fresh: Fresh, record: Record) -> Record:
     return replace(record, paper=make_paper(paper_id, abstract, places), places=places)
 
 
-def _written(library: Library, embedded: Iterable[Embedded], check: Check) -> Iterator[Embedded]:
-    """Writes what is embedded, while the next is being embedded; yields what is safe."""
+def _written(
+    library: Library, before: Library | None, embedded: Iterable[Embedded], check: Check
+) -> Iterator[Embedded]:
+    """Writes what is embedded, while the next is being embedded; yields what is safe.
+
+    Args:
+        before: The library as it was, where these papers may be in it already.
+    """
     with ThreadPoolExecutor(1, "footnote-write") as writer:
         writing: Future[Embedded] | None = None
         for fresh in embedded:
             if writing:
                 yield writing.result()
             check()
-            writing = writer.submit(_write, library, fresh)
+            writing = writer.submit(_write, library, before, fresh)
         if writing:
             yield writing.result()
 
 
-def _write(library: Library, fresh: Embedded) -> Embedded:
+def _write(library: Library, before: Library | None, fresh: Embedded) -> Embedded:
     chunks = {record.paper.id: len(record.chunks) for record in fresh.records}
     surplus = [
         chunk_id(known.paper.id, number)
-        for known in library.said(list(chunks))
+        for known in (before.said(list(chunks)) if before else ())
         for number in range(chunks[known.paper.id], len(known.chunks))
     ]
     library.write(fresh.records, fresh.chunk_vectors, surplus=surplus)
