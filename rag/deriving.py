@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from rag.chroma import chroma_errors, damaged
 from rag.lexical import Changes, LexicalIndex
+from rag.paging import pages
 from rag.paper_rows import Papers, StoreDamaged
 from rag.paper_store import PaperStore
 from rag.records import Head, chunk_id, head_of, read_head
@@ -127,10 +128,10 @@ def _refresh(settings: Settings, store: PaperStore, collection: Collection) -> N
             newer = collection.get(where=later, include=[])["ids"]
         wanted += [head for key in newer if (head := head_of(key)) in known and head]
     gone = known.difference(there)
-    for first in range(0, len(wanted), _PAGE):
-        store.change(page_of_heads(settings, collection, wanted[first : first + _PAGE]), gone if first == 0 else ())
-    if gone and not wanted:
+    if gone:
         store.change((), gone)
+    for page in pages(wanted, _PAGE):
+        store.change(page_of_heads(settings, collection, page), ())
     # What a sync that is at work, or was killed, goes on to change would carry the number of this stamp.
     if stamp.syncing:
         store.complete("", min(state.revision, stamp.revision - 1) if known else stamp.revision - 1)

@@ -245,14 +245,14 @@ class Library:
                 owned.update(chunk_id(head.said.paper.id, number) for number in range(len(head.said.chunks)))
         orphans = [key for key in there if key not in owned]
         with chroma_errors(self._settings):
-            for first in range(0, len(orphans), _PAGE):
-                self._collection.delete(ids=orphans[first : first + _PAGE])
+            for page in pages(orphans, _PAGE):
+                self._collection.delete(ids=page)
 
     def remove(self, paper_ids: Sequence[str]) -> None:
         """Removes papers with all their chunks."""
         with chroma_errors(self._settings):
-            for first in range(0, len(paper_ids), _PAGE):
-                these: dict[str, Any] = {"paper_id": {"$in": list(paper_ids[first : first + _PAGE])}}
+            for page in pages(paper_ids, _PAGE):
+                these: dict[str, Any] = {"paper_id": {"$in": page}}
                 self._collection.delete(where=these)
 
     def restamp(self, *, syncing: bool, roots: Iterable[str] | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import resource
 import shutil
 import sqlite3
@@ -21,6 +20,7 @@ from rag.index import Library, LibraryHandle, rebuild
 from rag.settings import BUNDLED_MODEL, Settings
 from rag.sync import reembed, sync
 from tests.conftest import Python, write_abstracts
+from tests.spoiling import cut, garbage, overwritten
 from tests.test_sync import SHORT, assert_whole, counts, found_by_vector, opened, papers
 
 
@@ -169,31 +169,13 @@ def test_what_a_killed_rebuild_left_is_not_taken_for_a_library(filled: Settings)
     assert not rebuild(settings, 16, lambda old, new: None)  # noqa: ARG005
 
 
-def _garbage(path: Path) -> None:
-    path.write_bytes(b"garbage" * 5_000)
-
-
-def _cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
 def _stump(path: Path) -> None:
     os.truncate(path, 100)
 
 
-def _overwritten(start: float, end: float) -> Callable[[Path], None]:
-    def spoil(path: Path) -> None:
-        size = path.stat().st_size
-        with path.open("r+b") as file:
-            file.seek(int(size * start))
-            file.write(random.Random(1).randbytes(int(size * (end - start))))  # noqa: S311 (a fixed seed)
-
-    return spoil
-
-
 @pytest.mark.parametrize(
     "spoil",
-    [_garbage, _cut, _stump, _overwritten(0, 0.2), _overwritten(0.01, 1), _overwritten(0.3, 0.8), _overwritten(0.8, 1)],
+    [garbage, cut, _stump, overwritten(0, 0.2), overwritten(0.01, 1), overwritten(0.3, 0.8), overwritten(0.8, 1)],
     ids=["garbage", "cut", "stump", "start", "all but its head", "middle", "end"],
 )
 def test_a_damaged_database_is_an_error_that_says_what_to_do_and_no_crash(
@@ -305,7 +287,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         ("header.bin", Path.unlink),
         ("data_level0.bin", Path.unlink),
         ("index_metadata.pickle", Path.unlink),
-        ("index_metadata.pickle", _garbage),  # in the other files it may bring Chroma's engine down, and us with it
+        ("index_metadata.pickle", garbage),  # in the other files it may bring Chroma's engine down, and us with it
     ],
 )
 def test_vector_files_that_are_gone_or_garbage_are_an_error_and_not_an_empty_answer(

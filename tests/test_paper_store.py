@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -22,6 +21,7 @@ from rag.settings import Settings
 from rag.sync import sync
 from rag.types import Filter
 from tests.conftest import Python, wait_for
+from tests.spoiling import cut, garbage, overwritten
 from tests.test_sync import assert_whole, opened
 
 WORDS = "penguins methane bridges rewards features labels heat trains rice orbit noise bolts polar night field".split()
@@ -102,38 +102,20 @@ def test_a_store_that_was_deleted_is_made_again_and_one_that_is_in_step_is_not_t
     assert file_of(filled) != before
 
 
-def _garbage(path: Path) -> None:
-    path.write_bytes(b"garbage" * 5_000)
-
-
 def _emptied(path: Path) -> None:
     path.write_bytes(b"")
-
-
-def _cut(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def _overwritten(start: float, end: float) -> Callable[[Path], None]:
-    def spoil(path: Path) -> None:
-        size = path.stat().st_size
-        with path.open("r+b") as file:
-            file.seek(int(size * start))
-            file.write(random.Random(1).randbytes(int(size * (end - start))))  # noqa: S311 (a fixed seed)
-
-    return spoil
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        _garbage,
+        garbage,
         _emptied,
-        _cut,
-        _overwritten(0, 0.1),
-        _overwritten(0.3, 0.5),
-        _overwritten(0.5, 0.8),
-        _overwritten(0.8, 1),
+        cut,
+        overwritten(0, 0.1),
+        overwritten(0.3, 0.5),
+        overwritten(0.5, 0.8),
+        overwritten(0.8, 1),
     ],
     ids=["garbage", "emptied", "cut", "start", "middle", "behind it", "end"],
 )
