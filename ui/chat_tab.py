@@ -173,12 +173,13 @@ class ChatTab(ChatLayout):
         before = conversation.history(conversation.exchanges[-1] if extractive else replaces)
         conversation.id = self.history.add(owner, conversation.id, exchange)
         conversation.begin(exchange)
+        stop = conversation.stop
         self.answering[request.session_hash] = conversation
         drawing = self._drawn(conversation, owner)
         yield drawing
         found = False
         try:
-            async for _ in self.asking.answered(exchange, before, conversation.stop, owner, extractive=extractive):
+            async for _ in self.asking.answered(exchange, before, stop, owner, extractive=extractive):
                 if not conversation.shows(exchange):  # another conversation was opened meanwhile
                     continue
                 drawing |= {self.chat: self._messages(conversation), **self._around(conversation, owner)}
@@ -190,8 +191,11 @@ class ChatTab(ChatLayout):
                     drawing[self.evidence] = evidence(exchange, exchange.id or 0)
                     drawing[self.cited] = _cited(exchange)
                 yield drawing
+            if not conversation.shows(exchange):  # what was drawn last may have come behind what was opened
+                yield self._drawn(conversation, owner)
         finally:
-            self.answering.pop(request.session_hash, None)
+            if conversation.mine is None or conversation.mine is exchange:  # no other runs in the tab by now
+                self.answering.pop(request.session_hash, None)
 
     async def suggest(self, conversation: Conversation) -> str:
         """Questions to go on with after the last answer, once nobody waits for an answer of their own."""
@@ -310,11 +314,10 @@ class ChatTab(ChatLayout):
 
     def _opened(self, wanted: object, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
         owner = owner_of(request)
-        conversation.leave()
         exchanges = self.history.exchanges(owner, wanted) if isinstance(wanted, str) else []
         scope = exchanges[-1].scope if exchanges else scope
-        opened = Conversation(str(wanted) if exchanges else None, exchanges, search=conversation.search, scope=scope)
-        return {**self._drawn(opened, owner), self.scope: scope}
+        conversation.turn_to(str(wanted) if exchanges else None, exchanges, scope)
+        return {**self._drawn(conversation, owner), self.scope: scope}
 
     async def show_start(self) -> AsyncIterator[Drawing]:
         """Questions that the library answers, and what is in it; once more when a first ingest is done."""

@@ -82,7 +82,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class Conversation:
-    """The conversation that a tab shows, oldest exchange first.
+    """The conversation that a tab shows, oldest exchange first; one object for as long as the tab is open.
 
     Attributes:
         id: Where it is kept; None before its first question.
@@ -135,6 +135,13 @@ class Conversation:
         """Ends the exchange that runs in this tab, of which nothing is drawn any more."""
         self.stop.set()
         self.exchanges = []
+
+    def turn_to(self, id: str | None, exchanges: list[Exchange], scope: Filter | None) -> None:
+        """Leaves what is shown for another conversation, or for a new one where there is no id."""
+        self.leave()
+        self.id, self.exchanges, self.scope = id, exchanges, scope
+        self.shown = self.editing = self.asks_why = self.mine = self.scope_before = None
+        self.stop = asyncio.Event()
 
     def usage(self, upto: Exchange) -> Usage:
         """What the language model took from the beginning to the end of an exchange."""
