@@ -25,14 +25,11 @@ def from_thread(source: AsyncGenerator[T, None], patience: Patience) -> Iterator
     running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
     async def pump() -> None:
-        from langsmith import tracing_context
-
         running.set_result((asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())))
         try:
-            with tracing_context(enabled=False):  # LANGSMITH_TRACING would send the prompt away
-                async with aclosing(source):
-                    async for item in source:
-                        arrived.put((item, None))
+            async with aclosing(source):
+                async for item in source:
+                    arrived.put((item, None))
         except BaseException as error:
             arrived.put((None, error))
             raise

@@ -122,5 +122,5 @@ def _llm(settings: Settings) -> str:
     if not settings.llm_configured:
         return "none: answers quote the papers (for summaries: RAG_LLM_MODEL, and OPENAI_API_KEY or OPENAI_BASE_URL)"
     model = ChatModel.open(settings.model_copy(update={"llm_cache": False}))  # it shall answer now
-    model.complete([("human", "Reply with the word ready.")])
+    model.complete([("user", "Reply with the word ready.")])
     return f"{model.name} at {model.host} answers"

@@ -9,10 +9,8 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
-
-from pydantic import SecretStr
 
 from rag.async_bridge import from_thread
 from rag.errors import LLMError
@@ -25,7 +23,7 @@ from rag.types import Usage
 
 if TYPE_CHECKING:
     import httpx2
-    from langchain_core.messages import AIMessageChunk
+    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 Message = tuple[str, str]
 Piece = str | Usage
@@ -194,9 +192,9 @@ class ChatModel:
         try:
             async with aclosing(self._chunks(messages, deadline)) as chunks:
                 async for chunk in chunks:
-                    finish = finish or chunk.response_metadata.get("finish_reason") or ""
+                    finish = finish or _finish(chunk)
                     usage = _counted(chunk) or usage
-                    piece = thoughts.without(str(chunk.text))[: room - len(text)]
+                    piece = thoughts.without(_text(chunk))[: room - len(text)]
                     text += piece
                     if piece:
                         yield piece
@@ -213,7 +211,7 @@ class ChatModel:
             raise
         yield usage or _estimated(messages, len(text) + thoughts.length)
 
-    async def _chunks(self, messages: list[Message], deadline: float) -> AsyncGenerator[AIMessageChunk, None]:
+    async def _chunks(self, messages: list[Message], deadline: float) -> AsyncGenerator[ChatCompletionChunk, None]:
         """What the server sends, as long as it is neither silent nor slow for too long."""
         import openai
 
@@ -232,31 +230,39 @@ class ChatModel:
                     raise
                 if chunk is None:
                     return
-                finished = finished or bool(chunk.response_metadata.get("finish_reason"))
+                finished = finished or bool(_finish(chunk))
                 yield chunk
 
-    def _stream(self, connection: httpx2.AsyncClient, messages: list[Message]) -> AsyncGenerator[AIMessageChunk, None]:
-        from langchain_openai import ChatOpenAI
+    async def _stream(
+        self, connection: httpx2.AsyncClient, messages: list[Message]
+    ) -> AsyncGenerator[ChatCompletionChunk, None]:
+        import openai
 
         limit = self._limit_option()
-        model = ChatOpenAI(
-            model=self.name,
-            api_key=SecretStr(self._key or _NO_KEY),
+        # The time-outs and the retries are ours.
+        client = openai.AsyncOpenAI(
+            api_key=self._key or _NO_KEY,
             base_url=self._base_url,
-            temperature=None if "temperature" in self._refused else self._settings.llm_temperature,
-            extra_body={limit: self._settings.llm_max_tokens} if limit else None,
-            stream_usage="stream_options" not in self._refused,
-            http_async_client=connection,
-            # Ours: the time-outs, the retries, and what the environment would otherwise decide.
+            http_client=connection,
             timeout=None,
             max_retries=0,
-            stream_chunk_timeout=None,
-            openai_proxy=None,
-            use_responses_api=False,
-            output_version="v0",
-            cache=False,
         )
-        return cast("AsyncGenerator[AIMessageChunk, None]", model.astream(messages))
+        said = [{"role": role, "content": content} for role, content in messages]
+        stream = await client.chat.completions.create(
+            model=self.name,
+            messages=cast("list[ChatCompletionMessageParam]", said),
+            stream=True,
+            temperature=openai.omit if "temperature" in self._refused else self._settings.llm_temperature,
+            stream_options=openai.omit if "stream_options" in self._refused else {"include_usage": True},
+            extra_body={limit: self._settings.llm_max_tokens} if limit else None,
+        )
+        is_empty = True
+        async with stream:
+            async for chunk in stream:
+                is_empty = False
+                yield chunk
+        if is_empty:
+            raise ValueError("it sent no piece of an answer")
 
     def _connection(self) -> httpx2.AsyncClient:
         """A client for one answer: closing it hangs up. It follows no redirect, lest the prompt spread."""
@@ -376,13 +382,31 @@ def _back_off_s(tries: int) -> float:
     return pause_s * random.uniform(0.75, 1.25)  # noqa: S311  spreads clients out, guards nothing
 
 
-def _counted(chunk: AIMessageChunk) -> Usage | None:
+def _finish(chunk: ChatCompletionChunk) -> str:
+    """Why the answer ends with this chunk; empty where it does not."""
+    return (chunk.choices[0].finish_reason or "") if chunk.choices else ""
+
+
+def _text(chunk: ChatCompletionChunk) -> str:
+    """What a chunk adds to the answer."""
+    delta = chunk.choices[0].delta if chunk.choices else None
+    content: object = delta.content if delta else None
+    if isinstance(content, list):  # in blocks, some of them thoughts: so do some servers beyond OpenAI's own types
+        return "".join(block["text"] for block in content if block["type"] == "text")
+    if not isinstance(content, str | None):
+        raise TypeError(f"a piece of text that is a {type(content).__name__}")
+    return content or ""
+
+
+def _counted(chunk: ChatCompletionChunk) -> Usage | None:
     """The server's own count, where this chunk has it."""
-    counts: Any = chunk.usage_metadata
-    if not counts or not counts["total_tokens"]:
+    counts = chunk.usage
+    if not counts:
         return None
-    cached = counts.get("input_token_details", {}).get("cache_read") or 0
-    return Usage(counts["input_tokens"], counts["output_tokens"], cached)
+    prompt, completion, details = counts.prompt_tokens or 0, counts.completion_tokens or 0, counts.prompt_tokens_details
+    cached = (details.cached_tokens or 0) if details else 0
+    numbers = all(isinstance(count, int) for count in (prompt, completion, cached))
+    return Usage(prompt, completion, cached) if numbers and prompt + completion else None
 
 
 def _estimated(messages: list[Message], written_chars: int) -> Usage:

@@ -21,7 +21,6 @@ _PLACEHOLDERS = {
     "condense.md": frozenset({"history", "question"}),
     "expand.md": frozenset({"question"}),
 }
-_ROLES = {"system": "system", "user": "human"}
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEADING = re.compile(r"^##[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 # Long conversations are cut: what a follow-up refers to was said lately, and the model's context is finite.
@@ -85,9 +84,9 @@ def _parts(file: Path) -> tuple[Message, ...]:
     before, *rest = _HEADING.split(text)
     if before.strip():
         raise PromptError(f"{file}: text stands before the first heading; move it below `## system` or `## user`.")
-    roles = [_ROLES[heading.lower()] for heading in rest[::2]]
+    roles = [heading.lower() for heading in rest[::2]]
     bodies = [body.strip() for body in rest[1::2]]
-    if "human" not in roles:
+    if "user" not in roles:
         raise PromptError(f"{file}: there is no `## user` part; add that line above what the user is to say.")
     if not all(bodies):
         raise PromptError(f"{file}: a part is empty; write something below its heading or remove it.")

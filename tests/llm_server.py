@@ -274,6 +274,26 @@ def no_choices() -> Behaviour:
     return behave
 
 
+def in_blocks(thought: str, *texts: str) -> Behaviour:
+    """Writes lists of typed blocks where a string is due, its thoughts among them, as some servers do."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.start_stream()
+        exchange.chunk({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": thought}]}]})
+        for text in texts:
+            exchange.chunk({"content": [{"type": "text", "text": text}]})
+        exchange.chunk({"content": ""}, "stop")
+        exchange.done(len(texts))
+
+    return behave
+
+
+def counts_with(usage: object, text: str) -> Behaviour:
+    """Says a text, and then what it took in another form than OpenAI's."""
+    said = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}
+    return _streams([json.dumps(said), json.dumps({"choices": [], "usage": usage}), "[DONE]"])
+
+
 def only_no_choices() -> Behaviour:
     return _streams([{"id": "1", "object": "chat.completion.chunk", "choices": []}, "[DONE]"])
 

@@ -21,7 +21,7 @@ def passage(abstract: str, name: str = "a") -> Passage:
 
 
 def asking(passages):
-    return [("human", " ".join(each.paper.abstract for each in passages))]
+    return [("user", " ".join(each.paper.abstract for each in passages))]
 
 
 def answer_with(settings: Settings, question: str = QUESTION, **others: object) -> tuple[Answer, str]:

@@ -124,10 +124,10 @@ def test_one_model_call_is_cut_by_its_patience(seed_settings):
         settings = Settings(_env_file=None, llm_model="tiny", openai_base_url=chat.base_url)
         threading.Thread(target=lambda: (wait_for_request(chat), patience.end())).start()
         with pytest.raises(asyncio.CancelledError):
-            ChatModel.open(settings).complete([("human", "Why?")], patience)
+            ChatModel.open(settings).complete([("user", "Why?")], patience)
         assert chat.settled(AT_MOST_S)
         with pytest.raises(asyncio.CancelledError):
-            ChatModel.open(settings).complete([("human", "Why?")], patience)
+            ChatModel.open(settings).complete([("user", "Why?")], patience)
 
 
 # Asynchronously

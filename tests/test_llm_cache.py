@@ -18,10 +18,10 @@ from tests.command import inside
 from tests.llm_server import ChatServer
 
 KEY = "sk-test-secret-0123456789"
-MESSAGES = [("system", "Be brief."), ("human", "Why? Därum “so”?")]
+MESSAGES = [("system", "Be brief."), ("user", "Why? Därum “so”?")]
 QUESTION = "How many tasks does TimeArena have?"
 GOOD = "TimeArena has 30 real-world tasks in cooking, household activities and laboratory work [1]."
-REQUEST = {"model": "tiny", "messages": [["human", "Why?"]]}
+REQUEST = {"model": "tiny", "messages": [["user", "Why?"]]}
 KEPT = Kept(["Yes", "."], Usage(120, 2, 20, price=0.5))
 
 
@@ -70,7 +70,7 @@ def test_another_request_is_not(model, other):
 def test_another_prompt_and_another_server_are_asked(model):
     with ChatServer("Yes.", "No.") as chat, ChatServer("Perhaps.") as another:
         assert model(chat).complete(MESSAGES)[0] == "Yes."
-        assert model(chat).complete([*MESSAGES, ("human", "")])[0] == "No."
+        assert model(chat).complete([*MESSAGES, ("user", "")])[0] == "No."
         assert model(another).complete(MESSAGES)[0] == "Perhaps."
 
 

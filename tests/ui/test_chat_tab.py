@@ -59,7 +59,7 @@ def test_an_answer_that_was_left_takes_nothing_from_the_next_one(assistant: Seed
         assert chat.answering == {"tab": conversation}
         async for drawing in second:
             shown = drawing[chat.chat]
-        assert "Model-based reinforcement" in str(shown)
+        assert "2 papers cited" in str(shown)
         assert [exchange.state for exchange in conversation.exchanges] == [State.DONE]
         assert not chat.answering
 
