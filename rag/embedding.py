@@ -1,4 +1,4 @@
-"""Embedding models behind LangChain's Embeddings: the bundled one, offline, or any other by name or folder."""
+"""Embedding models: the bundled one, offline, or any other by name or folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from langchain_core.embeddings import Embeddings
 
 from rag.bundled_model import open_bundled
 from rag.encoders import Encoded, Encoder, SentenceTransformersEncoder, Vectors
@@ -26,7 +25,7 @@ _loading = threading.Lock()
 _opened: dict[tuple[str, str], EmbeddingModel] = {}
 
 
-class EmbeddingModel(Embeddings):
+class EmbeddingModel:
     """A model that makes vectors of texts; safe to use from several threads.
 
     Attributes:
@@ -68,14 +67,6 @@ class EmbeddingModel(Embeddings):
     def count_tokens(self, text: str) -> int:
         """Word pieces of a text, without special tokens; what `max_tokens` limits."""
         return self.encoder.count_tokens(text)
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """LangChain's name for `embed`."""
-        return [[float(x) for x in vector] for vector in self.embed(texts)]
-
-    def embed_query(self, text: str) -> list[float]:
-        """The unit vector of one text."""
-        return [float(x) for x in self.embed([text])[0]]
 
     def _encoded(self, texts: Sequence[str], *, tokens: bool) -> Iterator[tuple[list[int], Encoded]]:
         """Every batch, as the numbers of its texts, and what the model made of it."""

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
     from langchain_chroma import Chroma
-    from langchain_core.embeddings import Embeddings
 
+    from rag.embedding import EmbeddingModel
     from rag.lexical import LexicalIndex
 
 _PAGE = 1_000  # papers read or written at once
@@ -192,13 +192,19 @@ class Library:
             )
         return found["ids"][0], [float(distance) for distance in (found["distances"] or [[]])[0]]
 
-    def vectorstore(self, embedding: Embeddings) -> Chroma:
+    def vectorstore(self, model: EmbeddingModel) -> Chroma:
         """The chunks as LangChain's vector store, for those who build on it."""
         from langchain_chroma import Chroma
 
+        from rag.langchain_embeddings import LangChainEmbeddings
+
         client = connect(self._settings)  # its own: it may outlive this view
         with chroma_errors(self._settings):
-            store = Chroma(client=client, collection_name=self._collection.name, embedding_function=embedding)
+            store = Chroma(
+                client=client,
+                collection_name=self._collection.name,
+                embedding_function=LangChainEmbeddings(model),
+            )
         weakref.finalize(store, disconnect, client)
         return store
 

@@ -19,6 +19,7 @@ from rag.embedding import EmbeddingModel, _opened, open_model
 from rag.encoders import OnnxEncoder, SentenceTransformersEncoder
 from rag.errors import EmbeddingError
 from rag.hub import hub_offline
+from rag.langchain_embeddings import LangChainEmbeddings
 from rag.records import pack, unpack
 from rag.settings import BUNDLED_MODEL, Precision, Settings
 from tests.conftest import Python
@@ -137,9 +138,10 @@ def test_a_folder_that_cannot_be_written_still_embeds(
 
 
 def test_langchain_and_we_see_the_same_vectors(model: EmbeddingModel) -> None:
-    assert np.allclose(model.embed_query(TEXTS[0]), model.embed(TEXTS)[0], atol=1e-5)
-    assert np.allclose(model.embed_documents(TEXTS[:2]), model.embed(TEXTS[:2]), atol=1e-5)
-    assert all(type(number) is float for number in model.embed_query("x"))
+    seen = LangChainEmbeddings(model)
+    assert np.allclose(seen.embed_query(TEXTS[0]), model.embed(TEXTS)[0], atol=1e-5)
+    assert np.allclose(seen.embed_documents(TEXTS[:2]), model.embed(TEXTS[:2]), atol=1e-5)
+    assert all(type(number) is float for number in seen.embed_query("x"))
 
 
 def test_eight_threads_that_embed_and_count_get_what_one_gets(model: EmbeddingModel) -> None:
