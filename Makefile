@@ -53,8 +53,8 @@ endif
 	measure kills --save $(RESULTS)/kills.json; \
 	on_papers embedding --save $(RESULTS)/embedding.json; \
 	on_papers lexical --save $(RESULTS)/lexical.json; \
-	on_papers scale --papers 1000 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \
-	on_papers scale --papers 10000 --home $(LIBRARIES)/10000 --save $(RESULTS)/scale.json; \
+	on_papers scale --papers 1000 --precision int8 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \
+	on_papers scale --papers 10000 --precision int8 --home $(LIBRARIES)/10000 --save $(RESULTS)/scale.json; \
 	on_papers dense --home $(LIBRARIES)/10000 --save $(RESULTS)/dense.json; \
 	$(if $(BEFORE),measure quality --before $(BEFORE) --save $(RESULTS)/quality.json;) \
 	$(TOLD)
@@ -62,7 +62,7 @@ endif
 bench-scale: $(VENV)/.installed-bench  ## after `bench`, 100,000 papers as well; their library is kept, and a killed ingest goes on where it was
 	@$(MEASURE); \
 	measure lexical --papers 1000 10000 100000 --save $(RESULTS)/lexical.json; \
-	measure scale --papers 100000 --home $(LIBRARIES)/100000 --save $(RESULTS)/scale.json; \
+	measure scale --papers 100000 --precision int8 --home $(LIBRARIES)/100000 --save $(RESULTS)/scale.json; \
 	measure dense --home $(LIBRARIES)/100000 --vectors 1000 10000 100000 --save $(RESULTS)/dense.json; \
 	$(TOLD)
 

@@ -181,7 +181,8 @@ def _scale(result: Mapping[str, Any]) -> Iterator[str]:
     yield "Real titles and abstracts, ingested once:"
     yield table(
         head,
-        [["papers/s", *(f"{each['papers_per_s']:.1f}" for each in ingests)],
+        [["computed with", *(each["precision"] for each in ingests)],
+         ["papers/s", *(f"{each['papers_per_s']:.1f}" for each in ingests)],
          ["texts embedded/s", *(f"{each['texts_per_s']:.0f}" for each in ingests)],
          ["ingest, seconds", *(f"{each['seconds']:,.0f}" for each in ingests)],
          ["ingest, peak memory, MB", *(f"{each['peak_mb']:,.0f}" for each in ingests)],

@@ -27,7 +27,7 @@ import numpy as np
 from rag.embedding import EmbeddingModel, open_model
 from rag.index import Library
 from rag.retrieval import WEIGHTS, Query, retrieve
-from rag.settings import Settings
+from rag.settings import Precision, Settings
 from rag.types import Filter
 from tests.bench.exact import ExactScan, recall
 from tests.bench.measuring import (
@@ -62,13 +62,14 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="where the library is kept; it is gone with the script otherwise")
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", choices=("float32", "int8"), default="float32", help="of the ingest")
     given = parser.parse_args()
     if "weights" not in inspect.signature(retrieve).parameters:  # before hours of ingest
         parser.error("retrieve() takes no weights, so that late interaction cannot be left out")
     with tempfile.TemporaryDirectory() as name:
         home = (given.home or Path(name) / "home").resolve()
         home.parent.mkdir(parents=True, exist_ok=True)
-        figures = measured(home, Path(name), given.papers, given.questions, given.rounds)
+        figures = measured(home, Path(name), given)
     stages = figures["retrieval"]
     strays = sum(found["strays"] for stage in stages.values() for found in stage.values())
     candidates = figures["candidates"]
@@ -82,43 +83,47 @@ def main() -> None:
     conclude(figures, targets, given.save, size=given.papers)
 
 
-def measured(home: Path, folder: Path, papers: int, questions: int, rounds: int) -> dict[str, Any]:
+def measured(home: Path, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """All figures of one size; `given` as on the command line."""
     file = home.with_name(f"{home.name}-papers.jsonl")
-    ingest = _ingested(home, file, folder, papers)
+    ingest = _ingested(home, file, folder, given.papers, given.precision)
     settings = Settings(_env_file=None, home=home)  # type: ignore[call-arg]
     model, library = open_model(settings), Library.open(settings)
     assert library is not None
-    asked = real_papers().questions(questions)
+    asked = real_papers().questions(given.questions)
     figures: dict[str, Any] = {
         "papers": library.size,
         "ingest": ingest,
         "disk_mb": _disk_mb(home),
-        "retrieval": _retrieval(library, model, asked, rounds),
-        "candidates": _candidates(library, model, asked, rounds),
+        "retrieval": _retrieval(library, model, asked, given.rounds),
+        "candidates": _candidates(library, model, asked, given.rounds),
     }
     library.close()
-    cold = [_asked(home, folder, asked[turn]) for turn in range(rounds + 1)][1:]  # the first fills the system's cache
+    cold = [_asked(home, folder, asked[turn]) for turn in range(given.rounds + 1)][
+        1:
+    ]  # the first fills the system's cache
     figures["cold_answer"] = {
         "seconds": median([seconds for seconds, _ in cold]),
         "peak_mb": median([peak_mb for _, peak_mb in cold], 1),
     }
-    figures["one_more_paper"] = _one_more(home, file, folder, papers)
+    figures["one_more_paper"] = _one_more(home, file, folder, given.papers, given.precision)
     return figures
 
 
-def _ingested(home: Path, file: Path, folder: Path, papers: int) -> dict[str, float]:
+def _ingested(home: Path, file: Path, folder: Path, papers: int, precision: Precision) -> dict[str, Any]:
     """Time, rate and memory of `footnote ingest` of so many papers; those of the run that did it, where it is done."""
     done = home / "measured-ingest.json"  # within the home, so that both are there or gone
     if done.exists():
-        figures: dict[str, float] = json.loads(done.read_text("utf-8"))
-        if figures["given"] != papers:
-            raise SystemExit(f"{home} holds {figures['given']:g} papers, not {papers}; name another --home")
+        figures: dict[str, Any] = json.loads(done.read_text("utf-8"))
+        if (figures["given"], figures["precision"]) != (papers, precision):
+            raise SystemExit(f"{home} holds {figures['given']} papers, {figures['precision']}; name another --home")
         return figures
     file.write_text("".join(json.dumps(row) + "\n" for row in real_papers().spread(papers)), "utf-8")
-    spent = spent_by([FOOTNOTE, "ingest", file, "--json"], env=environment(home), folder=folder)
+    spent = spent_by([FOOTNOTE, "ingest", file, "--json"], env=_ingesting(home, precision), folder=folder)
     report = json.loads(spent.printed)
     figures = {
         "given": papers,
+        "precision": precision,
         "added": report["added"],  # fewer where an earlier run was killed, or papers are the same
         "seconds": round(spent.seconds, 1),
         "papers_per_s": round(report["added"] / spent.seconds, 1),
@@ -127,6 +132,10 @@ def _ingested(home: Path, file: Path, folder: Path, papers: int) -> dict[str, fl
     }
     done.write_text(json.dumps(figures), "utf-8")
     return figures
+
+
+def _ingesting(home: Path, precision: Precision) -> dict[str, str]:
+    return environment(home, RAG_EMBEDDING_PRECISION=precision)
 
 
 def _disk_mb(home: Path) -> dict[str, float]:
@@ -188,7 +197,7 @@ def _asked(home: Path, folder: Path, question: str) -> tuple[float, float]:
     return spent.seconds, spent.peak_mb
 
 
-def _one_more(home: Path, file: Path, folder: Path, papers: int) -> dict[str, float]:
+def _one_more(home: Path, file: Path, folder: Path, papers: int, precision: Precision) -> dict[str, float]:
     """Seconds of a sync that adds a paper kept aside: to the big file, whose other lines are read again; on its own.
 
     The file that is left behind tells a later run which papers were added already.
@@ -201,7 +210,7 @@ def _one_more(home: Path, file: Path, folder: Path, papers: int) -> dict[str, fl
     alone.write_text(other, "utf-8")
     seconds = {}
     for name, paths in {"one_more_line_s": [file], "file_of_its_own_s": [alone]}.items():
-        spent = spent_by([FOOTNOTE, "ingest", *paths, "--json"], env=environment(home), folder=folder)
+        spent = spent_by([FOOTNOTE, "ingest", *paths, "--json"], env=_ingesting(home, precision), folder=folder)
         if (counted := json.loads(spent.printed)["added"]) != 1:
             raise RuntimeError(f"{paths[0]}: {counted} papers were added, not one")
         seconds[name] = round(spent.seconds, 2)
