@@ -94,9 +94,9 @@ def measured(home: Path, folder: Path, given: argparse.Namespace) -> dict[str, A
     figures: dict[str, Any] = {
         "papers": library.size,
         "ingest": ingest,
-        "disk_mb": _disk_mb(home),
-        "retrieval": _retrieval(library, model, asked, given.rounds),
-        "candidates": _candidates(library, model, asked, given.rounds),
+        "disk_mb": disk_mb(home),
+        "retrieval": asked_ms(library, model, asked, given.rounds),
+        "candidates": candidates_ms(library, model, asked, given.rounds),
     }
     library.close()
     cold = [_asked(home, folder, asked[turn]) for turn in range(given.rounds + 1)][
@@ -138,7 +138,7 @@ def _ingesting(home: Path, precision: Precision) -> dict[str, str]:
     return environment(home, RAG_EMBEDDING_PRECISION=precision)
 
 
-def _disk_mb(home: Path) -> dict[str, float]:
+def disk_mb(home: Path) -> dict[str, float]:
     """Megabytes of each part of the home."""
     parts: dict[str, float] = {}
     for file in home.rglob("*"):
@@ -148,7 +148,7 @@ def _disk_mb(home: Path) -> dict[str, float]:
     return {name: round(size, 2) for name, size in sorted(parts.items())} | {"all": round(sum(parts.values()), 2)}
 
 
-def _retrieval(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
+def asked_ms(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
     """Percentiles of `retrieve`, its embedding included, by filter, with and without late interaction."""
     cases = [(stage, name) for stage in STAGES for name in FILTERS]
     spent: dict[tuple[str, str], list[float]] = {case: [] for case in cases}
@@ -175,7 +175,7 @@ def _retrieval(library: Library, model: EmbeddingModel, questions: Sequence[str]
     }
 
 
-def _candidates(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
+def candidates_ms(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
     """Percentiles of what all that follows is chosen from: one embedding, one dense and one lexical search."""
     scan, recalls, spent = ExactScan.of(library, model), [], []
     for _ in range(rounds):
