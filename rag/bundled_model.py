@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ from rag.settings import BUNDLED_MODEL, Precision
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _FORM = 2  # of the graph that is made; another number makes it again
 _WEIGHTS = "weights.bin"
+_MAKING = ".making-"
+_LEFT_S = 3_600.0  # a graph takes seconds to make
 _LENGTH = 256  # tokens that the model reads, special ones included: its sentence_bert_config.json
 
 
@@ -64,7 +67,11 @@ def _aside(parent: Path) -> Iterator[Path]:
     """A folder that is gone at the end: in `parent`, or elsewhere where that cannot be written."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".making-", dir=parent))
+        for left in parent.glob(f"{_MAKING}*"):  # by a kill
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > _LEFT_S:
+                    shutil.rmtree(left, ignore_errors=True)
+        aside = Path(tempfile.mkdtemp(prefix=_MAKING, dir=parent))
     except OSError:
         aside = Path(tempfile.mkdtemp(prefix="footnote-"))
     try:

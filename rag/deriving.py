@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from rag.chroma import chroma_errors, damaged
-from rag.lexical import Changes, LexicalIndex
+from rag.lexical import MOST_CHANGED, Changes, LexicalIndex
 from rag.paging import pages
 from rag.paper_rows import Papers, StoreDamaged
 from rag.paper_store import PaperStore
@@ -48,6 +48,16 @@ def open_store(settings: Settings, renewed: Renewed) -> PaperStore:
         return _made(settings, None, collection)
 
 
+def replaced_store(settings: Settings, damaged_one: PaperStore, renewed: Renewed) -> PaperStore:
+    """Another one for a store that turned out to be damaged; in memory where that cannot be removed."""
+    try:
+        damaged_one.discard()
+    except OSError as error:
+        log.info("%s cannot be removed (%s); the papers are kept in memory.", damaged_one.path, error)
+        return _made(settings, None, renewed())
+    return open_store(settings, renewed)
+
+
 def open_lexical(settings: Settings, papers: Papers) -> LexicalIndex:
     """The lexical index of the papers in the store."""
     state = papers.state
@@ -59,8 +69,9 @@ def open_lexical(settings: Settings, papers: Papers) -> LexicalIndex:
     changes = None
     if earlier is not None and earlier < state.touched:
         changed, gone = papers.changed_since(earlier)
-        these = list(papers.papers(Filter(paper_ids=tuple(changed)))) if changed else []
-        changes = Changes(root / f"{state.made}-{earlier}", these, gone)
+        if len(changed) + len(gone) <= MOST_CHANGED * papers.count():  # else they are all read to build it anew
+            these = list(papers.papers(Filter(paper_ids=tuple(changed)))) if changed else []
+            changes = Changes(root / f"{state.made}-{earlier}", these, gone)
     return LexicalIndex.open_or_build(folder, _All(papers), changes)
 
 
@@ -109,6 +120,13 @@ def _refreshed(settings: Settings, folder: Path, collection: Collection) -> Pape
     return store
 
 
+def _heads(settings: Settings, collection: Collection, where: dict[str, Any] | None = None) -> list[str]:
+    """Ids of the papers whose heads are there, or are so."""
+    with chroma_errors(settings):
+        keys = collection.get(where=where, include=[])["ids"]
+    return [head for key in keys if (head := head_of(key))]
+
+
 def _refresh(settings: Settings, store: PaperStore, collection: Collection) -> None:
     """Reads what is new or changed and drops what is gone; killed anywhere, the next refresh goes on.
 
@@ -118,16 +136,16 @@ def _refresh(settings: Settings, store: PaperStore, collection: Collection) -> N
     if stamp.generation == state.generation:
         return
     with store.reading() as papers:
-        known = set(papers.ids())
-    with chroma_errors(settings):
-        there = [head for key in collection.get(include=[])["ids"] if (head := head_of(key))]
+        known = papers.revisions()
+    there = _heads(settings, collection)
     wanted = [key for key in there if key not in known]
-    if known and not stamp.syncing and stamp.revision > state.revision:
-        later: dict[str, Any] = {"revision": {"$gt": state.revision}}
-        with chroma_errors(settings):
-            newer = collection.get(where=later, include=[])["ids"]
-        wanted += [head for key in newer if (head := head_of(key)) in known and head]
-    gone = known.difference(there)
+    if known and stamp.revision > state.revision:
+        # A sync writes a paper once, so what has its number here and there is the same.
+        newest = _heads(settings, collection, {"revision": stamp.revision})
+        same = {key for key in newest if known.get(key) == stamp.revision}
+        later = _heads(settings, collection, {"revision": {"$gt": state.revision}})
+        wanted += [key for key in later if key in known and key not in same]
+    gone = known.keys() - set(there)
     if gone:
         store.change((), gone)
     for page in pages(wanted, _PAGE):

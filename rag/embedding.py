@@ -83,7 +83,9 @@ class EmbeddingModel:
 def _cores() -> int:
     """How many this process may use, or as many as it was told to."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() and int(told) else len(os.sched_getaffinity(0))
+    if told.isdigit() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _by_length(texts: Sequence[str]) -> Iterator[list[int]]:

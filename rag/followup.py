@@ -142,10 +142,12 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
     if _POINTS_BACK.search(asked) or _ORDINAL.search(asked):
         return len(named) < _MOST_NAMED
     if pronoun := _HAS_PRONOUN.search(asked):
-        clause = _NEXT_CLAUSE.split(asked[: pronoun.start()], maxsplit=1)
+        first, *later = _NEXT_CLAUSE.split(asked[: pronoun.start()], maxsplit=1)
+        # "On MATH, how accurate is it?" says nothing of its "it".
+        is_question = later and content_words(first) and (_VERB.search(first) or _ASKS.search(first))
         return (
-            _leans_on(clause[0], history, share_of_papers)
-            if len(clause) == 2 and content_words(clause[0])
+            _leans_on(first, history, share_of_papers)
+            if is_question
             else len(named) < _MOST_NAMED and not _OWN_SUBJECT.search(asked)
         )
     whole = bool(_VERB.search(asked) or _ASKS_WHO_DOES.search(asked))

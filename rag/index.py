@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rag.chroma import chroma_errors, connect, damaged, disconnect, place
 from rag.chunking import chunks
-from rag.deriving import open_lexical, open_store, page_of_heads
+from rag.deriving import open_lexical, open_store, page_of_heads, replaced_store
 from rag.errors import LibraryMismatch
 from rag.paging import pages
 from rag.paper_rows import Papers, StoreDamaged
@@ -113,6 +113,8 @@ class Library:
     @property
     def lexical(self) -> LexicalIndex:
         """The lexical index of the papers in the store."""
+        if (made := self._lexical) is not None:  # without the lock, for who is reading papers may ask for it
+            return made
         with self._lock:
             if self._lexical is None:
                 self._lexical = self.read(partial(open_lexical, self._settings))
@@ -128,8 +130,7 @@ class Library:
             log.info("The papers in %s cannot be read (%s); they are read from Chroma again.", store.path, error)
         with self._lock:
             if self._store is store:
-                store.discard()
-                self._store = None
+                self._store = replaced_store(self._settings, store, self._renewed)
         with self._opened_store().reading() as papers:
             return look(papers)
 
@@ -139,18 +140,16 @@ class Library:
 
     def catalogue(self) -> Mapping[str, Paper]:
         """Every paper by id, in the order of the sources and lines."""
-        with self._lock:
-            if self._catalogue is None:
-                self._catalogue = self.read(lambda papers: {paper.id: paper for paper in papers.papers()})
-            return self._catalogue
+        if (made := self._catalogue) is None:
+            made = self._catalogue = self.read(lambda papers: {paper.id: paper for paper in papers.papers()})
+        return made
 
     def folded(self) -> Mapping[str, str]:
         """Title and abstract of every paper by id, without capitals and accents; made at the first call."""
-        papers = self.catalogue()
-        with self._lock:
-            if self._folded is None:
-                self._folded = {key: fold(f"{paper.label} {paper.abstract}") for key, paper in papers.items()}
-            return self._folded
+        if (made := self._folded) is None:
+            papers = self.catalogue()
+            made = self._folded = {key: fold(f"{paper.label} {paper.abstract}") for key, paper in papers.items()}
+        return made
 
     def fetch(self, paper_ids: Sequence[str]) -> list[Record]:
         """The papers of these ids that are in the library, in their order."""
@@ -215,6 +214,16 @@ class Library:
             vectors: The unit vectors of all chunks of all these papers, in order, as the model gave them.
             surplus: Ids of chunks that replaced papers no longer have; removed last, so that a kill loses nothing.
         """
+        first = 0
+        for page in _by_chunks(records, self._client.get_max_batch_size()):
+            after = first + sum(len(record.chunks) for record in page)
+            self._upsert(page, vectors[first:after])
+            first = after
+        if surplus:
+            with chroma_errors(self._settings):
+                self._collection.delete(ids=list(surplus))
+
+    def _upsert(self, records: Sequence[Record], vectors: Vectors) -> None:
         ids: list[str] = []
         documents: list[str] = []
         metadatas: list[Any] = []
@@ -225,8 +234,6 @@ class Library:
                 metadatas.append(self._metadata(record, number))
         with chroma_errors(self._settings):
             self._collection.upsert(ids=ids, embeddings=vectors, documents=documents, metadatas=metadatas)
-            if surplus:
-                self._collection.delete(ids=list(surplus))
 
     def rewrite_places(self, records: Sequence[Record]) -> None:
         """Replaces what the records say about their paper; nothing is embedded."""
@@ -342,10 +349,29 @@ class LibraryHandle:
         return Library.open(self._settings)
 
 
-def rebuild(settings: Settings, dimension: int, fill: Callable[[Library, Library], None]) -> bool:
+def _by_chunks(records: Sequence[Record], most: int) -> Iterator[list[Record]]:
+    """Papers together as long as they have no more chunks than Chroma takes at once."""
+    page: list[Record] = []
+    there = 0
+    for record in records:
+        if page and there + len(record.chunks) > most:
+            yield page
+            page, there = [], 0
+        page.append(record)
+        there += len(record.chunks)
+    if page:
+        yield page
+
+
+def rebuild(
+    settings: Settings, dimension: int, fill: Callable[[Library, Library], None], check: Callable[[], None]
+) -> bool:
     """Replaces the library by one for the model of the settings that `fill(old, new)` fills; False if there is none.
 
     The old one is there until the new one is complete.
+
+    Args:
+        check: Raises where another process may have written into the old one meanwhile.
     """
     client = connect(settings)
     try:
@@ -359,6 +385,7 @@ def rebuild(settings: Settings, dimension: int, fill: Callable[[Library, Library
         new = Library.create(settings, dimension, collection=_aside(settings))
         fill(old, new)
         new.restamp(syncing=False, roots=old.stamp.roots)
+        check()
         with chroma_errors(settings):
             client.delete_collection(settings.collection)
             client.get_collection(_aside(settings), embedding_function=None).modify(name=settings.collection)

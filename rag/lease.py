@@ -58,7 +58,6 @@ class _Lease:
         self._holder = uuid.uuid4().hex
         self._left_here = _note(settings)
         self._beats = 0
-        self._renewed_at = 0.0
         self._mine: Collection | None = None
 
     def claim(self, wait_s: float) -> None:
@@ -88,37 +87,37 @@ class _Lease:
                 )
             else:
                 time.sleep(_BEAT_S / 4)
+        self._sweep()
 
     def check(self) -> None:
-        """Raises an error where another may have taken the lease over."""
-        if self._mine is None or time.monotonic() - self._renewed_at >= _STALE_S:
+        """Raises an error where another has taken the lease over; the server says so, no clock that may stand still."""
+        if not self._is_held():
             raise LibraryError(
-                f"This ingest could not reach {place(self._settings)} for {_STALE_S:.0f} s, and another may be at work"
-                " there by now. What was ingested so far is kept; run this again."
+                f"This ingest gave {place(self._settings)} no sign of life for {_STALE_S:.0f} s, and another has taken"
+                " over. What was ingested so far is kept; run this again."
             )
 
     def beat(self) -> None:
         """Gives a sign of life."""
-        there = self._there()
-        if there is None or self._mine is None or there.id != self._mine.id:
-            self._mine = None
+        if self._mine is None or not self._is_held():
             return
         self._beats += 1
         with chroma_errors(self._settings):
-            there.modify(metadata=self._metadata())
-        self._renewed_at = time.monotonic()
+            self._mine.modify(metadata=self._metadata())
 
     def give_back(self) -> None:
         """Lets the next one in."""
-        there = self._there()
-        if there is not None and self._mine is not None and there.id == self._mine.id:
-            self._remove(there)
+        if self._mine is not None and self._is_held():
+            self._remove(self._mine)
         self._left_here.unlink(missing_ok=True)
+
+    def _is_held(self) -> bool:
+        there = self._there()
+        return there is not None and self._mine is not None and there.id == self._mine.id
 
     def _taken(self) -> bool:
         from chromadb.errors import ChromaError, UniqueConstraintError
 
-        self._renewed_at = time.monotonic()
         with chroma_errors(self._settings):
             try:
                 self._mine = self._client.create_collection(
@@ -147,6 +146,16 @@ class _Lease:
             there.modify(name=aside)
             self._client.delete_collection(aside)
 
+    def _sweep(self) -> None:
+        """Removes what was put aside by a process that was killed before it removed it."""
+        from chromadb.errors import NotFoundError
+
+        with chroma_errors(self._settings):
+            for aside in self._client.list_collections():
+                if aside.name.startswith(f"{self._name}."):
+                    with suppress(NotFoundError):
+                        self._client.delete_collection(aside.name)
+
     def _metadata(self) -> dict[str, str | int]:
         return {"holder": self._holder, "beats": self._beats}
 
@@ -163,7 +172,7 @@ def _beating(held: _Lease) -> Iterator[None]:
 
     def beat() -> None:
         while not done.wait(_BEAT_S):
-            with suppress(LibraryError):  # no answer; `check` says when that has lasted too long
+            with suppress(LibraryError):  # no answer; `check` and the next write say so
                 held.beat()
 
     thread = threading.Thread(target=beat, name="footnote-lease", daemon=True)

@@ -25,7 +25,7 @@ _WRITER_BYTES = 64_000_000
 _READY = "ready"
 _STALE = "stale"  # how many papers the index was told to forget, which count in its statistics until it is built anew
 _BUILT_ANEW = 2_000  # papers that take no longer to be indexed (80 ms) than a few of them to be exchanged
-_MOST_STALE = 0.1  # of the papers; BM25 and the frequencies are off by no more
+MOST_CHANGED = 0.1  # of the papers; BM25 and the frequencies are off by no more
 
 
 class LexicalHit(NamedTuple):
@@ -153,7 +153,7 @@ class LexicalIndex:
 
     def idf(self, term: str) -> float:
         """Inverse document frequency of an index term, as in BM25; highest where no paper has it."""
-        frequency = self.frequency(term)
+        frequency = min(self.frequency(term), self.size)  # which counts papers that are stale, too
         return math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
 
     def word_idf(self, word: str) -> float:
@@ -270,7 +270,7 @@ def _taken_over(aside: Path, changes: Changes) -> int | None:
     forgotten = [key for key in (*changes.gone, *(paper.id for paper in changes.papers)) if earlier.has(key)]
     stale = earlier.stale + len(forgotten)
     touched = max(len(changes.papers) + len(changes.gone), stale)
-    if earlier.size <= _BUILT_ANEW or touched > _MOST_STALE * earlier.size:
+    if earlier.size <= _BUILT_ANEW or touched > MOST_CHANGED * earlier.size:
         return None
     try:
         for file in changes.earlier.iterdir():

@@ -23,7 +23,7 @@ TABLES = """
     create table state (origin text, made text, touched integer, generation text, revision integer, dimension integer);
     create table papers (
         number integer primary key, paper_id text not null unique, source text not null, line integer not null,
-        year integer, venue text not null, touched integer not null
+        year integer, venue text not null, revision integer not null, touched integer not null
     );
     create table chunks (number integer primary key, vectors blob not null);
     create table sentences (number integer primary key, vectors blob not null);
@@ -86,6 +86,10 @@ class Papers:
         condition, values = _condition(where or Filter())
         query = f"select paper_id from papers where {condition} order by source, line"  # noqa: S608 (no value is in it)
         return [key for (key,) in self._connection.execute(query, values)]
+
+    def revisions(self) -> dict[str, int]:
+        """By the id of every paper, the number of the sync that wrote what is here of it."""
+        return dict(self._connection.execute("select paper_id, revision from papers"))
 
     def count(self, where: Filter | None = None) -> int:
         """How many papers there are, or a filter admits."""
@@ -211,8 +215,8 @@ def insert(connection: sqlite3.Connection, head: Head, touched: int) -> None:
     """Puts a paper that is not there into all tables."""
     paper, dimension = head.said.paper, head.dimension
     of_chunks = len(head.said.chunks) * dimension
-    row = (paper.id, paper.source, paper.line, paper.year, paper.venue, touched)
-    number = connection.execute("insert into papers values (null, ?, ?, ?, ?, ?, ?)", row).lastrowid
+    row = (paper.id, paper.source, paper.line, paper.year, paper.venue, head.revision, touched)
+    number = connection.execute("insert into papers values (null, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
     connection.execute("insert into chunks values (?, ?)", (number, _sealed(head.vectors[:of_chunks])))
     connection.execute("insert into sentences values (?, ?)", (number, _sealed(head.vectors[of_chunks:])))
     connection.execute("insert into tokens values (?, ?)", (number, _sealed(head.tokens)))

@@ -11,12 +11,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from rag.errors import LibraryError
 from rag.paper_rows import TABLES, Papers, State, StoreDamaged, insert, remove
 from rag.records import Head
 
-_VERSION = 1  # of the tables; a file of another is made again
+_VERSION = 2  # of the tables; a file of another is made again
 _BUSY_S = 30.0  # how long a page of papers that another process writes may take
 _CACHE_KB = 64_000  # a connection's, at most: what filters look at, and the chunks, of 100,000 papers
+_MOST_IDLE = 4  # connections that are kept, with their caches, for who reads next
+# Of the moment or the machine, and no sign of damage; that the file is gone is one.
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
 
 
 class PaperStore:
@@ -63,7 +73,11 @@ class PaperStore:
         return store
 
     def discard(self) -> None:
-        """Takes a damaged file out of the way; who still has it open keeps it."""
+        """Takes a damaged file out of the way; who still has it open keeps it.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
@@ -79,6 +93,7 @@ class PaperStore:
 
         Raises:
             StoreDamaged: The file is not what was written, or gone.
+            LibraryError: It cannot be read now.
         """
         try:
             with self._connection() as connection:
@@ -90,6 +105,8 @@ class PaperStore:
                 finally:
                     connection.execute("rollback")
         except sqlite3.Error as error:
+            if self._is_there() and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+                raise LibraryError(f"{self.path} cannot be read now ({error}); ask again.") from error
             raise StoreDamaged(str(error)) from error
 
     def change(self, heads: Sequence[Head], gone: Iterable[str]) -> None:
@@ -140,7 +157,13 @@ class PaperStore:
         try:
             yield connection
         finally:
-            self._idle.put(connection)
+            if self._idle.qsize() < _MOST_IDLE:
+                self._idle.put(connection)
+            else:
+                connection.close()
+
+    def _is_there(self) -> bool:
+        return self.path is None or self.path.exists()
 
 
 def _connected(path: Path) -> sqlite3.Connection:

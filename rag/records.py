@@ -70,12 +70,14 @@ class Head:
 
     Attributes:
         text: What `said` was read from.
+        revision: Number of the sync that wrote it; libraries once had none.
         vectors: As `pack` gives them: the chunks', then the sentences'.
         tokens: As `pack_signs` gives them.
     """
 
     said: Said
     text: str
+    revision: int
     dimension: int
     vectors: bytes
     tokens: bytes
@@ -158,7 +160,7 @@ def read_head(metadata: Metadata) -> Head:
     expected = len(said.chunks) + len(said.sentences)
     if dimension < 1 or len(vectors) != expected * dimension:
         raise ValueError(f"{len(vectors)} bytes of vectors for {expected} texts in {dimension} dimensions")
-    return Head(said, metadata["paper"], dimension, vectors, tokens)
+    return Head(said, metadata["paper"], int(metadata.get("revision", 0)), dimension, vectors, tokens)
 
 
 def read_said(paper_id: str, text: str) -> Said:

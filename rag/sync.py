@@ -30,7 +30,7 @@ Embedder = Callable[[Settings, Iterable[Sequence[Fresh]]], Iterator[Embedded]]
 
 _FEWEST, _MOST = 32, 256  # papers embedded and written at once; a write of 32 takes Chroma 6 ms a paper, of 256 2 ms
 _PAGE = 500  # papers read or changed at once
-_MOST_COMPARED = 1_000_000  # removed papers with new ones, to see which of them is which
+_MOST_COMPARED = 1_000  # removed papers, and new ones, to see which of them is which
 _LOCK_WAIT_S = 2.0
 
 
@@ -164,7 +164,7 @@ def reembed(
                 progress(count, old.size)
 
     with _one_at_a_time(settings, _LOCK_WAIT_S) as check:
-        if not rebuild(settings, model.dimension, make):
+        if not rebuild(settings, model.dimension, make, check):
             raise LibraryMissing("There is no library to rebuild yet; run `footnote ingest` first.")
     return IngestReport(changed=count, embedded=embedded, total=count)
 
@@ -173,17 +173,17 @@ def _plan(comparison: _Comparison, *, prune: bool) -> _Plan:
     """Compares what the files say with what the library holds."""
     plan = _Plan()
     added, counts = _plan_what_was_read(comparison, plan)
-    removed, total, in_gone_files = _plan_what_was_not(comparison, plan)
-    edited = _edited(removed, added, comparison.reading)
+    total, in_gone_files = _plan_what_was_not(comparison, plan)
+    edited = _edited(plan.remove, added, comparison)
     plan.report = IngestReport(
         added=len(added) - edited,
         changed=counts["changed"] + edited,
         unchanged=counts["unchanged"],
-        removed=len(removed) - edited,
+        removed=len(plan.remove) - edited,
         merged=counts["merged"],
         skipped=tuple(comparison.reading.skipped),
         kept=0 if prune else in_gone_files,
-        total=total + len(added) - len(removed),
+        total=total + len(added) - len(plan.remove),
     )
     return plan
 
@@ -211,9 +211,8 @@ def _plan_what_was_read(comparison: _Comparison, plan: _Plan) -> tuple[list[str]
     return added, counts
 
 
-def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[list[Said], int, int]:
-    """The papers that leave, how many the library has, and how many of these are only in files that are gone."""
-    removed: list[Said] = []
+def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[int, int]:
+    """How many papers the library has, and how many of these are only in files that are gone."""
     total = in_gone_files = 0
     for record in comparison.library.all_said() if comparison.library else ():
         total += 1
@@ -223,12 +222,11 @@ def _plan_what_was_not(comparison: _Comparison, plan: _Plan) -> tuple[list[Said]
             continue
         if not kept:
             plan.remove.append(record.paper.id)
-            removed.append(record)
         elif _says_otherwise((record.paper.id, record.paper.abstract, kept), record):
             plan.embed.append(record.paper.id)  # the place that gave the title is gone; it was embedded under that
         else:
             plan.move.append(record.paper.id)
-    return removed, total, in_gone_files
+    return total, in_gone_files
 
 
 def _says_otherwise(fresh: Fresh, record: Said) -> bool:
@@ -250,13 +248,13 @@ def _order(record: Said, places: Sequence[Place]) -> Callable[[Place], tuple[int
     return lambda each: (ranks[each.path], each.line)
 
 
-def _edited(removed: Sequence[Said], added: Sequence[str], reading: Reading) -> int:
+def _edited(removed: Sequence[str], added: Sequence[str], comparison: _Comparison) -> int:
     """How many removed papers came back edited in the same file: under the same title, or with most of their words."""
-    left: list[Found] = []
-    for page in pages(added if removed else (), _PAGE):
-        left += reading.papers(page)
+    if not (removed and added and comparison.library):
+        return 0
+    left = comparison.reading.papers(added[:_MOST_COMPARED])
     before = len(left)
-    for record in removed[: _MOST_COMPARED // max(1, before)]:
+    for record in comparison.library.said(removed[:_MOST_COMPARED]):
         paths = {place.path for place in record.places}
         for found in left:
             there = [place for place in found.places if place.path in paths]
@@ -284,6 +282,7 @@ def _carry_out(
     check: Check,
 ) -> IngestReport:
     """Writes a plan: first what is new, then moved places, last what leaves; a kill in between loses nothing."""
+    check()  # planning may have taken minutes
     library = comparison.library or Library.create(settings, open_model(settings).dimension)
     if library.stamp.syncing:  # a sync was killed before its end
         library.sweep()

@@ -386,7 +386,7 @@ def test_an_ingest_that_stood_still_while_another_took_over_ends_and_writes_noth
     asleep.send_signal(signal.SIGCONT)
     time.sleep(3)  # a beat
     out, _ = asleep.communicate("go on\n\n\n", timeout=60)
-    assert out.splitlines()[-1].startswith("refused This ingest could not reach")
+    assert out.splitlines()[-1].startswith("refused This ingest gave")
     assert opened(elsewhere).stamp == stamp
     assert_whole(elsewhere)
 

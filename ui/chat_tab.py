@@ -215,7 +215,8 @@ class ChatTab(ChatLayout):
             )
         except RagError:  # the library may have gone since; the next question says so
             return ""
-        return suggested(offered, "You could ask next") if conversation.shows(exchange) else ""
+        is_last = conversation.exchanges and conversation.exchanges[-1] is exchange
+        return suggested(offered, "You could ask next") if is_last else ""
 
     def _branch(self, conversation: Conversation, exchange: Exchange, owner: str) -> None:
         """Goes on in a copy of the conversation that ends before an exchange."""
@@ -296,27 +297,33 @@ class ChatTab(ChatLayout):
         return said
 
     @clearly
-    def open_page(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+    async def open_page(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
         """The conversation that the page's address names, or none yet."""
-        return self._opened(request.query_params.get("c"), conversation, scope, request)
+        return await self._opened(request.query_params.get("c"), conversation, scope, request)
 
     @clearly
-    def open_conversation(
+    async def open_conversation(
         self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
     ) -> Drawing:
         """The conversation whose title was clicked."""
-        return self._opened(chosen._data.get("id"), conversation, scope, request)
+        return await self._opened(chosen._data.get("id"), conversation, scope, request)
 
     @clearly
-    def start_anew(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+    async def start_anew(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
         """An empty conversation; it is kept from its first question on."""
-        return self._opened(None, conversation, scope, request)
+        return await self._opened(None, conversation, scope, request)
 
-    def _opened(self, wanted: object, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+    async def _opened(
+        self, wanted: object, conversation: Conversation, scope: Filter | None, request: gr.Request
+    ) -> Drawing:
         owner = owner_of(request)
-        exchanges = self.history.exchanges(owner, wanted) if isinstance(wanted, str) else []
-        scope = exchanges[-1].scope if exchanges else scope
-        conversation.turn_to(str(wanted) if exchanges else None, exchanges, scope)
+        if wanted is None or wanted != conversation.id or not conversation.running:
+            exchanges = (
+                await asyncio.to_thread(self.history.exchanges, owner, wanted) if isinstance(wanted, str) else []
+            )
+            scope = exchanges[-1].scope if exchanges else scope
+            # In the event loop, where answers are drawn, not in a thread beside it.
+            conversation.turn_to(str(wanted) if exchanges else None, exchanges, scope)
         return {**self._drawn(conversation, owner), self.scope: scope}
 
     async def show_start(self) -> AsyncIterator[Drawing]:
@@ -458,7 +465,7 @@ class ChatTab(ChatLayout):
         }
 
     @clearly
-    def delete(
+    async def delete(
         self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
     ) -> Drawing:
         """Deletes a conversation for good, and leaves it where it is the open one."""
@@ -468,7 +475,7 @@ class ChatTab(ChatLayout):
                 self._forget_feedback(wanted, exchange)
             self.history.delete(owner_of(request), wanted)
         if wanted == conversation.id:
-            return self._opened(None, conversation, scope, request)
+            return await self._opened(None, conversation, scope, request)
         return {**self._drawn(conversation, owner_of(request)), self.scope: scope}
 
 

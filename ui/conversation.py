@@ -156,4 +156,5 @@ class Conversation:
         ]
 
     def _place(self, exchange: Exchange) -> int:
-        return next(place for place, held in enumerate(self.exchanges) if held is exchange)
+        places = (place for place, held in enumerate(self.exchanges) if held is exchange)
+        return next(places, len(self.exchanges))

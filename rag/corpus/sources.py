@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,15 +78,22 @@ class Reading:
             Unreadable: As `entries` raises it.
         """
         skipped: list[Skipped] = []
-        self._rows.execute("BEGIN")
         try:
-            self._rows.executemany(
-                "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(path, name, entries, skipped)
-            )
-        except BaseException:
-            self._rows.execute("ROLLBACK")
-            raise
-        self._rows.execute("COMMIT")
+            self._rows.execute("BEGIN")
+            try:
+                self._rows.executemany(
+                    "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(path, name, entries, skipped)
+                )
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite has done so itself where there was no room
+                    self._rows.execute("ROLLBACK")
+                raise
+            self._rows.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise CorpusError(
+                f"{name}: what was read cannot be kept in the folder for temporary files ({error}); make room there, or"
+                " set SQLITE_TMPDIR to another folder, and run this again."
+            ) from error
         self.paths.add(path)
         self.skipped += skipped
 

@@ -1,10 +1,11 @@
 """Kills `sync` with SIGKILL at random moments: nothing it had reported may be lost, and all indexes must agree.
 
-Half of the kills hit the first ingest of the seeds, which goes on where the last kill left it; half hit syncs of a file of
-which each time some abstracts are edited, some leave, some are new and the rest move by a line. After every kill the
-library is opened: what the killed process had reported is there, what it had before and still has in the file is there,
-and Chroma, paper store and lexical index hold the same papers. At the end a sync runs through, and the library is what
-the file says. Moments are uniform over the time that the same sync takes when nobody kills it.
+Half of the kills hit the first ingest of the seeds, which goes on where the last kill left it; half hit syncs of a file
+of which each time some abstracts are edited, some get another title, some leave, some are new and the rest move by a
+line. Each comes a random while after a random one of the sync's reports, or before the first. After every kill the
+library is opened: what the killed process had reported is there as the file has it, what had been there before and is in
+the file is there, and Chroma, paper store, lexical index and the graph of vectors hold the same. At the end a sync runs
+through, and the library is what the file says.
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rag.corpus.sources import SEEDS, canonical, read_sources
+from rag.deriving import page_of_heads
 from rag.index import Library
+from rag.records import chunk_id, make_paper
 from rag.settings import Settings
 from rag.sync import sync
 from tests.bench.measuring import SEED, Target, conclude, environment
@@ -33,15 +41,31 @@ print("began", flush=True)
 sync(load_settings(), sys.argv[1:], progress=lambda done, total: print(done, flush=True))
 print("ended", flush=True)
 """
+_SEARCHED = 40  # papers that are looked for by the vector of one of their chunks
+_ALIKE = 0.99  # a cosine: the paper store keeps a byte a number
+
+Texts = Mapping[str, tuple[str, str]]  # title and abstract by paper id, in the order of the files
 
 
-class Faults(list[str]):
-    """What went wrong, in words; empty where nothing did."""
+@dataclass
+class Tally:
+    """What the kills hit, and what went wrong; `chance` says when they come."""
+
+    chance: random.Random
+    kills: int = 0
+    after_a_report: int = 0
+    too_late: int = 0
+    faults: list[str] = field(default_factory=list)
 
     def unless(self, right: bool, what: str) -> None:
         """Notes a fault where something is not right."""
         if not right:
-            self.append(what)
+            self.faults.append(f"kill {self.kills}: {what}")
+
+    def told(self, reports: Sequence[float]) -> dict[str, Any]:
+        """As it is saved, with the moments of an undisturbed sync's reports."""
+        return {"kills": self.kills, "after_a_report": self.after_a_report, "too_late": self.too_late,
+                "reports": len(reports) - 2, "whole_s": round(reports[-1] - reports[0], 2)}  # fmt: skip
 
 
 def main() -> None:
@@ -49,137 +73,186 @@ def main() -> None:
     parser.add_argument("--save", type=Path)
     parser.add_argument("--kills", type=int, default=30)
     given = parser.parse_args()
-    chance, faults = random.Random(SEED), Faults()  # noqa: S311 (moments, no secrets)
+    chance = random.Random(SEED)  # noqa: S311 (moments, no secrets)
+    of_ingests, of_syncs = Tally(chance), Tally(chance)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ingest = killed_ingests(folder, given.kills // 2, chance, faults)
-        syncs = killed_syncs(folder, given.kills - given.kills // 2, chance, faults)
+        ingest = killed_ingests(folder, given.kills // 2, of_ingests)
+        syncs = killed_syncs(folder, given.kills - given.kills // 2, of_syncs)
+    faults = of_ingests.faults + of_syncs.faults
     for fault in faults:
         print(fault)
-    figures = {"kills": given.kills, "ingest": ingest, "sync": syncs, "faults": list(faults)}
-    conclude(figures, [Target("faults after kills", len(faults), 0)], given.save)
+    figures = {"kills": given.kills, "ingest": ingest, "sync": syncs, "faults": faults}
+    targets = [Target("faults after kills", len(faults), 0)]
+    for what, tally in (("ingests", of_ingests), ("syncs", of_syncs)):
+        amid = (tally.after_a_report - tally.too_late) / max(1, tally.kills)
+        targets.append(
+            Target(f"share of the killed {what} that had reported papers", round(amid, 2), 0.5, at_least=True)
+        )
+    conclude(figures, targets, given.save)
 
 
-def killed_ingests(folder: Path, kills: int, chance: random.Random, faults: Faults) -> dict[str, Any]:
+def killed_ingests(folder: Path, kills: int, tally: Tally) -> dict[str, Any]:
     """Kills the ingest of the seeds; a new library is begun when one has become whole."""
-    whole_s = _seconds_of_whole(folder / "whole", SEEDS)
-    made, mid_way, ended, there = 0, 0, 0, set[str]()
+    sync(_settings(folder / "whole"), [SEEDS])  # makes the model's graph
+    moments = _undisturbed(_settings(folder / "timed"), SEEDS)
+    made, there = 0, dict[str, tuple[str, str]]()
     for _ in range(kills):
         settings = _settings(folder / f"ingest{made}")
-        reported, is_whole = _killed(settings, SEEDS, chance.uniform(0, whole_s))
-        there = _checked(settings, [SEEDS], there, reported, faults)
-        mid_way += reported > 0
+        there, is_whole = _killed_once(settings, SEEDS, there, moments, tally)
         if is_whole:
-            ended, made, there = ended + 1, made + 1, set()
-    _completed(_settings(folder / f"ingest{made}"), [SEEDS], faults)
-    return {"kills": kills, "after_a_report": mid_way, "too_late": ended, "whole_s": round(whole_s, 2)}
+            made, there = made + 1, {}
+    _completed(_settings(folder / f"ingest{made}"), SEEDS, tally)
+    return tally.told(moments)
 
 
-def killed_syncs(folder: Path, kills: int, chance: random.Random, faults: Faults) -> dict[str, Any]:
+def killed_syncs(folder: Path, kills: int, tally: Tally) -> dict[str, Any]:
     """Kills syncs of a file that has changed since the last one."""
     reading = read_sources([SEEDS], {})
     texts = [found.abstract for found in reading.papers(reading.paper_ids())]
     file, settings = folder / "papers.jsonl", _settings(folder / "sync")
-    _write(file, texts)
+    _write(file, texts, 0, tally.chance)
     sync(settings, [file])
-    _write(file, _edited(texts, 0, chance))
-    began = time.perf_counter()
-    _killed(settings, str(file), None)
-    whole_s = time.perf_counter() - began
-    there, mid_way, ended = _ids(settings), 0, 0
-    for number in range(1, kills + 1):
-        _write(file, _edited(texts, number, chance))
-        reported, is_whole = _killed(settings, str(file), chance.uniform(0, whole_s))
-        there = _checked(settings, [str(file)], there, reported, faults)
-        mid_way += reported > 0
-        ended += is_whole
-    _completed(settings, [str(file)], faults)
-    return {"kills": kills, "after_a_report": mid_way, "too_late": ended, "whole_s": round(whole_s, 2)}
+    _write(file, texts, 1, tally.chance)
+    moments = _undisturbed(settings, str(file))
+    there = dict(_texts(settings))
+    for number in range(2, kills + 2):
+        _write(file, texts, number, tally.chance)
+        there, _ = _killed_once(settings, str(file), there, moments, tally)
+    _completed(settings, str(file), tally)
+    return tally.told(moments)
 
 
 def _settings(home: Path) -> Settings:
     return Settings(_env_file=None, home=home)  # type: ignore[call-arg]
 
 
-def _write(file: Path, texts: list[str]) -> None:
-    file.write_text("".join(json.dumps({"abstract": text}) + "\n" for text in texts), "utf-8")
+def _write(file: Path, texts: Sequence[str], number: int, chance: random.Random) -> None:
+    """A line before all others, a hundred abstracts edited, sixty under a title of this edition, twenty left out."""
+    chosen = chance.sample(range(len(texts)), 180)
+    edited, titled, left_out = set(chosen[:100]), set(chosen[100:160]), set(chosen[160:])
+    rows = [{"title": "", "abstract": f"This abstract is new in edition {number} and moves all others by a line."}]
+    for row, text in enumerate(texts):
+        if row not in left_out:
+            title = f"Of paper {row}, edition {number}" if row in titled else f"Of paper {row}"
+            rows.append({"title": title, "abstract": f"{text} Edition {number}." if row in edited else text})
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
 
-def _edited(texts: list[str], number: int, chance: random.Random) -> list[str]:
-    """A line before all others, 140 abstracts edited, which are three batches, twenty left out."""
-    chosen = chance.sample(range(len(texts)), 160)
-    edited, left_out = set(chosen[:140]), set(chosen[140:])
-    kept = [
-        f"{text} Edition {number}." if row in edited else text for row, text in enumerate(texts) if row not in left_out
-    ]
-    return [f"This abstract is new in edition {number} and moves all others by a line.", *kept]
-
-
-def _seconds_of_whole(home: Path, path: str) -> float:
-    sync(_settings(home), [path])  # not timed: makes the model's graph
-    graphs = home / "models"
-    began = time.perf_counter()
-    _killed(_settings(home.with_name("timed")), path, None, graphs=graphs)
-    return time.perf_counter() - began
-
-
-def _killed(settings: Settings, path: str, after_s: float | None, graphs: Path | None = None) -> tuple[int, bool]:
-    """Papers that a sync reported before it was killed, so long after it had begun; and whether it ended before."""
-    source = graphs or settings.home.parent / "whole" / "models"
-    if not (settings.home / "models").exists() and source.exists():
-        settings.home.mkdir(parents=True, exist_ok=True)
-        (settings.home / "models").symlink_to(source)
-    with subprocess.Popen(
-        [sys.executable, "-c", _CHILD, path], env=environment(settings.home), stdout=subprocess.PIPE, text=True
-    ) as process:
+def _undisturbed(settings: Settings, path: str) -> list[float]:
+    """When a sync began, made each of its reports, and ended."""
+    with _begun(settings, path) as process:
         assert process.stdout is not None
-        began = process.stdout.readline()
-        assert began == "began\n", began
-        if after_s is not None:
-            time.sleep(after_s)
-            process.kill()
-        told = process.stdout.read().splitlines()
-    numbers = [int(line) for line in told if line.isdigit()]
-    return max(numbers, default=0), "ended" in told
+        moments = [time.perf_counter()]
+        moments += [time.perf_counter() for _ in process.stdout]
+    return moments
 
 
-def _ids(settings: Settings) -> set[str]:
+def _killed_once(
+    settings: Settings, path: str, before: Texts, moments: Sequence[float], tally: Tally
+) -> tuple[Texts, bool]:
+    """What the library says after a kill, and whether the sync had ended before; notes what is wrong.
+
+    Args:
+        before: What the library said before.
+        moments: Of an undisturbed sync, one of whose intervals the kill falls into.
+    """
+    interval = tally.chance.randrange(len(moments) - 1)
+    length_s = [after - at for at, after in pairwise(moments)][interval]
+    with _begun(settings, path) as process:
+        assert process.stdout is not None
+        told = [line for _ in range(interval) if (line := process.stdout.readline())]
+        time.sleep(tally.chance.uniform(0, length_s))
+        process.kill()
+        told += process.stdout.readlines()
+    reported, is_whole = max((int(line) for line in told if line.strip().isdigit()), default=0), "ended\n" in told
+    tally.kills += 1
+    tally.after_a_report += reported > 0
+    tally.too_late += is_whole
+    return _checked(settings, path, before, reported, tally), is_whole
+
+
+def _begun(settings: Settings, path: str) -> subprocess.Popen[str]:
+    graphs = settings.home.parent / "whole" / "models"
+    if not (settings.home / "models").exists():
+        settings.home.mkdir(parents=True, exist_ok=True)
+        (settings.home / "models").symlink_to(graphs)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, path], env=environment(settings.home), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    began = process.stdout.readline()
+    assert began == "began\n", began
+    return process
+
+
+def _wanted(path: str) -> dict[str, tuple[str, str]]:
+    """What the files say."""
+    reading = read_sources([canonical(path)], {})
+    papers = (make_paper(found.paper_id, found.abstract, found.places) for found in reading.papers(reading.paper_ids()))
+    return {paper.id: (paper.title, paper.abstract) for paper in papers}
+
+
+def _texts(settings: Settings) -> Texts:
     library = Library.open(settings)
-    if library is None:
-        return set()
-    ids = {said.paper.id for said in library.all_said()}
+    assert library is not None
+    found = {said.paper.id: (said.paper.title, said.paper.abstract) for said in library.all_said()}
     library.close()
-    return ids
+    return found
 
 
-def _checked(settings: Settings, paths: list[str], before: set[str], reported: int, faults: Faults) -> set[str]:
-    """The papers that are there after a kill; notes what was lost and what does not agree."""
+def _checked(settings: Settings, path: str, before: Texts, reported: int, tally: Tally) -> Texts:
+    """What the library says after a kill; notes what was lost and what does not agree."""
+    wanted = _wanted(path)
     library = Library.open(settings)
     if library is None:
-        faults.unless(reported == 0, f"{reported} papers were reported, and there is no library")
-        return set()
-    in_files = read_sources([canonical(path) for path in paths], {}).paper_ids()
-    there = {said.paper.id for said in library.all_said()}
-    acknowledged = [paper_id for paper_id in in_files if paper_id not in before][:reported]
-    faults.unless(there >= set(acknowledged), "papers that were reported are gone")
-    faults.unless(there >= before & set(in_files), "papers that had been there, and are in the file, are gone")
-    faults.unless(not library.disagreements(), f"the indexes differ: {library.disagreements()}")
+        tally.unless(reported == 0, f"{reported} papers were reported, and there is no library")
+        return {}
+    there = {said.paper.id: (said.paper.title, said.paper.abstract) for said in library.all_said()}
+    to_write = [paper_id for paper_id, said in wanted.items() if before.get(paper_id) != said]
+    tally.unless(
+        all(there.get(paper_id) == wanted[paper_id] for paper_id in to_write[:reported]), "what was reported is lost"
+    )
+    tally.unless(
+        there.keys() >= before.keys() & wanted.keys(), "papers that had been there, and are in the file, are gone"
+    )
+    _agree(settings, library, tally)
     library.close()
     return there
 
 
-def _completed(settings: Settings, paths: list[str], faults: Faults) -> None:
+def _agree(settings: Settings, library: Library, tally: Tally) -> None:
+    """Notes where Chroma, the paper store, the lexical index and the graph of vectors differ."""
+    tally.unless(not library.disagreements(), f"the indexes differ: {library.disagreements()}")
+    records = list(library.records())
+    ids = [record.paper.id for record in records]
+    heads = {head.said.paper.id: head.said for head in page_of_heads(settings, library._collection, ids)}
+    said = {each.paper.id: each for each in library.said(ids)}
+    tally.unless(heads == said, "the paper store says otherwise than Chroma")
+    keys = [chunk_id(record.paper.id, number) for record in records for number in range(len(record.chunks))]
+    got = library._collection.get(ids=keys, include=["embeddings"])
+    vectors = dict(zip(got["ids"], np.asarray(got["embeddings"], dtype=np.float32), strict=True))
+    tally.unless(vectors.keys() == set(keys), "chunks are missing in Chroma")
+    kept = np.concatenate([record.chunk_vectors for record in records])
+    cosines = (kept * np.stack([vectors[key] for key in keys])).sum(axis=1)
+    tally.unless(bool(cosines.min() > _ALIKE), "the paper store's vectors are not Chroma's")
+    for record in records[:: max(1, len(records) // _SEARCHED)]:
+        (_, cosine), *_ = found = library.nearest(vectors[chunk_id(record.paper.id, 0)], 3)
+        tally.unless(
+            record.paper.id in dict(found) and cosine > _ALIKE, f"{record.paper.id} is not found by its vector"
+        )
+
+
+def _completed(settings: Settings, path: str, tally: Tally) -> None:
     """The next run completes: the library is what the files say."""
-    sync(settings, paths)
-    wanted = set(read_sources([canonical(path) for path in paths], {}).paper_ids())
+    sync(settings, [path])
     library = Library.open(settings)
     assert library is not None
-    faults.unless(
-        {said.paper.id for said in library.all_said()} == wanted, "the completed library is not what the files say"
-    )
-    faults.unless(not library.stamp.syncing, "the completed library says that a sync is at work")
-    faults.unless(not library.disagreements(), f"the completed indexes differ: {library.disagreements()}")
-    faults.unless(sync(settings, paths).embedded == 0, "the completed library is embedded again")
+    tally.unless(_texts(settings) == _wanted(path), "the completed library is not what the files say")
+    tally.unless(not library.stamp.syncing, "the completed library says that a sync is at work")
+    _agree(settings, library, tally)
+    library.close()
+    tally.unless(sync(settings, [path]).embedded == 0, "the completed library is embedded again")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def test_a_drawing_that_comes_late_does_not_stay_on_the_page(assistant: SeedAssi
         chat, conversation, drawings = await chat_of(assistant), Conversation(), []
         async for drawing in chat.ask(f"slowly: {QUESTION}", conversation, None, REQUEST):
             if not drawings:
-                chat.start_anew(conversation, None, REQUEST)
+                await chat.start_anew(conversation, None, REQUEST)
             drawings.append(dict(drawing))
         late, *_, last = drawings
         assert late[chat.chat]
@@ -46,12 +46,27 @@ def test_a_drawing_that_comes_late_does_not_stay_on_the_page(assistant: SeedAssi
     asyncio.run(left_at_once())
 
 
+def test_opening_the_conversation_that_is_open_does_not_end_its_answer(assistant: SeedAssistant) -> None:
+    async def opened_again() -> None:
+        chat, conversation = await chat_of(assistant), Conversation()
+        asked = chat.ask(QUESTION, conversation, None, REQUEST)
+        await anext(asked)
+        again = cast("gr.EventData", type("Chosen", (), {"_data": {"id": conversation.id}})())
+        await chat.open_conversation(conversation, None, REQUEST, again)
+        assert conversation.running
+        async for _ in asked:
+            pass
+        assert [exchange.state for exchange in conversation.exchanges] == [State.DONE]
+
+    asyncio.run(opened_again())
+
+
 def test_an_answer_that_was_left_takes_nothing_from_the_next_one(assistant: SeedAssistant) -> None:
     async def both() -> None:
         chat, conversation = await chat_of(assistant), Conversation()
         first = chat.ask(f"slowly: {QUESTION}", conversation, None, REQUEST)
         await anext(first)
-        chat.start_anew(conversation, None, REQUEST)
+        await chat.start_anew(conversation, None, REQUEST)
         second = chat.ask(QUESTION, conversation, None, REQUEST)
         await anext(second)
         async for drawing in first:
