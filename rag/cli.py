@@ -72,7 +72,7 @@ def main() -> None:
 
 def _spare_the_collector() -> None:
     """Python looks through all that was imported for garbage, again and again, and once more at the end: 0.7 s."""
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(50_000)
     atexit.register(gc.freeze)
 
 

@@ -41,6 +41,7 @@ _SPELLING_PAPERS = 20  # in which the word is looked for that a misspelt one sta
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
 _EXACTLY_ADMITTED = 4_000  # of so many, the chunks of all are compared; of more, Chroma is asked for more
 _SPARE = 1.2  # times as many are asked for as would do if a filter admitted papers at random
+_FURTHER = 10  # times as many once more, before the chunks of all that it admits are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,24 +274,30 @@ def _candidates(
     elif count <= _ALL_ADMITTED:
         dense = papers.ids(where)
         hits = find(count, among=dense)
+    elif count <= _EXACTLY_ADMITTED:
+        dense, admitted = _nearest_within(papers, vector, where)
+        hits = find(_LEXICAL_PAPERS, among=admitted)
     else:
         more = _SPARE * library.size / count
-        hits, dense = find(round(more * _LEXICAL_PAPERS)), []
-        if count > _EXACTLY_ADMITTED:
-            near = [paper_id for paper_id, _ in library.nearest(vector, round(more * _DENSE_CHUNKS))]
-            admitted = papers.admitted({*near, *(hit.paper_id for hit in hits)}, where)
-            dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
-        if len(dense) < _DENSE_CHUNKS // 2:  # or the filter leaves out just what is near
+        hits = find(round(more * _LEXICAL_PAPERS))
+        for times in (1, _FURTHER):  # again, where the filter leaves out just what is near
+            near = [paper_id for paper_id, _ in library.nearest(vector, round(times * more * _DENSE_CHUNKS))]
+            within = papers.admitted({*near, *(hit.paper_id for hit in hits)}, where)
+            dense = [paper_id for paper_id in near if paper_id in within][:_DENSE_CHUNKS]
+            if len(dense) >= _DENSE_CHUNKS // 2:
+                break
+        else:
             dense, admitted = _nearest_within(papers, vector, where)
-        hits = [hit for hit in hits if hit.paper_id in admitted][:_LEXICAL_PAPERS]
+            within = set(admitted)
+        hits = [hit for hit in hits if hit.paper_id in within][:_LEXICAL_PAPERS]
     return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
 
 
-def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], set[str]]:
+def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], list[str]]:
     """The nearest of all papers that the filter admits, each compared, and all that it admits."""
     admitted, chunks = papers.chunk_vectors(where)
     nearest = np.argsort(-chunks.greatest(chunks.vectors @ vector), kind="stable")[:_DENSE_CHUNKS]
-    return [admitted[row] for row in nearest], set(admitted)
+    return [admitted[row] for row in nearest], admitted
 
 
 def _signals(found: Candidates, vector: Vectors, bm25: Mapping[str, float]) -> dict[str, Values]:

@@ -102,8 +102,8 @@ def test_a_kept_graph_needs_none_of_the_libraries_it_was_made_with(python: Pytho
         "import sys, rag\n"
         "from rag.settings import load_settings\n"
         "answered = rag.Assistant.open(load_settings()).answer('How many tasks does TimeArena have?')\n"
-        "heavy = {'torch', 'transformers', 'sentence_transformers', 'onnx', 'sklearn', 'scipy'} & sys.modules.keys()\n"
-        "print(len(answered.citations) > 0, sorted(heavy))\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'onnx', 'sklearn', 'scipy', 'langchain_core'}\n"
+        "print(len(answered.citations) > 0, sorted(heavy & sys.modules.keys()))\n"
         "(__import__('pathlib').Path('new.txt')).write_text('On Tea\\nAbstract: Tea grows on hills. It is drunk hot.\\n')\n"
         "print(rag.Assistant.open(load_settings()).ingest(['new.txt']).added, sorted(heavy & sys.modules.keys()))\n"
     )

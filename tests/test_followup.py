@@ -193,6 +193,12 @@ def test_a_very_long_history_does_no_harm(assistant):
     assert assistant.answer("And why is that?", history=history).passages
 
 
+@pytest.mark.parametrize("question", ["Compared with Kites, how well does it do?", "On Kites, how far does it fall?"])
+def test_a_phrase_in_front_does_not_name_what_a_pronoun_means(question: str):
+    said = [("user", "What is rain?"), ("assistant", "Water that falls [1].")]
+    assert "Water" in context(question, *said)
+
+
 def test_a_question_that_only_begins_with_and_but_names_its_subject_stands_alone():
     said = [("user", "What is rain?"), ("assistant", "Water that falls [1].")]
     assert context_of("And how do Kites rise?", [Turn(*turn) for turn in said], share) == ""

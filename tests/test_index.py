@@ -162,11 +162,24 @@ def test_embedding_again_that_is_killed_between_its_last_steps_is_completed_by_t
     assert sync(with_bundled(filled)).embedded == 0
 
 
+def test_papers_with_more_chunks_than_chroma_takes_at_once_are_written_in_parts(filled: Settings) -> None:
+    """Never a part of a paper: it is there whole, or not at all."""
+    from rag.index import _by_chunks
+
+    records = list(opened(filled).records())
+    counts = [len(record.chunks) for record in records]
+    most = max(counts) + 1
+    parts = list(_by_chunks(records, most))
+    assert [record for part in parts for record in part] == records
+    assert len(parts) > 1
+    assert all(sum(len(record.chunks) for record in part) <= most for part in parts)
+
+
 def test_what_a_killed_rebuild_left_is_not_taken_for_a_library(filled: Settings) -> None:
     settings = filled.model_copy(update={"collection": "fresh"})
     Library.create(settings, 16, collection="fresh-rebuilt")
     assert Library.open(settings) is None
-    assert not rebuild(settings, 16, lambda old, new: None)  # noqa: ARG005
+    assert not rebuild(settings, 16, lambda old, new: None, lambda: None)  # noqa: ARG005
 
 
 def _stump(path: Path) -> None:

@@ -6,6 +6,9 @@ import json
 import random
 import shutil
 import signal
+import sqlite3
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +17,9 @@ import pytest
 import rag.deriving
 import rag.index
 import rag.lexical
+import rag.paper_store
 from rag.deriving import page_of_heads
+from rag.errors import LibraryError
 from rag.index import Library, LibraryHandle
 from rag.paper_store import PaperStore
 from rag.settings import Settings
@@ -253,6 +258,52 @@ def test_after_a_killed_sync_the_next_one_has_all_agree(
     assert_whole(filled)
 
 
+_SYNC_TO_ITS_FIRST_REPORT = """
+import sys
+from rag.settings import Settings
+from rag.sync import sync
+
+def told(done, total):
+    print(done, total)
+    sys.stdin.readline()
+
+sync(Settings(home=sys.argv[1], embedding_model=sys.argv[2]), [sys.argv[3]], progress=told)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("goes_on", "line_above"), [(True, False), (False, False), (False, True)])
+def test_what_a_killed_sync_replaced_in_place_is_known_to_the_next(
+    filled: Settings, tmp_path: Path, python: Python, goes_on: bool, line_above: bool
+) -> None:
+    """Papers get longer titles, the sync is killed after it reported some, and the file is put back as it was."""
+    originals = [entry(number) for number in range(100, 140)]
+    path = write(tmp_path / "papers" / "c.jsonl", originals)
+    sync(filled, [path])
+    retitled = [{**each, "title": f"{each['title']}, seen again under a much longer title"} for each in originals]
+    write(path, retitled)
+    process = python(_SYNC_TO_ITS_FIRST_REPORT, filled.home, filled.embedding_model, path, stdin=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "32 40\n", "two batches"
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    there = Counter(paper.title for paper in assert_in_step(filled).catalogue().values())
+    assert sum(there[str(each["title"])] for each in retitled) >= 32, "what was reported is what askers see"
+    if goes_on:
+        assert sync(filled, [path]).changed <= 8, "the rest, and nothing once more"
+        assert_in_step(filled)
+        return
+    above = [entry(99)] if line_above else []
+    write(path, [*above, *originals])
+    report = sync(filled, [path])
+    assert report.changed >= 32
+    library = assert_in_step(filled)
+    titles = {paper.abstract: paper.title for paper in library.catalogue().values() if paper.source == "c.jsonl"}
+    assert titles == {each["abstract"]: each["title"] for each in (*above, *originals)}
+    assert_whole(filled)
+    assert sync(filled, [path]).embedded == 0
+
+
 _OPEN = """
 import sys
 from rag.index import Library
@@ -282,6 +333,50 @@ def test_where_the_home_cannot_be_written_the_papers_are_kept_in_memory(filled: 
     (filled.home / taken).touch()
     assert assert_in_step(filled).size == 60
     assert (filled.home / taken).is_file()
+
+
+def test_in_memory_threads_that_ask_and_threads_that_list_do_not_wait_for_each_other(filled: Settings) -> None:
+    """There is one connection then; who reads and who holds the library's lock must not each want the other's."""
+    from rag.embedding import open_model
+    from rag.retrieval import Query, retrieve
+
+    shutil.rmtree(filled.home / "papers")
+    (filled.home / "papers").touch()
+    library, model = opened(filled), open_model(filled)
+    done: list[str] = []
+
+    def asks() -> None:
+        for _ in range(40):
+            assert retrieve(library, model, Query("Which penguins are there?"), k=3).passages
+        done.append("asked")
+
+    def lists() -> None:
+        for _ in range(40):
+            library._catalogue = library._folded = None
+            assert len(library.folded()) == 60
+        done.append("listed")
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (asks, lists, asks, lists)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(done) == ["asked", "asked", "listed", "listed"]
+
+
+def test_a_store_that_is_locked_is_no_damaged_one(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rag.paper_store, "_BUSY_S", 0.1)
+    path, library = file_of(filled), opened(filled)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("pragma locking_mode = exclusive")
+    holder.execute("begin exclusive")
+    holder.execute("update state set touched = touched")
+    with pytest.raises(LibraryError, match=r"cannot be read now .* ask again"):
+        library.count()
+    holder.execute("rollback")
+    holder.close()
+    assert library.count() == 60
+    assert file_of(filled) == path
 
 
 def test_an_open_handle_sees_what_changed_leave_and_come(
@@ -330,6 +425,8 @@ def test_a_few_new_papers_are_added_to_the_lexical_index_and_a_few_are_forgotten
     assert taken == [0, 3], "two that left, and one that stands on another line now"
     library = assert_in_step(filled)
     assert library.lexical.frequency(zebra) == len(library.lexical.search("zebra", 9)) == 1
+    assert library.lexical.stale == 3
+    assert library.lexical.word_idf("measures") > 0, "which all papers have, and those that are stale had"
     path.unlink()
     sync(filled, [path], prune=True)
     library = assert_in_step(filled)

@@ -318,12 +318,11 @@ class ChatTab(ChatLayout):
     ) -> Drawing:
         owner = owner_of(request)
         if wanted is None or wanted != conversation.id or not conversation.running:
-            exchanges = (
-                await asyncio.to_thread(self.history.exchanges, owner, wanted) if isinstance(wanted, str) else []
-            )
+            kept = wanted if isinstance(wanted, str) else ""
+            exchanges = await asyncio.to_thread(self.history.exchanges, owner, kept)
             scope = exchanges[-1].scope if exchanges else scope
             # In the event loop, where answers are drawn, not in a thread beside it.
-            conversation.turn_to(str(wanted) if exchanges else None, exchanges, scope)
+            conversation.turn_to(kept if exchanges else None, exchanges, scope)
         return {**self._drawn(conversation, owner), self.scope: scope}
 
     async def show_start(self) -> AsyncIterator[Drawing]:
