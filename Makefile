@@ -52,10 +52,8 @@ endif
 	measure askers --save $(RESULTS)/askers.json; \
 	measure kills --save $(RESULTS)/kills.json; \
 	on_papers embedding --save $(RESULTS)/embedding.json; \
-	on_papers lexical --save $(RESULTS)/lexical.json; \
 	on_papers scale --papers 1000 --precision int8 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \
 	on_papers scale --papers 10000 --precision int8 --home $(LIBRARIES)/10000 --save $(RESULTS)/scale.json; \
-	on_papers dense --home $(LIBRARIES)/10000 --save $(RESULTS)/dense.json; \
 	$(if $(BEFORE),measure quality --before $(BEFORE) --save $(RESULTS)/quality.json;) \
 	$(TOLD)
 

@@ -68,8 +68,8 @@ class OnnxEncoder:
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
-        # A thread a batch, and batches side by side, is faster than a batch in several threads, and askers who come
-        # at once do not wait for one another: tests/bench/results/embedding.json.
+        # A thread a batch, and batches side by side, is faster than a batch in several threads (by hand), and askers
+        # who come at once do not wait for one another.
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
