@@ -39,9 +39,13 @@ _LEXICAL_PAPERS = 100
 _CONTEXT_WEIGHT = 0.6  # of what a follow-up refers to, beside the follow-up itself
 _SPELLING_PAPERS = 20  # in which the word is looked for that a misspelt one stands for
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
-_EXACTLY_ADMITTED = 4_000  # of so many, the chunks of all are compared; of more, Chroma is asked for more
 _SPARE = 1.2  # times as many are asked for as would do if a filter admitted papers at random
 _FURTHER = 10  # times as many once more, before the chunks of all that it admits are compared
+_ENOUGH = 40  # papers that are near and admitted: they are the nearest of all that are; by hand, of 100,000 papers 98
+# of a hundred among the best ten are those of the whole comparison
+_OF_ADMITTED = (
+    0.5  # to ask Chroma for more chunks than half the papers admitted takes longer than comparing all of these
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,30 +278,26 @@ def _candidates(
     elif count <= _ALL_ADMITTED:
         dense = papers.ids(where)
         hits = find(count, among=dense)
-    elif count <= _EXACTLY_ADMITTED:
-        dense, admitted = _nearest_within(papers, vector, where)
-        hits = find(_LEXICAL_PAPERS, among=admitted)
     else:
         more = _SPARE * library.size / count
-        hits = find(round(more * _LEXICAL_PAPERS))
+        hits, dense = find(round(more * _LEXICAL_PAPERS)), list[str]()
         for times in (1, _FURTHER):  # again, where the filter leaves out just what is near
-            near = [paper_id for paper_id, _ in library.nearest(vector, round(times * more * _DENSE_CHUNKS))]
-            within = papers.admitted({*near, *(hit.paper_id for hit in hits)}, where)
-            dense = [paper_id for paper_id in near if paper_id in within][:_DENSE_CHUNKS]
-            if len(dense) >= _DENSE_CHUNKS // 2:
-                break
-        else:
+            asked_for = round(times * more * _DENSE_CHUNKS)
+            if len(dense) < _ENOUGH and asked_for <= count * _OF_ADMITTED:
+                near = [paper_id for paper_id, _ in library.nearest(vector, asked_for)]
+                admitted = papers.admitted({*near, *(hit.paper_id for hit in hits)}, where)
+                dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
+        if len(dense) < _ENOUGH:
             dense, admitted = _nearest_within(papers, vector, where)
-            within = set(admitted)
-        hits = [hit for hit in hits if hit.paper_id in within][:_LEXICAL_PAPERS]
+        hits = [hit for hit in hits if hit.paper_id in admitted][:_LEXICAL_PAPERS]
     return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
 
 
-def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], list[str]]:
+def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], set[str]]:
     """The nearest of all papers that the filter admits, each compared, and all that it admits."""
     admitted, chunks = papers.chunk_vectors(where)
     nearest = np.argsort(-chunks.greatest(chunks.vectors @ vector), kind="stable")[:_DENSE_CHUNKS]
-    return [admitted[row] for row in nearest], admitted
+    return [admitted[row] for row in nearest], set(admitted)
 
 
 def _signals(found: Candidates, vector: Vectors, bm25: Mapping[str, float]) -> dict[str, Values]:

@@ -469,9 +469,11 @@ def test_a_filter_admits_in_sql_what_it_admits_paper_by_paper(base: Settings, wh
 
 
 @pytest.mark.parametrize("where", FILTERS, ids=str)
-@pytest.mark.parametrize(("all_admitted", "exactly"), [(500, 4_000), (0, 4_000), (0, 0)])
+@pytest.mark.parametrize(
+    ("all_admitted", "enough", "of_admitted"), [(500, 40, 0.5), (0, 40, 0.5), (0, 1_000, 1_000.0), (0, 1, 1_000.0)]
+)
 def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
-    base: Settings, monkeypatch: pytest.MonkeyPatch, where: Filter, all_admitted: int, exactly: int
+    base: Settings, monkeypatch: pytest.MonkeyPatch, where: Filter, all_admitted: int, enough: int, of_admitted: float
 ) -> None:
     import rag.retrieval
     from rag.embedding import open_model
@@ -481,7 +483,8 @@ def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
     everything = rag.retrieval.retrieve(library, model, query, k=100, weights={"chunk": 1.0, "bm25": 0.01})
     expected = [p.paper.id for p in everything.passages if where.admits(p.paper)]
     monkeypatch.setattr(rag.retrieval, "_ALL_ADMITTED", all_admitted)
-    monkeypatch.setattr(rag.retrieval, "_EXACTLY_ADMITTED", exactly)
+    monkeypatch.setattr(rag.retrieval, "_ENOUGH", enough)
+    monkeypatch.setattr(rag.retrieval, "_OF_ADMITTED", of_admitted)
     found = rag.retrieval.retrieve(library, model, query, k=100, where=where, weights={"chunk": 1.0, "bm25": 0.01})
     assert [p.paper.id for p in found.passages] == expected
 
