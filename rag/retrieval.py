@@ -41,11 +41,10 @@ _SPELLING_PAPERS = 20  # in which the word is looked for that a misspelt one sta
 _ALL_ADMITTED = 500  # a filter that admits no more papers than this needs no candidates: all are scored
 _SPARE = 1.2  # times as many are asked for as would do if a filter admitted papers at random
 _FURTHER = 10  # times as many once more, before the chunks of all that it admits are compared
-_ENOUGH = 40  # papers that are near and admitted: they are the nearest of all that are; by hand, of 100,000 papers 98
-# of a hundred among the best ten are those of the whole comparison
-_OF_ADMITTED = (
-    0.5  # to ask Chroma for more chunks than half the papers admitted takes longer than comparing all of these
-)
+# So many that are near and admitted are enough; they are the nearest of all that are. Of 100,000 papers 98 of a hundred
+# of the best ten are then those of the whole comparison (by hand, three filters).
+_ENOUGH = 40
+_OF_ADMITTED = 0.5  # more chunks than half the papers admitted: Chroma takes longer than to compare all of these
 
 
 @dataclass(frozen=True, slots=True)

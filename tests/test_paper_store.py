@@ -470,10 +470,10 @@ def test_a_filter_admits_in_sql_what_it_admits_paper_by_paper(base: Settings, wh
 
 @pytest.mark.parametrize("where", FILTERS, ids=str)
 @pytest.mark.parametrize(
-    ("all_admitted", "enough", "of_admitted"), [(500, 40, 0.5), (0, 40, 0.5), (0, 1_000, 1_000.0), (0, 1, 1_000.0)]
+    "limits", [(500, 40, 0.5), (0, 40, 0.5), (0, 1_000, 1e3), (0, 1, 1e3)], ids=["all", "whole", "further", "near"]
 )
 def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
-    base: Settings, monkeypatch: pytest.MonkeyPatch, where: Filter, all_admitted: int, enough: int, of_admitted: float
+    base: Settings, monkeypatch: pytest.MonkeyPatch, where: Filter, limits: tuple[float, ...]
 ) -> None:
     import rag.retrieval
     from rag.embedding import open_model
@@ -482,9 +482,8 @@ def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
     query = rag.retrieval.Query("How do penguins and bridges measure methane?")
     everything = rag.retrieval.retrieve(library, model, query, k=100, weights={"chunk": 1.0, "bm25": 0.01})
     expected = [p.paper.id for p in everything.passages if where.admits(p.paper)]
-    monkeypatch.setattr(rag.retrieval, "_ALL_ADMITTED", all_admitted)
-    monkeypatch.setattr(rag.retrieval, "_ENOUGH", enough)
-    monkeypatch.setattr(rag.retrieval, "_OF_ADMITTED", of_admitted)
+    for name, limit in zip(("_ALL_ADMITTED", "_ENOUGH", "_OF_ADMITTED"), limits, strict=True):
+        monkeypatch.setattr(rag.retrieval, name, limit)
     found = rag.retrieval.retrieve(library, model, query, k=100, where=where, weights={"chunk": 1.0, "bm25": 0.01})
     assert [p.paper.id for p in found.passages] == expected
 
