@@ -62,6 +62,7 @@ bench-scale: $(VENV)/.installed-bench  ## after `bench`, 100,000 papers as well;
 	measure lexical --papers 1000 10000 100000 --save $(RESULTS)/lexical.json; \
 	measure scale --papers 100000 --precision int8 --home $(LIBRARIES)/100000 --save $(RESULTS)/scale.json; \
 	measure dense --home $(LIBRARIES)/100000 --vectors 1000 10000 100000 --save $(RESULTS)/dense.json; \
+	measure grown --home $(LIBRARIES)/100000 --save $(RESULTS)/grown.json; \
 	$(TOLD)
 
 performance: $(VENV)/.installed  ## docs/performance.md and its plots, from the result files

@@ -93,6 +93,16 @@ def test_the_sizes_of_a_library_stand_side_by_side_in_table_and_plot():
     assert float(near.get("cy", "")) > float(far.get("cy", ""))
 
 
+def test_what_is_written_of_a_grown_library_is_told_by_the_paper():
+    found = scale_result(1_000, 10.0)["figures"]
+    figures = {"papers": 1_000, "write_seconds_by_step": [0.2] * 9 + [0.4], "derive_seconds": 3.0, "disk_mb": {"all": 60.0},
+               "peak_mb": {"written": 900.0, "derived": 950.0}, "retrieval": found["retrieval"],
+               "candidates": found["candidates"]}  # fmt: skip
+    page = performance.pages({"grown": {"figures": figures, "targets": [], "machine": MACHINE}})["performance.md"]
+    assert "| ms a paper, the first and the last tenth | 2.0 / 4.0 |" in page.splitlines()
+    assert "| writing, seconds | 2 |" in page.splitlines()
+
+
 def test_bars_are_as_long_as_their_values_say_and_names_cannot_break_the_plot():
     drawn = ElementTree.fromstring(bars("A <b> & c", "s", {"one": {"a<": 1.0, "b": 4.0}}))  # noqa: S314 (made here)
     a, b = [float(bar.get("width", "")) for bar in drawn.findall(f"{SVG}rect")][:2]
@@ -260,7 +270,9 @@ def test_the_plain_stack_answers_from_what_it_was_built_of(tmp_path):
         assert "TimeArena has 30 tasks." in chat.requests[0].prompt
 
 
-@pytest.mark.parametrize("name", ["cold", "embedding", "dense", "scale", "askers", "quality", "speed"])
+@pytest.mark.parametrize(
+    "name", ["cold", "embedding", "dense", "scale", "grown", "askers", "kills", "quality", "speed"]
+)
 def test_every_script_starts_and_says_what_it_measures(name):
     done = subprocess.run(
         [sys.executable, "-m", f"tests.bench.{name}", "--help"], cwd=ROOT, capture_output=True, text=True, check=True

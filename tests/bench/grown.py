@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--home", type=Path, required=True, help="the RAG_HOME that scale.py filled")
-    parser.add_argument("--papers", type=int, default=300_000)
+    parser.add_argument("--papers", type=int, default=200_000)
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
