@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _spare_the_collector() -> None:
-    """Python looks through all that was imported for garbage, again and again, and once more at the end: 0.7 s."""
+    """Python looks through all that was imported for garbage, again and again, and once more at the end."""
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
 
