@@ -46,7 +46,7 @@ def test_stop_hangs_up_while_the_model_is_silent(seed_settings: Settings, behavi
         heard = asyncio.run(stopped(with_model(seed_settings, chat), chat))
         assert chat.settled(1.0)
     assert heard
-    assert not [thread for thread in threading.enumerate() if thread.name == "footnote-llm"]
+    wait_for(lambda: not any(each.name == "footnote-llm" for each in threading.enumerate()), within_s=2, what="its end")
 
 
 def test_a_listener_that_is_cancelled_hangs_up_while_the_model_is_silent(seed_settings: Settings) -> None:
