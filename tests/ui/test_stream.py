@@ -10,6 +10,7 @@ import pytest
 
 from rag import Assistant, Settings, Token
 from tests import llm_server as server
+from tests.conftest import wait_for
 from tests.llm_server import ChatServer
 from ui.stream import events
 
