@@ -224,7 +224,8 @@ def _checked(settings: Settings, path: str, before: Texts, reported: int, tally:
 def _agree(settings: Settings, library: Library, tally: Tally) -> None:
     """Notes where Chroma, the paper store, the lexical index and the graph of vectors differ."""
     tally.unless(not library.disagreements(), f"the indexes differ: {library.disagreements()}")
-    records = list(library.records())
+    if not (records := list(library.records())):  # killed before its first batch
+        return
     ids = [record.paper.id for record in records]
     heads = {head.said.paper.id: head.said for head in page_of_heads(settings, library._collection, ids)}
     said = {each.paper.id: each for each in library.said(ids)}
