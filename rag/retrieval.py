@@ -20,8 +20,8 @@ from rag.types import Filter, Passage
 
 Signal = TypeVar("Signal", float, Values)
 
-# Signals of a passage and their weights in its score, with the sizes below: the ablations in
-# tests/bench/results/{questions,scifact,cranfield}.json.
+# Signals of a passage and their weights in its score: the ablations in
+# tests/bench/results/{questions,scifact,cranfield}.json. The sizes that filters go by are in scale.json and DECISIONS.
 WEIGHTS: Mapping[str, float] = {
     "chunk": 0.6,
     "opening": 0.3,  # the first chunk: what the whole is about

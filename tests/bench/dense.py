@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedding import EmbeddingModel, open_model
+from rag.embedding import EmbeddingModel
 from rag.index import Library
 from rag.records import Record
 from rag.settings import Settings
 from tests.bench.exact import ExactScan, recall
 from tests.bench.measuring import Target, conclude, median, real_papers
+from tests.bench.scale import kept
 
 CANDIDATES = 150
 RATIOS = {1_000: 1.5, 100_000: 1.0}
@@ -40,12 +41,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    settings = Settings(_env_file=None, home=given.home.resolve())  # type: ignore[call-arg]
-    model, source = open_model(settings), Library.open(settings)
-    if source is None:
-        raise SystemExit(
-            f"{given.home} holds no library; fill it first: python -m tests.bench.scale --home {given.home}"
-        )
+    source, model = kept(given.home)
     questions = real_papers().questions(given.questions)
     figures = {}
     for size in given.vectors:

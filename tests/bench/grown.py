@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedding import EmbeddingModel, Vectors, open_model
+from rag.embedding import EmbeddingModel, Vectors
 from rag.index import Library
 from rag.records import Record, chunk_id
 from rag.settings import Settings
 from tests.bench.measuring import Target, conclude, real_papers
-from tests.bench.scale import CANDIDATES_P95_MS, RECALL, asked_ms, candidates_ms, disk_mb
+from tests.bench.scale import CANDIDATES_P95_MS, RECALL, asked_ms, candidates_ms, disk_mb, kept
 
 NOISE = 0.42  # its length beside a vector's own: 1 / (1 + 0.42²) = 0.85
 _PAGE = 256  # papers written at once, as in an ingest of many
@@ -42,11 +42,8 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
-    settings = Settings(_env_file=None, home=given.home.resolve())  # type: ignore[call-arg]
-    model, source = open_model(settings), Library.open(settings)
-    if source is None:
-        raise SystemExit(f"{given.home} holds no library; fill it with scale.py")
-    with tempfile.TemporaryDirectory(dir=settings.home.parent) as name:
+    source, model = kept(given.home)
+    with tempfile.TemporaryDirectory(dir=given.home.resolve().parent) as name:
         grown = Settings(_env_file=None, home=Path(name))  # type: ignore[call-arg]
         steps = write_copies(source, model, grown, given.papers)
         source.close()

@@ -140,6 +140,14 @@ def _ingested(home: Path, file: Path, folder: Path, papers: int, precision: Prec
     return figures
 
 
+def kept(home: Path) -> tuple[Library, EmbeddingModel]:
+    """A library that this script has filled, and its model, for other scripts."""
+    settings = Settings(_env_file=None, home=home.resolve())  # type: ignore[call-arg]
+    if (library := Library.open(settings)) is None:
+        raise SystemExit(f"{home} holds no library; fill it first: python -m tests.bench.scale --home {home}")
+    return library, open_model(settings)
+
+
 def _ingesting(home: Path, precision: Precision) -> dict[str, str]:
     return environment(home, RAG_EMBEDDING_PRECISION=precision)
 
