@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedding import EmbeddingModel, Vectors
+from rag.embedding import EmbeddingModel
 from rag.index import Library
-from rag.records import Record, chunk_id
+from rag.records import Record, Vectors, chunk_id
 from rag.settings import Settings
 from tests.bench.measuring import Target, conclude, real_papers
 from tests.bench.scale import CANDIDATES_P95_MS, RECALL, asked_ms, candidates_ms, disk_mb, kept
