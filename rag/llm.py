@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
@@ -19,6 +18,7 @@ from rag.llm_faults import Explainer, foreign_errors, is_overlong
 from rag.patience import Patience
 from rag.prices import priced
 from rag.settings import Settings
+from rag.thoughts import Thoughts, after_thoughts
 from rag.types import Usage
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ _HEADERS = frozenset(
         "user-agent",
     )
 )
-_THOUGHTS = ("<think>", "<thinking>")
-_END_OF_THOUGHTS = re.compile(r"(?<![`\"'“])</think(?:ing)?>")
 log = logging.getLogger(__name__)
 
 
@@ -188,7 +186,7 @@ class ChatModel:
     async def _attempt(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """One request and its answer, which must be complete, short enough, and say something."""
         room = self._settings.llm_max_tokens * _MOST_CHARS_PER_TOKEN
-        text, finish, usage, thoughts = "", "", None, _Thoughts()
+        text, finish, usage, thoughts = "", "", None, Thoughts()
         try:
             async with aclosing(self._chunks(messages, deadline)) as chunks:
                 async for chunk in chunks:
@@ -328,53 +326,6 @@ class ChatModel:
             limit, name = self._settings.llm_timeout_s, "RAG_LLM_TIMEOUT_S"
             what = f"sent nothing for {limit:g} s"
         return LLMError(f"{self.name} on {self.host} {what}: ask again, or raise {name}.", transient=True, lasting=True)
-
-
-def after_thoughts(text: str) -> str:
-    """The text behind thoughts that are closed but were never opened: some servers have put <think> into the prompt.
-
-    It is known only when all has been written; a tag that is quoted, or that an opening one stands before, ends none.
-    """
-    end = _END_OF_THOUGHTS.search(text)
-    return text[end.end() :].lstrip() if end and not re.search("<think", text[: end.start()]) else text
-
-
-class _Thoughts:
-    """Leaves out what a model thinks aloud: a <think> or <thinking> block at the very beginning of its answer.
-
-    Attributes:
-        length: Characters of thought so far.
-    """
-
-    def __init__(self) -> None:
-        self.length = 0
-        self._held = ""
-        self._state, self._end = "unknown", ""
-
-    def without(self, piece: str) -> str:
-        """The part of the next piece that is answer."""
-        if self._state == "answering":
-            return piece
-        self._held += piece
-        begin = self._held.lstrip()
-        if self._state == "unknown" and (opened := next(filter(begin.startswith, _THOUGHTS), None)):
-            self._state, self._end = "thinking", f"</{opened[1:]}"
-        if self._state == "thinking":
-            self.length += len(piece)
-            thought, end, answer = self._held.partition(self._end)
-            # Only what may be the beginning of the end is kept, so that long thoughts cost nothing.
-            self._held = answer.lstrip() if end else thought[-len(self._end) :]
-            if not end:
-                return ""
-        elif any(tag.startswith(begin) for tag in _THOUGHTS):
-            return ""
-        self._state = "answering"
-        return self.rest()
-
-    def rest(self) -> str:
-        """What was held back and is no thought."""
-        rest, self._held = ("" if self._state == "thinking" else self._held), ""
-        return rest
 
 
 def _back_off_s(tries: int) -> float:

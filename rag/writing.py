@@ -13,13 +13,14 @@ from rag.entailment import open_entailment
 from rag.errors import LLMError
 from rag.expansion import searches_in
 from rag.ledger import Entailment, Judge, Nearness
-from rag.llm import ChatModel, after_thoughts
+from rag.llm import ChatModel
 from rag.markers import MarkerReader
 from rag.patience import Patience
 from rag.prompts import Prompts, load_prompts
 from rag.records import Vectors
 from rag.retrieval import Ranking
 from rag.settings import Settings
+from rag.thoughts import after_thoughts
 from rag.types import Answer, Paper, Token, Turn, Usage
 
 _LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
