@@ -12,10 +12,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from rag.chroma import chroma_errors, connect, damaged, disconnect, place
 from rag.chunking import chunks
 from rag.deriving import open_lexical, open_store, page_of_heads, replaced_store
 from rag.errors import LibraryMismatch
+from rag.exact import ExactScan
 from rag.paging import pages
 from rag.paper_rows import Papers, StoreDamaged
 from rag.paper_store import PaperStore
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from rag.lexical import LexicalIndex
 
 _PAGE = 1_000  # papers read or written at once
+# Papers of a library all of whose chunks are compared, in memory: that takes less time than to search Chroma's graph,
+# misses nothing, and finds the same at every start: tests/bench/results/dense.json.
+_COMPARED = 10_000
 _Seen = TypeVar("_Seen")
 
 log = logging.getLogger(__name__)
@@ -52,6 +58,7 @@ class Library:
         self._lock = threading.RLock()
         self._store: PaperStore | None = None
         self._lexical: LexicalIndex | None = None
+        self._scan: ExactScan | None = None
         self._catalogue: Mapping[str, Paper] | None = None
         self._folded: Mapping[str, str] | None = None
         # Not closed at once when a newer view replaces this one: another thread may be in the middle of a search.
@@ -170,7 +177,14 @@ class Library:
             yield from self.fetch(page)
 
     def nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        """The papers of the chunks nearest to a vector, as (paper id, cosine), best first, each paper once."""
+        """The papers of the chunks nearest to a vector, as (paper id, cosine), best first, each paper once.
+
+        Every chunk of a library that is not large is compared; in a large one Chroma's graph leads to them.
+        """
+        if self.size <= _COMPARED:
+            if (scan := self._scan) is None:
+                scan = self._scan = self.read(_scan_of)
+            return scan.nearest(vector, limit)
         keys, distances = self._query(vector, limit)
         if len(keys) < limit:  # as many as there are, or vectors are gone: Chroma leaves them out in silence
             with chroma_errors(self._settings):
@@ -285,7 +299,7 @@ class Library:
             dimension = int((self._collection.metadata or {}).get("dimension", 0))
             self._collection.modify(metadata=stamp_metadata(self.stamp, dimension))
         with self._lock:
-            self._store = self._lexical = self._catalogue = self._folded = None
+            self._store = self._lexical = self._scan = self._catalogue = self._folded = None
 
     def newest_stamp(self) -> Stamp:
         """The stamp as it is now, whoever changed it."""
@@ -347,6 +361,11 @@ class LibraryHandle:
         if stamp.generation == library.stamp.generation or stamp.syncing:
             return library
         return Library.open(self._settings)
+
+
+def _scan_of(papers: Papers) -> ExactScan:
+    paper_ids, chunks = papers.chunk_vectors(Filter())
+    return ExactScan(np.repeat(paper_ids, chunks.counts).tolist(), chunks.vectors)
 
 
 def _by_chunks(records: Sequence[Record], most: int) -> Iterator[list[Record]]:

@@ -107,24 +107,21 @@ def retrieve(
     meant = _meant(library, model, query.question)
     query = replace(query, question=mended(query.question, meant))
     asked = _embedded(model, query, library.lexical.word_idf)
-    ranked = library.read(
-        lambda papers: _ranked(papers, library, query, asked, where=where or Filter(), weights=weights, k=k)
-    )
+    keys, bm25 = _candidates(library, query, asked.vector, where or Filter())
+    ranked = library.read(lambda papers: _ranked(papers, keys, bm25, asked, weights=weights, k=k))
     return Ranking(*ranked[:2], asked.question_vector, query, meant, ranked[2])
 
 
 def _ranked(
     papers: Papers,
-    library: Library,
-    query: Query,
+    keys: Sequence[str],
+    bm25: Mapping[str, float],
     asked: _Embedded,
     *,
-    where: Filter,
     weights: Mapping[str, float],
     k: int,
 ) -> tuple[tuple[Passage, ...], Mapping[str, Record], float]:
     """The passages, their records, and the greatest cosine of any chunk or sentence among the best."""
-    keys, bm25 = _candidates(papers, library, query, asked.vector, where)
     found = papers.candidates(keys)
     if not found.paper_ids:
         return (), {}, 0.0
@@ -261,7 +258,7 @@ def _of_neighbours(vectors: Vectors, scores: Values) -> Values:
 
 
 def _candidates(
-    papers: Papers, library: Library, query: Query, vector: Vectors, where: Filter
+    library: Library, query: Query, vector: Vectors, where: Filter
 ) -> tuple[list[str], Mapping[str, float]]:
     """Ids of the papers worth scoring, those that either index finds within the filter, and BM25 scores by id."""
     find = partial(
@@ -272,10 +269,10 @@ def _candidates(
     if where == Filter():
         dense = [paper_id for paper_id, _ in library.nearest(vector, _DENSE_CHUNKS)]
         hits = find(_LEXICAL_PAPERS)
-    elif not (count := papers.count(where)):
+    elif not (count := library.count(where)):
         return [], {}
     elif count <= _ALL_ADMITTED:
-        dense = papers.ids(where)
+        dense = library.read(lambda papers: papers.ids(where))
         hits = find(count, among=dense)
     else:
         more = _SPARE * library.size / count
@@ -284,10 +281,11 @@ def _candidates(
             asked_for = round(times * more * _DENSE_CHUNKS)
             if len(dense) < _ENOUGH and asked_for <= count * _OF_ADMITTED:
                 near = [paper_id for paper_id, _ in library.nearest(vector, asked_for)]
-                admitted = papers.admitted({*near, *(hit.paper_id for hit in hits)}, where)
+                found = {*near, *(hit.paper_id for hit in hits)}
+                admitted = library.read(partial(Papers.admitted, paper_ids=found, where=where))
                 dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
         if len(dense) < _ENOUGH:
-            dense, admitted = _nearest_within(papers, vector, where)
+            dense, admitted = library.read(lambda papers: _nearest_within(papers, vector, where))
         hits = [hit for hit in hits if hit.paper_id in admitted][:_LEXICAL_PAPERS]
     return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
 

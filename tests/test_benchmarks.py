@@ -15,7 +15,7 @@ import pytest
 from rag.embedding import open_model
 from rag.index import Library
 from tests.bench import cold, dense, measuring, performance
-from tests.bench.exact import ExactScan, recall
+from tests.bench.exact import recall, scan_of
 from tests.bench.measuring import Spent, Target, conclude, environment, in_turns, spent_by
 from tests.bench.plots import bars, lines
 from tests.conftest import ROOT
@@ -215,7 +215,7 @@ def test_the_exact_scan_gives_what_a_search_of_all_vectors_one_by_one_gives(seed
     model = open_model(seed_settings)
     library = Library.open(seed_settings)
     assert library is not None
-    scan = ExactScan.of(library, model)
+    scan = scan_of(library, model)
     assert len(scan.vectors) == sum(len(record.chunks) for record in library.records())
     vector = model.embed(["How many tasks does TimeArena have?"])[0]
     by_paper = sorted(

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 import rag.index
+from rag.corpus.sources import Place
 from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
 from rag.index import Library, LibraryHandle, rebuild
+from rag.records import Record, make_paper
 from rag.settings import BUNDLED_MODEL, Settings
 from rag.sync import reembed, sync
 from tests.conftest import Python, write_abstracts
@@ -284,9 +286,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = Settings(_env_file=None, home=home, embedding_model="large")  # type: ignore[call-arg]
     library = Library.create(settings, 16)
     vectors = np.random.default_rng(1).normal(size=(10_500, 16)).astype(np.float32)
-    for first in range(0, 10_500, 3_500):
-        ids = [f"p{number}:0" for number in range(first, first + 3_500)]
-        library._collection.upsert(ids=ids, embeddings=vectors[first : first + 3_500], documents=["x"] * 3_500)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    records = []
+    for number, vector in enumerate(vectors):
+        place = Place("/x.txt", "x.txt", number + 1, "")
+        both = np.stack([vector, vector])
+        records.append(
+            Record(make_paper(f"{number:016x}", "A.", [place]), (place,), ((0, 2),), ((0, 2),), both, bytes(2))
+        )
+    library.write(records, vectors)
     library.restamp(syncing=False)
     library.close()
     assert len(list(home.glob("chroma/*/*.bin"))) == 4
@@ -309,11 +317,26 @@ def test_vector_files_that_are_gone_or_garbage_are_an_error_and_not_an_empty_ans
     shutil.copytree(large.home, tmp_path / "home")
     settings = large.model_copy(update={"home": tmp_path / "home"})
     vector = np.random.default_rng(2).normal(size=16).astype(np.float32)
+    assert opened(settings).size > rag.index._COMPARED
     assert len(opened(settings).nearest(vector, 20)) == 20
     for path in settings.home.glob(f"chroma/*/{name}"):
         spoil(path)
     with pytest.raises(LibraryDamaged, match="is damaged"):
         opened(settings).nearest(vector, 20)
+
+
+def test_the_nearest_of_a_small_library_are_the_same_by_comparing_all_and_by_the_graph(
+    seed_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = opened(seed_settings)
+    vector = open_model(seed_settings).embed(["Which benchmark asks agents to shop online?"])[0]
+    compared = library.nearest(vector, 20)
+    monkeypatch.setattr(rag.index, "_COMPARED", 0)
+    by_graph = library.nearest(vector, 20)
+    assert [key for key, _ in compared[:5]] == [key for key, _ in by_graph[:5]]
+    assert len(compared) <= 20
+    assert [cosine for _, cosine in compared] == sorted((cosine for _, cosine in compared), reverse=True)
+    assert dict(compared)[compared[0][0]] == pytest.approx(dict(by_graph)[compared[0][0]], abs=0.02)
 
 
 @pytest.fixture

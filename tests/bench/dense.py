@@ -23,7 +23,7 @@ from rag.embedding import EmbeddingModel
 from rag.index import Library
 from rag.records import Record
 from rag.settings import Settings
-from tests.bench.exact import ExactScan, recall
+from tests.bench.exact import recall, scan_of
 from tests.bench.measuring import Target, conclude, median, real_papers
 from tests.bench.scale import kept
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 def compared(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
     """Medians of a question's milliseconds both ways, their ratio, and the share of the exact ten nearest found."""
-    scan = ExactScan.of(library, model)
+    scan = scan_of(library, model)
     ways = {"nearest": library.nearest, "exact": scan.nearest}
     spent_ms: dict[str, list[float]] = {name: [] for name in ways}
     embedding_ms, recalls = [], []

@@ -25,12 +25,12 @@ from rag.embedding import EmbeddingModel
 from rag.index import Library
 from rag.records import Record, Vectors, chunk_id
 from rag.settings import Settings
+from tests.bench.exact import stored_vectors
 from tests.bench.measuring import Target, conclude, real_papers
 from tests.bench.scale import CANDIDATES_P95_MS, RECALL, asked_ms, candidates_ms, disk_mb, kept
 
 NOISE = 0.42  # its length beside a vector's own: 1 / (1 + 0.42²) = 0.85
 _PAGE = 256  # papers written at once, as in an ingest of many
-_PAGES_READ = 5_000
 _STEPS = 10  # that the time of writing is told of
 
 
@@ -73,7 +73,11 @@ def main() -> None:
 def write_copies(source: Library, model: EmbeddingModel, settings: Settings, papers: int) -> list[float]:
     """Fills a library with copies; the seconds that each tenth of it took to write."""
     library = Library.create(settings, model.dimension)
-    made, steps, done = islice(copies(source, chunk_vectors(source, model)), papers), [0.0] * _STEPS, 0
+    made, steps, done = (
+        islice(copies(source, dict(zip(*stored_vectors(source, model), strict=True))), papers),
+        [0.0] * _STEPS,
+        0,
+    )
     while page := list(islice(made, _PAGE)):
         began = time.perf_counter()
         library.write([record for record, _ in page], np.concatenate([vectors for _, vectors in page]))
@@ -82,14 +86,6 @@ def write_copies(source: Library, model: EmbeddingModel, settings: Settings, pap
     library.restamp(syncing=False)
     library.close()
     return [round(seconds, 1) for seconds in steps]
-
-
-def chunk_vectors(source: Library, model: EmbeddingModel) -> dict[str, Vectors]:
-    """The vector of every chunk, by its id in Chroma."""
-    store, found = source.vectorstore(model), dict[str, Vectors]()
-    while (page := store.get(limit=_PAGES_READ, offset=len(found), include=["embeddings"]))["ids"]:
-        found |= zip(page["ids"], np.asarray(page["embeddings"], dtype=np.float32), strict=True)
-    return found
 
 
 def copies(source: Library, vectors: dict[str, Vectors]) -> Iterator[tuple[Record, Vectors]]:

@@ -31,7 +31,7 @@ from rag.index import Library
 from rag.retrieval import WEIGHTS, Query, retrieve
 from rag.settings import Precision, Settings
 from rag.types import Filter
-from tests.bench.exact import ExactScan, recall
+from tests.bench.exact import recall, scan_of
 from tests.bench.measuring import (
     FOOTNOTE,
     SEED,
@@ -191,7 +191,7 @@ def asked_ms(library: Library, model: EmbeddingModel, questions: Sequence[str], 
 
 def candidates_ms(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
     """Percentiles of what all that follows is chosen from: one embedding, one dense and one lexical search."""
-    scan, recalls, spent = ExactScan.of(library, model), [], []
+    scan, recalls, spent = scan_of(library, model), [], []
     for _ in range(rounds):
         for question in questions:
             began = time.perf_counter()
