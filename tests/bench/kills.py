@@ -1,11 +1,11 @@
 """Kills `sync` with SIGKILL at random moments: nothing it had reported may be lost, and all indexes must agree.
 
-Half of the kills hit the first ingest of the seeds, which goes on where the last kill left it; half hit syncs of a file
-of which each time some abstracts are edited, some get another title, some leave, some are new and the rest move by a
-line. Each comes a random while after a random one of the sync's reports, or before the first. After every kill the
-library is opened: what the killed process had reported is there as the file has it, what had been there before and is in
-the file is there, and Chroma, paper store, lexical index and the graph of vectors hold the same. At the end a sync runs
-through, and the library is what the file says.
+Half of the kills hit the first ingest of the seeds, each in a library of its own, which the next run completes; half hit
+one sync after the other of a file of which each time some abstracts are edited, some get another title, some leave, some
+are new and the rest move by a line. Each comes a random while after a random one of the sync's reports, or before the
+first. After every kill the library is opened: what the killed process had reported is there as the file has it, what had
+been there before and is in the file is there, and Chroma, its graph of vectors, the paper store and the lexical index
+hold the same. A run to the end then makes the library what the file says.
 """
 
 from __future__ import annotations
@@ -94,16 +94,13 @@ def main() -> None:
 
 
 def killed_ingests(folder: Path, kills: int, tally: Tally) -> dict[str, Any]:
-    """Kills the ingest of the seeds; a new library is begun when one has become whole."""
+    """Kills ingests of the seeds, and completes each."""
     sync(_settings(folder / "whole"), [SEEDS])  # makes the model's graph
     moments = _undisturbed(_settings(folder / "timed"), SEEDS)
-    made, there = 0, dict[str, tuple[str, str]]()
-    for _ in range(kills):
-        settings = _settings(folder / f"ingest{made}")
-        there, is_whole = _killed_once(settings, SEEDS, there, moments, tally)
-        if is_whole:
-            made, there = made + 1, {}
-    _completed(_settings(folder / f"ingest{made}"), SEEDS, tally)
+    for number in range(kills):
+        settings = _settings(folder / f"ingest{number}")
+        _killed_once(settings, SEEDS, {}, moments, tally)
+        _completed(settings, SEEDS, tally)
     return tally.told(moments)
 
 
@@ -119,7 +116,7 @@ def killed_syncs(folder: Path, kills: int, tally: Tally) -> dict[str, Any]:
     there = dict(_texts(settings))
     for number in range(2, kills + 2):
         _write(file, texts, number, tally.chance)
-        there, _ = _killed_once(settings, str(file), there, moments, tally)
+        there = _killed_once(settings, str(file), there, moments, tally)
     _completed(settings, str(file), tally)
     return tally.told(moments)
 
@@ -149,10 +146,8 @@ def _undisturbed(settings: Settings, path: str) -> list[float]:
     return moments
 
 
-def _killed_once(
-    settings: Settings, path: str, before: Texts, moments: Sequence[float], tally: Tally
-) -> tuple[Texts, bool]:
-    """What the library says after a kill, and whether the sync had ended before; notes what is wrong.
+def _killed_once(settings: Settings, path: str, before: Texts, moments: Sequence[float], tally: Tally) -> Texts:
+    """What the library says after a kill; notes what is wrong.
 
     Args:
         before: What the library said before.
@@ -166,11 +161,11 @@ def _killed_once(
         time.sleep(tally.chance.uniform(0, length_s))
         process.kill()
         told += process.stdout.readlines()
-    reported, is_whole = max((int(line) for line in told if line.strip().isdigit()), default=0), "ended\n" in told
+    reported = max((int(line) for line in told if line.strip().isdigit()), default=0)
     tally.kills += 1
     tally.after_a_report += reported > 0
-    tally.too_late += is_whole
-    return _checked(settings, path, before, reported, tally), is_whole
+    tally.too_late += "ended\n" in told
+    return _checked(settings, path, before, reported, tally)
 
 
 def _begun(settings: Settings, path: str) -> subprocess.Popen[str]:
@@ -240,10 +235,9 @@ def _agree(settings: Settings, library: Library, tally: Tally) -> None:
     tally.unless(bool(cosines.min() > _ALIKE), "the paper store's vectors are not Chroma's")
     for record in records[:: max(1, len(records) // _SEARCHED)]:
         # Killed syncs leave earlier editions of an abstract, whose first chunks are the same.
-        (_, cosine), *_ = found = library.nearest(vectors[chunk_id(record.paper.id, 0)], _EDITIONS)
-        tally.unless(
-            record.paper.id in dict(found) and cosine > _ALIKE, f"{record.paper.id} is not found by its vector"
-        )
+        key = chunk_id(record.paper.id, 0)
+        found, distances = library._query(vectors[key], _EDITIONS)
+        tally.unless(key in found and distances[0] < 1 - _ALIKE, f"{record.paper.id} is not found by its vector")
 
 
 def _completed(settings: Settings, path: str, tally: Tally) -> None:
