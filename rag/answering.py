@@ -22,7 +22,8 @@ from rag.embedding import EmbeddingModel, open_model
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.expansion import DEPTH, fused_with
 from rag.followup import context_of
-from rag.index import Library, LibraryHandle
+from rag.index import Library
+from rag.library_handle import LibraryHandle
 from rag.patience import Patience
 from rag.progress import progress_bar
 from rag.quiet import keep_quiet

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 
 from rag.chroma import chroma_errors, connect, damaged, disconnect, place
 from rag.chunking import chunks
+from rag.collection import find_collection
 from rag.deriving import open_lexical, open_store, page_of_heads, replaced_store
 from rag.errors import LibraryMismatch
 from rag.exact import ExactScan
@@ -43,8 +43,6 @@ _COMPARED = 10_000
 _Seen = TypeVar("_Seen")
 
 log = logging.getLogger(__name__)
-
-_CHECK_EVERY_S = 1.0  # how old the view of an open chat may be before it looks for a newer one
 
 
 class Library:
@@ -77,7 +75,7 @@ class Library:
                 return None
         client = connect(settings)
         try:
-            collection = _collection(settings, client)
+            collection = find_collection(settings, client)
             if collection is None:
                 disconnect(client)
                 return None
@@ -331,38 +329,6 @@ class Library:
         return chunk_metadata(record, number) | head
 
 
-class LibraryHandle:
-    """The newest view of a library, looked for again at most every second; safe to share between threads."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._library: Library | None = None
-        self._checked_at = 0.0
-
-    def current(self) -> Library | None:
-        """The newest complete view, or None while nothing was ingested."""
-        with self._lock:
-            if self._library is None:
-                self._library = Library.open(self._settings)
-                self._checked_at = time.monotonic()
-            elif time.monotonic() - self._checked_at >= _CHECK_EVERY_S:
-                self._checked_at = time.monotonic()
-                self._library = self._newer(self._library)
-            return self._library
-
-    def forget(self) -> None:
-        """The next `current()` opens the library afresh."""
-        with self._lock:
-            self._library = None
-
-    def _newer(self, library: Library) -> Library | None:
-        stamp = library.newest_stamp()
-        if stamp.generation == library.stamp.generation or stamp.syncing:
-            return library
-        return Library.open(self._settings)
-
-
 def _scan_of(papers: Papers) -> ExactScan:
     paper_ids, chunks = papers.chunk_vectors(Filter())
     return ExactScan(np.repeat(paper_ids, chunks.counts).tolist(), chunks.vectors)
@@ -380,59 +346,6 @@ def _by_chunks(records: Sequence[Record], most: int) -> Iterator[list[Record]]:
         there += len(record.chunks)
     if page:
         yield page
-
-
-def rebuild(
-    settings: Settings, dimension: int, fill: Callable[[Library, Library], None], check: Callable[[], None]
-) -> bool:
-    """Replaces the library by one for the model of the settings that `fill(old, new)` fills; False if there is none.
-
-    The old one is there until the new one is complete.
-
-    Args:
-        check: Raises where another process may have written into the old one meanwhile.
-    """
-    client = connect(settings)
-    try:
-        found = _collection(settings, client)
-        if found is None:
-            return False
-        with chroma_errors(settings):
-            if any(collection.name == _aside(settings) for collection in client.list_collections()):
-                client.delete_collection(_aside(settings))  # what a killed rebuild left
-        old = Library(settings, client, found, read_stamp(settings, found))
-        new = Library.create(settings, dimension, collection=_aside(settings))
-        fill(old, new)
-        new.restamp(syncing=False, roots=old.stamp.roots)
-        check()
-        with chroma_errors(settings):
-            client.delete_collection(settings.collection)
-            client.get_collection(_aside(settings), embedding_function=None).modify(name=settings.collection)
-        return True
-    finally:
-        disconnect(client)
-
-
-def _aside(settings: Settings) -> str:
-    return f"{settings.collection}-rebuilt"
-
-
-def _collection(settings: Settings, client: Client) -> Collection | None:
-    from chromadb.errors import NotFoundError
-
-    with chroma_errors(settings):
-        try:
-            return client.get_collection(settings.collection, embedding_function=None)
-        except NotFoundError:
-            pass
-        try:  # a rebuild that was killed between its last two steps
-            rebuilt = client.get_collection(_aside(settings), embedding_function=None)
-        except NotFoundError:
-            return None
-        if read_stamp(settings, rebuilt).syncing:
-            return None
-        rebuilt.modify(name=settings.collection)
-        return rebuilt
 
 
 def _mismatch(settings: Settings, made_with: str) -> LibraryMismatch:

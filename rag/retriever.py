@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 
 from rag.embedding import EmbeddingModel
 from rag.errors import LibraryMissing
-from rag.index import LibraryHandle
+from rag.library_handle import LibraryHandle
 from rag.retrieval import Query, retrieve
 from rag.types import Filter, Passage
 

@@ -15,10 +15,11 @@ from rag.chroma import chroma_errors, place
 from rag.corpus.sources import SEEDS, Found, Place, Reading, canonical, read_sources
 from rag.embedding import open_model
 from rag.errors import LibraryError, LibraryMissing
-from rag.index import Library, rebuild
+from rag.index import Library
 from rag.indexing import Embedded, Fresh, embed_papers
 from rag.lease import lease
 from rag.paging import pages
+from rag.rebuilding import rebuild
 from rag.records import Record, Said, chunk_id, make_paper
 from rag.settings import Settings
 from rag.types import IngestReport, Paper

@@ -16,7 +16,8 @@ import pytest
 from rag.chroma import connect, disconnect
 from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
-from rag.index import Library, LibraryHandle
+from rag.index import Library
+from rag.library_handle import LibraryHandle
 from rag.settings import BUNDLED_MODEL, Settings
 from rag.sync import reembed, sync
 from tests.conftest import Python, free_port, wait_for, write_abstracts

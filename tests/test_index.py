@@ -14,10 +14,13 @@ import numpy as np
 import pytest
 
 import rag.index
+import rag.library_handle
 from rag.corpus.sources import Place
 from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
-from rag.index import Library, LibraryHandle, rebuild
+from rag.index import Library
+from rag.library_handle import LibraryHandle
+from rag.rebuilding import rebuild
 from rag.records import Record, make_paper
 from rag.settings import BUNDLED_MODEL, Settings
 from rag.sync import reembed, sync
@@ -110,7 +113,7 @@ def test_embedding_again_mends_a_library_of_another_model(filled: Settings) -> N
 def test_an_open_handle_says_so_when_the_library_is_embedded_again_with_another_model(
     filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rag.index, "_CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(rag.library_handle, "_CHECK_EVERY_S", 0.0)
     handle = LibraryHandle(filled)
     assert handle.current() is not None
     reembed(with_bundled(filled))

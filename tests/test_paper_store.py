@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 import rag.deriving
-import rag.index
 import rag.lexical
+import rag.library_handle
 import rag.paper_store
 from rag.deriving import page_of_heads
 from rag.errors import LibraryError
-from rag.index import Library, LibraryHandle
+from rag.index import Library
+from rag.library_handle import LibraryHandle
 from rag.paper_store import PaperStore
 from rag.settings import Settings
 from rag.sync import sync
@@ -382,7 +383,7 @@ def test_a_store_that_is_locked_is_no_damaged_one(filled: Settings, monkeypatch:
 def test_an_open_handle_sees_what_changed_leave_and_come(
     filled: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rag.index, "_CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(rag.library_handle, "_CHECK_EVERY_S", 0.0)
     handle = LibraryHandle(filled)
     path = write(tmp_path / "papers" / "c.jsonl", [entry(number) for number in range(100, 110)])
     sync(filled, [path])

@@ -11,7 +11,8 @@ import pytest
 
 from rag.embedding import open_model
 from rag.errors import CorpusError, LibraryError, LibraryMissing
-from rag.index import Library, LibraryHandle
+from rag.index import Library
+from rag.library_handle import LibraryHandle
 from rag.records import Record
 from rag.settings import Settings
 from rag.sync import reembed, sync

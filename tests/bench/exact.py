@@ -31,9 +31,12 @@ def scan_of(library: Library, model: EmbeddingModel) -> ExactScan:
 
 
 def recall(found: Sequence[tuple[str, float]], exact: Sequence[tuple[str, float]], k: int = 10) -> float:
-    """The share of the exact k nearest papers that were found; equals of the last of them count as well."""
+    """The share of the exact k nearest papers that were found; equals of the last of them count as well.
+
+    The cosines are the exact ones: a library's own may be of vectors that it keeps a little coarser.
+    """
     if not exact:
         return 1.0
-    least = exact[:k][-1][1] - 1e-6
-    within = [cosine for _, cosine in found[:k] if cosine >= least]
+    cosines, least = dict(exact), exact[:k][-1][1] - 1e-6
+    within = [key for key, _ in found[:k] if cosines.get(key, -1.0) >= least]
     return len(within) / len(exact[:k])

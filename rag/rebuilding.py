@@ -1,0 +1,42 @@
+"""Makes a library anew beside the one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rag.chroma import chroma_errors, connect, disconnect
+from rag.collection import aside, find_collection
+from rag.index import Library
+from rag.settings import Settings
+from rag.stamp import read_stamp
+
+
+def rebuild(
+    settings: Settings, dimension: int, fill: Callable[[Library, Library], None], check: Callable[[], None]
+) -> bool:
+    """Replaces the library by one for the model of the settings that `fill(old, new)` fills; False if there is none.
+
+    The old one is there until the new one is complete.
+
+    Args:
+        check: Raises where another process may have written into the old one meanwhile.
+    """
+    client = connect(settings)
+    try:
+        found = find_collection(settings, client)
+        if found is None:
+            return False
+        with chroma_errors(settings):
+            if any(collection.name == aside(settings) for collection in client.list_collections()):
+                client.delete_collection(aside(settings))  # what a killed rebuild left
+        old = Library(settings, client, found, read_stamp(settings, found))
+        new = Library.create(settings, dimension, collection=aside(settings))
+        fill(old, new)
+        new.restamp(syncing=False, roots=old.stamp.roots)
+        check()
+        with chroma_errors(settings):
+            client.delete_collection(settings.collection)
+            client.get_collection(aside(settings), embedding_function=None).modify(name=settings.collection)
+        return True
+    finally:
+        disconnect(client)
