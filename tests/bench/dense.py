@@ -3,8 +3,9 @@
 From a library that scale.py has kept, whole papers are written into libraries of their own until they have 1,000,
 10,000, 100,000 vectors. Every question (the title of a paper that is in none) is embedded and searched for both ways,
 in turns: with `Library.nearest`, and by one product with the matrix of all vectors, which lies in memory, and the best
-of it; both give the papers of the 150 nearest chunks, as many as retrieval asks for. The embedding is the same call on
-both sides and counted on both.
+of it; both give the papers of the 150 nearest chunks, as many as retrieval asks for. A library of up to 10,000 papers compares
+all of its chunks itself, in the same way, but keeps a byte a number; above that Chroma's graph is searched. The embedding
+is the same call on both sides and counted on both.
 """
 
 from __future__ import annotations
