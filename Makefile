@@ -49,7 +49,7 @@ endif
 	@$(MEASURE); \
 	measure speed --save $(RESULTS)/speed.json; \
 	measure cold --save $(RESULTS)/cold.json; \
-	measure askers --save $(RESULTS)/askers.json; \
+	OPENBLAS_NUM_THREADS=1 measure askers --save $(RESULTS)/askers.json; \
 	measure kills --save $(RESULTS)/kills.json; \
 	on_papers embedding --save $(RESULTS)/embedding.json; \
 	on_papers scale --papers 1000 --precision int8 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \

@@ -18,7 +18,7 @@ from rag.asked import History, check_sources, checked_question, checked_turns
 from rag.chroma import place
 from rag.corpus.sources import SEEDS
 from rag.drafting import quoted, refused, share_of_papers, strays, unknown_terms
-from rag.embedding import EmbeddingModel, open_model
+from rag.embedding import EmbeddingModel, cores, open_model
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
 from rag.expansion import DEPTH, fused_with
 from rag.followup import context_of
@@ -50,6 +50,8 @@ class Answering:
         self.settings = settings
         self.handle = LibraryHandle(settings)
         self._filling = threading.Lock()
+        # More searches at once than there are cores only stand in each other's way: tests/bench/results/askers.json.
+        self._searching = threading.BoundedSemaphore(cores())
 
     @cached_property
     def model(self) -> EmbeddingModel:
@@ -150,7 +152,7 @@ class Answering:
         clock.lap("open")
         query, usage, fault = self._spelled_out(library, question, history, patience)
         clock.lap("condense")
-        ranking = retrieve(library, self.model, query, k=DEPTH if patience else PASSAGES, where=where)
+        ranking = self._ranked(library, query, where, k=DEPTH if patience else PASSAGES)
         clock.lap("retrieve")
         for typed, meant in ranking.slips.items():
             notices += (f"“{typed}” was read as “{meant}”.",)
@@ -230,12 +232,16 @@ class Answering:
                 return Query(text), usage, None
         return self.standalone(library, question, history), usage, fault
 
+    def _ranked(self, library: Library, query: Query, where: Filter | None, *, k: int) -> Ranking:
+        with self._searching:
+            return retrieve(library, self.model, query, k=k, where=where)
+
     def _widened(
         self, library: Library, ranking: Ranking, where: Filter | None, patience: Patience
     ) -> tuple[Ranking, tuple[str, ...], Usage]:
         """The ranking with a say for searches in the field's terms; those that find nothing have none."""
         searches, usage = self.writer.searches(ranking.query.standalone, patience)
-        found = {search: retrieve(library, self.model, Query(search), k=DEPTH, where=where) for search in searches}
+        found = {search: self._ranked(library, Query(search), where, k=DEPTH) for search in searches}
         found = {search: each for search, each in found.items() if each.evidence >= self.settings.evidence_gate}
         return fused_with(ranking, list(found.values())), tuple(found), usage
 

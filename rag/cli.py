@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def main() -> None:
     """Runs the command line; an error of ours becomes one message on stderr and exit code 2."""
     _spare_the_collector()
+    # NumPy's products are small; its own threads would wait for each other, and stand in the way of other questions.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # Letters that a terminal cannot show, and bytes in a pipe that are none, are no reason to stop.
         if isinstance(stream, TextIOWrapper):

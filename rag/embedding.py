@@ -39,7 +39,7 @@ class EmbeddingModel:
         self.encoder = encoder
         self.dimension = encoder.dimension
         self.max_tokens = encoder.max_tokens
-        self._threads = ThreadPoolExecutor(_cores(), "footnote-embed") if encoder.is_parallel else None
+        self._threads = ThreadPoolExecutor(cores(), "footnote-embed") if encoder.is_parallel else None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of the texts, in their order: shape `(len(texts), dimension)`, float32."""
@@ -80,7 +80,7 @@ class EmbeddingModel:
         return zip(batches, encoded, strict=True)
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many this process may use, or as many as it was told to."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     if told.isdigit() and int(told):

@@ -7,7 +7,9 @@ import json
 import re
 import shutil
 import threading
+import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -25,6 +27,7 @@ from rag import (
     Settings,
     Token,
 )
+from rag.embedding import cores
 from rag.evaluation.questions import Question, read_questions, score
 from tests.conftest import ROOT
 
@@ -196,6 +199,26 @@ def test_an_assistant_that_was_closed_opens_again(seed_settings):
     assistant.close()
     assistant.close()
     assert assistant.answer("What is TimeArena?").text == first.text
+
+
+def test_no_more_searches_are_at_work_than_there_are_cores(seed_settings, monkeypatch):
+    assistant = Assistant.open(seed_settings)
+    search, at_work, seen = rag.answering.retrieve, [], []
+
+    def watched(*given, **named):
+        at_work.append(1)
+        seen.append(len(at_work))
+        time.sleep(0.02)  # long enough for the others to come
+        try:
+            return search(*given, **named)
+        finally:
+            at_work.pop()
+
+    monkeypatch.setattr(rag.answering, "retrieve", watched)
+    with ThreadPoolExecutor(3 * cores()) as pool:
+        list(pool.map(assistant.answer, ["What is TimeArena?"] * 4 * cores()))
+    assert max(seen) == cores()
+    assert len(seen) == 4 * cores()
 
 
 def test_eight_threads_get_the_answers_that_one_gets(seed_settings, answers):

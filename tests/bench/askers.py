@@ -3,13 +3,14 @@
 The benchmark's questions on the bundled seeds, each asker taking the next when its last is answered: as threads that
 call `answer()`, and as asyncio tasks that await the chain's `ainvoke`. All ways in turns, medians over the turns; the
 percentiles are of a single answer, from asking to having it. Every answer is compared with the one that a single asker
-got before: all of it but the times must be equal.
+got before: all of it but the times must be equal. To be run with OPENBLAS_NUM_THREADS=1, which `footnote` sets for itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -62,7 +63,8 @@ def measured(assistant: Assistant, questions: list[str], rounds: int) -> dict[st
         }
     one = figures["threads: 1"]["answers_per_s"]
     ratios = {name: round(each["answers_per_s"] / one, 2) for name, each in figures.items()}
-    return {"times_one_thread": ratios, **figures, "questions": len(questions), "turns": rounds}
+    return {"times_one_thread": ratios, **figures, "questions": len(questions), "turns": rounds,
+            "openblas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "as many as cores")}  # fmt: skip
 
 
 def _threads(assistant: Assistant, questions: list[str], askers: int) -> tuple[list[Asked], float]:
