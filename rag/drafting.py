@@ -17,7 +17,7 @@ from rag.prompts import CANNOT_ANSWER, declines
 from rag.requirements import is_misspelt, spellings, unstated
 from rag.retrieval import Ranking
 from rag.types import Answer, Citation, Claim, Outcome, Paper, Passage, Token, Verdict
-from rag.words import content_words, listed
+from rag.words import content_words, forms, listed
 
 _NEAREST_SENTENCES = 2
 _ATTRIBUTED_FROM = 3  # the nearest papers, one of which may carry a sentence that cites none
@@ -145,10 +145,12 @@ def _outcome(claims: Sequence[Claim], missing: Sequence[str]) -> Outcome:
 def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
     """Content words of the question that no paper has in any form."""
     lexical = library.lexical
-    return tuple(
-        word for word in content_words(question)
-        if (terms := lexical.terms_of(word)) and not any(lexical.frequency(term) for term in terms)
-    )  # fmt: skip
+    unknown = []
+    for word in content_words(question):
+        terms = [term for form in forms(word) for term in lexical.terms_of(form)]
+        if terms and not any(map(lexical.frequency, terms)):
+            unknown.append(word)
+    return tuple(unknown)
 
 
 def share_of_papers(library: Library, word: str) -> float:

@@ -30,7 +30,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
             return f"{speed:.1f}/s" if speed else ""
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeElapsedColumn())
-    bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+    bar = Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=Console(stderr=True))
     task = bar.add_task(title, total=None)
 
     def update(done: int, total: int) -> None:

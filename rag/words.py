@@ -38,6 +38,17 @@ STOP_WORDS = frozenset(
     """.split()
 )
 
+# Nouns whose plural no stemmer brings together with them: singular, plural.
+_IRREGULAR = [pair.split() for pair in """
+    analysis analyses, axis axes, bacterium bacteria, basis bases, child children, corpus corpora, crisis crises,
+    criterion criteria, datum data, diagnosis diagnoses, foot feet, genus genera, goose geese, grandchild grandchildren,
+    hypothesis hypotheses, larva larvae, locus loci, man men, matrix matrices, medium media, metastasis metastases,
+    mitochondrion mitochondria, mouse mice, nucleus nuclei, ovum ova, ox oxen, person people, phenomenon phenomena,
+    prognosis prognoses, schoolchild schoolchildren, spectrum spectra, stimulus stimuli, stratum strata,
+    synthesis syntheses, thesis theses, tooth teeth, vertex vertices, woman women
+""".split(",")]  # fmt: skip
+_OTHER_NUMBER = dict(_IRREGULAR) | {plural: singular for singular, plural in _IRREGULAR}
+
 
 def fold(text: str) -> str:
     """Lower case without accents, as the lexical index sees it: `Tülu` -> `tulu`."""
@@ -63,6 +74,12 @@ def content_words(text: str) -> list[str]:
     """The words that carry meaning, as written, in order, each once."""
     kept = {fold(word): word for word in reversed(words(text)) if fold(word).replace("’", "'") not in STOP_WORDS}
     return list(reversed(kept.values()))
+
+
+def forms(word: str) -> tuple[str, ...]:
+    """The word, and where it has an irregular plural, or is one, the other of the two: child, children."""
+    other = _OTHER_NUMBER.get(fold(word))
+    return (word, other) if other else (word,)
 
 
 def encodable(text: str) -> str:

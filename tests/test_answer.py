@@ -127,6 +127,7 @@ def test_words_that_no_paper_has_are_named(assistant):
     answer = assistant.answer("Does Zorblax explain grokking in Kyrgyzstan?")
     assert answer.unknown_terms == ("Zorblax", "Kyrgyzstan")
     assert assistant.answer("What is grokking?").unknown_terms == ()
+    assert assistant.answer("Was any child asked, or a mouse?").unknown_terms == ("mouse",)  # "children" are
     # Another form of a word, other accents and another case are the same term.
     assert assistant.answer("Did Tulu-3 use REINFORCEMENT learned rewards?").unknown_terms == ()
 
