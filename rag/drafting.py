@@ -154,6 +154,7 @@ def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
 
 
 def share_of_papers(library: Library, word: str) -> float:
-    """The share of the papers that have the word, or the rarest part of it; 0 where none has."""
+    """The share of the papers that have the word in a form of it, or the rarest part of it; 0 where none has."""
     lexical = library.lexical
-    return min((lexical.frequency(term) for term in lexical.terms_of(word)), default=0) / library.size
+    found = (min(map(lexical.frequency, lexical.terms_of(form)), default=0) for form in forms(word))
+    return max(found) / library.size

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from rag.lexical import LexicalIndex
 
 _PAGE = 1_000  # papers read or written at once
-# Papers of a library all of whose chunks are compared, in memory: that takes less time than to search Chroma's graph,
-# misses nothing, and finds the same at every start: tests/bench/results/dense.json.
+# Papers of a library all of whose chunks are compared, in memory and a byte a number: tests/bench/results/dense.json.
+# A search of Chroma's graph takes longer, and makes a small graph anew at every start, not always the same.
 _COMPARED = 10_000
 _Seen = TypeVar("_Seen")
 
@@ -118,8 +118,6 @@ class Library:
     @property
     def lexical(self) -> LexicalIndex:
         """The lexical index of the papers in the store."""
-        if (made := self._lexical) is not None:  # without the lock, for who is reading papers may ask for it
-            return made
         with self._lock:
             if self._lexical is None:
                 self._lexical = self.read(partial(open_lexical, self._settings))
@@ -321,8 +319,16 @@ class Library:
             return self._store
 
     def _renewed(self) -> Collection:
+        """The collection as it is now; another process may have made it anew, with another model.
+
+        Raises:
+            LibraryMismatch: It did.
+        """
         with chroma_errors(self._settings):
-            return self._client.get_collection(self._collection.name, embedding_function=None)
+            collection = self._client.get_collection(self._collection.name, embedding_function=None)
+        if (model := read_stamp(self._settings, collection).model) != self.stamp.model:
+            raise _mismatch(self._settings, model)
+        return collection
 
     def _metadata(self, record: Record, number: int) -> Metadata:
         head = head_metadata(record, self.stamp.revision) if number == 0 else {}

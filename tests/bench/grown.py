@@ -73,11 +73,9 @@ def main() -> None:
 def write_copies(source: Library, model: EmbeddingModel, settings: Settings, papers: int) -> list[float]:
     """Fills a library with copies; the seconds that each tenth of it took to write."""
     library = Library.create(settings, model.dimension)
-    made, steps, done = (
-        islice(copies(source, dict(zip(*stored_vectors(source, model), strict=True))), papers),
-        [0.0] * _STEPS,
-        0,
-    )
+    vectors_by_id = dict(zip(*stored_vectors(source, model), strict=True))
+    made = islice(copies(source, vectors_by_id), papers)
+    steps, done = [0.0] * _STEPS, 0
     while page := list(islice(made, _PAGE)):
         began = time.perf_counter()
         library.write([record for record, _ in page], np.concatenate([vectors for _, vectors in page]))
