@@ -401,6 +401,13 @@ def test_two_processes_open_one_library_at_once(filled: Settings, python: Python
     assert [process.communicate(timeout=60) for process in started] == [("5 5 1\n", "")] * 2
 
 
+def test_a_view_of_a_library_that_was_made_anew_with_another_model_says_so(filled: Settings) -> None:
+    view = opened(filled)
+    reembed(with_bundled(filled))
+    with pytest.raises(LibraryMismatch, match="was made with the embedding model"):
+        view.nearest(np.ones(16, dtype=np.float32), 3)
+
+
 def test_a_library_can_be_opened_more_often_than_there_are_spellings_of_its_folder(filled: Settings) -> None:
     """Each view has an engine of its own, or it would not see what others added."""
     views = [opened(filled) for _ in range(70)]
