@@ -117,7 +117,8 @@ def measured(home: Path, folder: Path, given: argparse.Namespace) -> dict[str, A
 
 def _ingested(home: Path, file: Path, folder: Path, papers: int, precision: Precision) -> dict[str, Any]:
     """Time, rate and memory of `footnote ingest` of so many papers; those of the run that did it, where it is done."""
-    file.write_text("".join(json.dumps(row) + "\n" for row in real_papers().spread(papers)), "utf-8")
+    if not file.exists():  # later runs add lines to it, see `_one_more`
+        file.write_text("".join(json.dumps(row) + "\n" for row in real_papers().spread(papers)), "utf-8")
     done = home / "measured-ingest.json"  # within the home, so that both are there or gone
     if done.exists():
         figures: dict[str, Any] = json.loads(done.read_text("utf-8"))
