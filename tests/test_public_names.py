@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,22 @@ def test_code_that_uses_the_names_passes_a_strict_type_check_and_wrong_code_does
     assert [line.split(":")[0:2] for line in done.stdout.splitlines() if ": error:" in line] == [
         ["wrong.py", "3"], ["wrong.py", "4"], ["wrong.py", "5"],
     ], done.stdout  # fmt: skip
+
+
+def test_our_commands_multiply_in_one_thread_unless_told_otherwise() -> None:
+    code = """
+import sys
+from rag.cli import main
+sys.argv = ["footnote", "--help"]
+try:
+    main()
+except SystemExit:
+    import numpy, threadpoolctl
+    print("threads:", {each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"})
+"""
+    plain = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    for told, threads in (({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=plain | told, capture_output=True, text=True, check=True
+        )
+        assert f"threads: {{{threads}}}" in done.stdout
