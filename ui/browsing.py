@@ -1,4 +1,4 @@
-"""What a reader looks at in the papers tab: search, filters, order, page and ticks; plain data, changed by copies."""
+"""What a reader looks at in the papers tab: search, filters, order, page and ticks; plain data."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Browsing:
         order: The column that the table goes by.
         page: Counted from 1.
         ticked: Ids of papers, also of those that other pages or searches show.
+        ticks: How many changes of ticks the browser had counted when it told these.
         opened: Id of the paper whose page is open; "" for the table.
     """
 
@@ -39,6 +40,7 @@ class Browsing:
     descending: bool = False
     page: int = 1
     ticked: frozenset[str] = frozenset()
+    ticks: int = 0
     opened: str = ""
 
     @property
@@ -50,9 +52,10 @@ class Browsing:
         """After what the browser says was done; what makes no sense changes nothing.
 
         Args:
-            said: `ticks` has the boxes of the page by paper id; `do` is what a button does, `to` its column or page.
+            said: `boxes` has those of the page by paper id, ticked or not, and `ticks` how many changes of ticks there
+                were; `do` is what a button does, `to` its column or page.
         """
-        now = self._with_ticks(said.get("ticks"))
+        now = self._with_boxes(said.get("boxes"), said.get("ticks"))
         match said.get("do"), said.get("to"):
             case "sort", str(column) if column in _ORDERS:
                 again = column == self.order and not self.descending
@@ -71,12 +74,20 @@ class Browsing:
         """The papers in the order of the table."""
         return sorted(papers, key=_ORDERS[self.order], reverse=self.descending)
 
-    def _with_ticks(self, ticks: object) -> Browsing:
-        if not isinstance(ticks, Mapping):
+    def _with_boxes(self, boxes: object, ticks: object) -> Browsing:
+        """What was told after fewer changes than are known is on its way from before, and out of date."""
+        if not isinstance(boxes, Mapping) or type(ticks) is not int or ticks < self.ticks:
             return self
-        boxes = {key: ticked for key, ticked in list(ticks.items())[:PAGE] if _ID.fullmatch(str(key))}
-        on = {key for key, ticked in boxes.items() if ticked is True}
-        return replace(self, ticked=(self.ticked - boxes.keys()) | on)
+        page = {key: ticked for key, ticked in list(boxes.items())[:PAGE] if _ID.fullmatch(str(key))}
+        on = {key for key, ticked in page.items() if ticked is True}
+        return replace(self, ticked=(self.ticked - page.keys()) | on, ticks=ticks)
+
+
+@dataclass(slots=True)
+class Desk:
+    """Where the reader of one browser tab is; one object for as long as the tab is open."""
+
+    now: Browsing = field(default_factory=Browsing)
 
 
 @dataclass(frozen=True, slots=True)

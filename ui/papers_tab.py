@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from rag import Filter, RagError
-from ui.browsing import Browsing, listing, scope
+from rag import Filter, Paper, RagError
+from ui.browsing import Browsing, Desk, listing, scope
 from ui.markup import element, inert
 from ui.paper_page import gone, paper_page
 from ui.papers_table import papers_table
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 NEAREST = 6
 _MOST_CHOICES = 500  # of a filter: a browser does not list more in good time
-_SCRIPT = "window.footnotePapers.attach(element, trigger, watch, ['show', 'act', 'tick', 'restrict'])"
+_SCRIPT = "window.footnotePapers.attach(element, trigger, watch, ['show', 'act', 'restrict'])"
 
 
 def papers_tab(assistant: Assistant, shared: Shared) -> None:
     """Fills the tab that is open in the page's layout, and connects its events."""
-    browsing = gr.State(Browsing())
+    desk = gr.State(Desk())  # each browser tab gets a copy
     with gr.Column(elem_id="fn-papers"):
         with gr.Row(elem_id="fn-papers-filters"):
             words = gr.Textbox(label="Search titles and abstracts", lines=1, max_lines=1, elem_id="fn-papers-words")
@@ -38,28 +39,62 @@ def papers_tab(assistant: Assistant, shared: Shared) -> None:
         opening = element("p", "Reading the library…", "fn-papers-note")
         view = gr.HTML(opening, elem_id="fn-papers-view", apply_default_css=False, js_on_load=_SCRIPT)
     shelf = _Shelf(assistant)
-    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
     filters = [words, sources, venues, first, last]
     changes = [words.change, sources.input, venues.input, first.change, last.change]
-    view.show(shelf.choices, browsing, [*filters[1:], browsing, view], **hidden)
-    view.act(shelf.act, browsing, [browsing, view], trigger_mode="multiple", **hidden)
-    view.tick(shelf.act, browsing, [browsing, view], trigger_mode="always_last", **hidden)
-    gr.on(
-        changes, shelf.narrow, [browsing, *filters], [browsing, view],
-        trigger_mode="always_last", **hidden,
-    )  # fmt: skip
-    restricted = view.restrict(shelf.restrict, browsing, [browsing, view, shared.scope, shared.tabs], **hidden)
-    restricted.success(None, None, None, js="() => window.footnotePapers.toTheQuestion()", **hidden)
+    view.show(shelf.choices, desk, [*filters[1:], view], **private)
+    # Not "always_last", under which Gradio sends for the last event what came with the first.
+    view.act(shelf.act, desk, view, trigger_mode="multiple", **private)
+    gr.on(changes, shelf.narrow, [desk, *filters], view, trigger_mode="always_last", **private)
+    restricted = view.restrict(shelf.restrict, desk, [view, shared.scope, shared.tabs], **private)
+    restricted.success(None, None, None, js="() => window.footnotePapers.toTheQuestion()", **private)
 
 
 class _Shelf:
-    """What the events of the tab call; all state is the reader's own `Browsing`."""
+    """What the events of the tab call; all state is the reader's own `Desk`.
+
+    A desk changes between two waits of the event loop, and the library is read in a thread: events neither undo nor
+    hold up one another, and each ends with the view of all that has been done by then.
+    """
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
-    def choices(self, browsing: Browsing) -> tuple[Any, ...]:
+    async def choices(self, desk: Desk) -> tuple[Any, ...]:
         """What can be filtered by, and the view, each time the tab is opened: the library may have changed."""
+        return *(await asyncio.to_thread(self._choices)), await self._view(desk)
+
+    async def act(self, desk: Desk, done: gr.EventData) -> str:
+        """After a button or a tick of the table or of a paper's page."""
+        desk.now = desk.now.after(_said(done))
+        return await self._view(desk)
+
+    async def narrow(self, desk: Desk, words: str, sources: Sequence[str], venues: Sequence[str], *years: str) -> str:
+        """After a change of the search or of a filter."""
+        where = Filter(tuple(sources or ()), (), _range(*years), tuple(venues or ()))
+        desk.now = replace(desk.now, words=words, where=where, page=1, opened="")
+        return await self._view(desk)
+
+    async def restrict(self, desk: Desk, done: gr.EventData) -> tuple[Any, ...]:
+        """Opens the chat, restricted to the papers that are chosen, or to the one that is to be asked about."""
+        said = _said(done)
+        desk.now = desk.now.after(said)
+        one = str(said.get("to")) if said.get("do") == "ask" else ""
+        try:
+            chosen = await asyncio.to_thread(self._chosen, desk.now, one)
+        except RagError as error:
+            return _error(error), gr.skip(), gr.skip()
+        return await self._view(desk), chosen, gr.Tabs(selected="chat")
+
+    async def _view(self, desk: Desk) -> str:
+        """What the reader sees at the end of an event, whatever has happened on the desk while it was made."""
+        shown = None
+        while shown is not desk.now:
+            shown = desk.now
+            view = await asyncio.to_thread(self._drawn, shown)
+        return view
+
+    def _choices(self) -> tuple[Any, ...]:
         try:
             library = self._assistant.papers()
         except RagError:
@@ -72,46 +107,25 @@ class _Shelf:
             gr.update(choices=venues[:_MOST_CHOICES], visible=bool(venues)),
             gr.update(visible=dated),
             gr.update(visible=dated),
-            browsing,
-            self._view(browsing),
         )
 
-    def act(self, browsing: Browsing, done: gr.EventData) -> tuple[Browsing, str]:
-        """After a button or a tick of the table or of a paper's page."""
-        browsing = browsing.after(_said(done))
-        return browsing, self._view(browsing)
+    def _chosen(self, browsing: Browsing, one: str) -> Filter | None:
+        library = self._assistant.papers()
+        if any(paper.id == one for paper in library):
+            return Filter(paper_ids=(one,))
+        return scope(browsing, self._found(browsing), library)
 
-    def narrow(
-        self, browsing: Browsing, words: str, sources: Sequence[str], venues: Sequence[str], *years: str
-    ) -> tuple[Browsing, str]:
-        """After a change of the search or of a filter."""
-        where = Filter(tuple(sources or ()), (), _range(*years), tuple(venues or ()))
-        browsing = replace(browsing, words=words, where=where, page=1, opened="")
-        return browsing, self._view(browsing)
-
-    def restrict(self, browsing: Browsing, done: gr.EventData) -> tuple[Any, ...]:
-        """Opens the chat, restricted to the papers that are chosen, or to the one that is to be asked about."""
-        said = _said(done)
-        browsing = browsing.after(said)
-        try:
-            library = self._assistant.papers()
-            found = self._assistant.papers(where=browsing.where, containing=browsing.words)
-        except RagError as error:
-            return browsing, _error(error), gr.skip(), gr.skip()
-        one = next((paper for paper in library if said.get("do") == "ask" and paper.id == said.get("to")), None)
-        chosen = Filter(paper_ids=(one.id,)) if one else scope(browsing, found, library)
-        return browsing, self._view(browsing), chosen, gr.Tabs(selected="chat")
-
-    def _view(self, browsing: Browsing) -> str:
+    def _drawn(self, browsing: Browsing) -> str:
         try:
             if browsing.opened:
                 return self._paper(browsing.opened)
             library = self._assistant.papers()
-            narrows = browsing.narrows
-            found = self._assistant.papers(where=browsing.where, containing=browsing.words) if narrows else library
-            return papers_table(listing(browsing, found, library))
+            return papers_table(listing(browsing, self._found(browsing) if browsing.narrows else library, library))
         except RagError as error:
             return _error(error)
+
+    def _found(self, browsing: Browsing) -> list[Paper]:
+        return self._assistant.papers(where=browsing.where, containing=browsing.words)
 
     def _paper(self, paper_id: str) -> str:
         found = self._assistant.papers(where=Filter(paper_ids=(paper_id,)))

@@ -17,7 +17,8 @@ def papers_table(listing: Listing) -> str:
             "The library is empty. Run `footnote ingest` with your files, or ask a question, which reads in examples."
         )
         return element("p", inert(empty), "fn-papers-note")
-    return element("div", _bar(listing) + (_table(listing) + _pages(listing) if listing.found else ""), "fn-listing")
+    content = _bar(listing) + (_table(listing) + _pages(listing) if listing.found else "")
+    return element("div", content, "fn-listing", data_ticks=str(listing.browsing.ticks))
 
 
 def button(label: str, css: str = "", **told: str) -> str:
@@ -54,8 +55,7 @@ def _table(listing: Listing) -> str:
     shown = [
         name for name in _COLUMNS if (name != "year" or listing.has_year) and (name != "venue" or listing.has_venue)
     ]
-    every = all(paper.id in listing.browsing.ticked for paper in listing.papers)
-    box = _checkbox("Tick all papers on this page", every, data_every="true")
+    box = _checkbox("Tick all papers on this page", data_every="true")
     heads = element("th", box, "fn-tick", scope="col", role="columnheader")
     heads += "".join(_head(name, listing) for name in shown)
     caption = element("caption", f"Papers {listing.first:,} to {listing.first + len(listing.papers) - 1:,}")
@@ -76,7 +76,8 @@ def _head(name: str, listing: Listing) -> str:
 
 def _row(paper: Paper, listing: Listing, shown: list[str]) -> str:
     label = shortened(paper.label, _LONGEST_LABEL)
-    box = _checkbox(f"Tick: {label}", paper.id in listing.browsing.ticked, data_paper=paper.id)
+    ticked = "true" if paper.id in listing.browsing.ticked else "false"
+    box = _checkbox(f"Tick: {label}", data_paper=paper.id, data_ticked=ticked)
     opens = button(inert(label), "fn-title", data_do="open", data_to=paper.id)
     made = element("span", "untitled; its opening words", "fn-made") if paper.label_is_made else ""
     others = len(paper.also_in)
@@ -92,11 +93,9 @@ def _row(paper: Paper, listing: Listing, shown: list[str]) -> str:
     return element("tr", cells, role="row")
 
 
-def _checkbox(label: str, ticked: bool, **told: str) -> str:
+def _checkbox(label: str, **told: str) -> str:
     """A browser forgets the attribute `checked` once a box was clicked; the tab's script sets it from ours."""
-    attributes = {"type": "checkbox", "aria-label": label, "data-ticked": "true" if ticked else "false"}
-    attributes |= {name.replace("_", "-"): value for name, value in told.items()}
-    return element("label", element("input", "", **attributes).removesuffix("</input>"), "fn-box")
+    return element("label", element("input", "", type="checkbox", aria_label=label, **told), "fn-box")
 
 
 def _pages(listing: Listing) -> str:

@@ -30,8 +30,12 @@ PAPERS = [
         {"do": "page", "to": 2},
         {"do": "open", "to": "../../etc/passwd"},
         {"do": "open", "to": {"a": 1}},
-        {"ticks": [1, 2]},
-        {"ticks": {"<script>": True, "f" * 17: True, "0" * 16: "yes"}},
+        {"boxes": [1, 2], "ticks": 0},
+        {"boxes": {"<script>": True, "f" * 17: True, "0" * 16: "yes"}, "ticks": 0},
+        {"boxes": {"0" * 16: True}},
+        {"boxes": {"0" * 16: True}, "ticks": True},
+        {"boxes": {"0" * 16: True}, "ticks": "9"},
+        {"boxes": {"0" * 16: True}, "ticks": -1},
     ],
 )
 def test_what_makes_no_sense_changes_nothing(said):
@@ -40,10 +44,19 @@ def test_what_makes_no_sense_changes_nothing(said):
 
 def test_ticks_are_of_the_page_and_others_stay():
     before = Browsing(ticked=frozenset({"0" * 16, "1" * 16}))
-    after = before.after({"ticks": {"1" * 16: False, "2" * 16: True}})
+    after = before.after({"boxes": {"1" * 16: False, "2" * 16: True}, "ticks": 1})
     assert after.ticked == {"0" * 16, "2" * 16}
     many = {f"{number:016x}": True for number in range(10 * PAGE)}
-    assert len(Browsing().after({"ticks": many}).ticked) == PAGE
+    assert len(Browsing().after({"boxes": many, "ticks": 1}).ticked) == PAGE
+
+
+def test_ticks_that_come_behind_later_ones_are_out_of_date():
+    later = Browsing().after({"boxes": {"1" * 16: True, "2" * 16: True}, "ticks": 2})
+    assert later.after({"boxes": {"1" * 16: True, "2" * 16: False}, "ticks": 1}) == later
+    assert (
+        later.after({"do": "untick", "boxes": {}, "ticks": 3}).after({"boxes": {"1" * 16: True}, "ticks": 2}).ticked
+        == set()
+    )
 
 
 def test_the_same_column_again_turns_the_order_around():

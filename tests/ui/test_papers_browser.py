@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 
 import pytest
 from conftest import HOSTILE, PHONE, SeedAssistant, paper, served
 from playwright.sync_api import Page, expect
 
-from rag import Paper
+from rag import Filter, Paper
+from tests.conftest import wait_for
 
 pytestmark = pytest.mark.browser
 Opener = Callable[..., Page]
@@ -115,6 +117,86 @@ def test_ticked_papers_stay_ticked_and_the_chat_is_restricted_to_them(
     page.get_by_role("button", name="Untick all").click()
     expect(page.get_by_role("button", name="Restrict the chat")).to_have_count(0)
     expect(page.get_by_role("checkbox", checked=True)).to_have_count(0)
+
+
+class GatedAssistant(SeedAssistant):
+    """While it is shut, each reading of its papers waits until one is let in."""
+
+    def __init__(self, papers: list[Paper]) -> None:
+        super().__init__(papers)
+        self.shut = False
+        self.waiting = 0
+        self.gate = threading.Semaphore(0)
+
+    def papers(self, *, where: Filter | None = None, containing: str = "") -> list[Paper]:
+        if self.shut:
+            self.waiting += 1
+            assert self.gate.acquire(timeout=20)
+            self.waiting -= 1
+        return super().papers(where=where, containing=containing)
+
+
+def test_a_search_while_the_table_is_on_its_way_is_not_undone_by_it(new_page: Opener, dated: list[Paper]) -> None:
+    assistant = GatedAssistant(dated)
+    with served(assistant) as address:
+        page = new_page(address)
+        assistant.shut = True
+        page.get_by_role("tab", name="Papers").click()
+        wait_for(lambda: assistant.waiting == 1, within_s=10, what="the table was asked for")
+        assistant.shut = False
+        page.get_by_role("textbox", name="Search titles and abstracts").fill("zebras")
+        expect(page.get_by_role("rowheader")).to_have_count(1)
+        assistant.gate.release()
+        expect(page.get_by_label("Venue")).to_be_visible()  # comes with the table that was asked for first
+        assert titles(page) == ["Zebras"]
+
+
+# What the server streams comes half a second late, as over a slow network.
+SLOW_NETWORK = """() => {
+  const straight = window.fetch;
+  const late = (does) => setTimeout(() => { try { does(); } catch { /* the page has hung up */ } }, 500);
+  window.fetch = async (...asked) => {
+    const got = await straight(...asked);
+    if (!String(asked[0]?.url ?? asked[0]).includes("queue/data")) return got;
+    const told = new ReadableStream({
+      async start(stream) {
+        const reader = got.body.getReader();
+        for (let part = await reader.read(); !part.done; part = await reader.read())
+          late(() => stream.enqueue(part.value));
+        late(() => stream.close());
+      },
+    });
+    return new Response(told, got);
+  };
+}"""
+
+
+def test_boxes_that_are_ticked_while_a_view_is_on_its_way_stay_ticked(new_page: Opener, dated: list[Paper]) -> None:
+    assistant = GatedAssistant(dated)
+    with served(assistant) as address:
+        page = opened(new_page(address))
+        boxes = page.get_by_role("rowgroup").last.get_by_role("checkbox")
+        expect(page.get_by_label("Venue")).to_be_visible()
+        # Gradio loses an event that meets the end of its stream of answers, so one is kept waiting for its own.
+        page.evaluate(SLOW_NETWORK)
+        assistant.shut = True
+        page.get_by_role("tab", name="Chat").click()
+        page.get_by_role("tab", name="Papers").click()
+        wait_for(lambda: assistant.waiting == 1, within_s=10, what="the table was asked for")
+        assistant.shut = False
+        boxes.nth(0).click()
+        page.wait_for_timeout(250)  # told, and the view that knows of one tick is on its way
+        boxes.nth(1).click()
+        expect(page.get_by_text("1 ticked")).to_be_visible()
+        expect(boxes.nth(1)).to_be_checked()
+        boxes.nth(2).click()
+        expect(page.get_by_role("button", name="Restrict the chat to these 3 papers")).to_be_visible()
+        expect(page.get_by_role("checkbox", checked=True)).to_have_count(3)
+        boxes.nth(0).click()
+        boxes.nth(1).click()
+        expect(page.get_by_role("button", name="Restrict the chat to this paper")).to_be_visible()
+        assistant.gate.release()
+        expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
 
 
 def test_a_papers_page_by_keyboard_alone(new_page: Opener, page_address: str, seed_papers: list[Paper]) -> None:

@@ -1,26 +1,47 @@
 // The papers tab: what its buttons and boxes say goes to the server as events; the view that comes back gets the focus.
 window.footnotePapers = (() => {
-  const EVENTS = { restrict: "restrict", ask: "restrict", tick: "tick", show: "show" };
+  const EVENTS = { restrict: "restrict", ask: "restrict", show: "show" };
 
   function attach(element, trigger, watch) {
     let opened = ""; // id of the paper whose page is shown
+    let ticks = 0; // changes of ticks so far; a view says how many of them it knows
+    const changed = new Map(); // boxes by paper id, with the number of their change, until a view knows it
     const boxes = () => [...element.querySelectorAll("input[data-paper]")];
     const send = (said) => {
-      const ticks = Object.fromEntries(boxes().map((box) => [box.dataset.paper, box.checked]));
-      trigger(EVENTS[said.do] ?? "act", { ...said, ticks });
+      const page = Object.fromEntries(boxes().map((box) => [box.dataset.paper, box.checked]));
+      trigger(EVENTS[said.do] ?? "act", { ...said, boxes: page, ticks });
+    };
+    const tick = (these, ticked) => {
+      ticks += 1;
+      for (const box of these) {
+        box.checked = ticked;
+        changed.set(box.dataset.paper, { ticked, number: ticks });
+      }
     };
 
     element.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-do]");
-      if (button && button.getAttribute("aria-disabled") !== "true") send({ do: button.dataset.do, to: button.dataset.to });
+      if (!button || button.getAttribute("aria-disabled") === "true") return;
+      if (button.dataset.do === "untick") tick(boxes(), false);
+      send({ do: button.dataset.do, to: button.dataset.to });
     });
     element.addEventListener("change", (event) => {
-      if (event.target.matches("input[data-every]")) for (const box of boxes()) box.checked = event.target.checked;
-      if (event.target.matches("input[type=checkbox]")) send({ do: "tick" });
+      if (!event.target.matches("input[type=checkbox]")) return;
+      tick(event.target.matches("input[data-every]") ? boxes() : [event.target], event.target.checked);
+      send({ do: "tick" });
     });
 
+    // A view may have been on its way when a box was changed: what it does not know yet stays as it is.
+    function showTicks() {
+      const known = Number(element.querySelector("[data-ticks]")?.dataset.ticks ?? 0);
+      for (const [paper, { number }] of changed) if (number <= known) changed.delete(paper);
+      for (const box of boxes()) box.checked = changed.get(box.dataset.paper)?.ticked ?? box.dataset.ticked === "true";
+      const every = element.querySelector("input[data-every]");
+      if (every) every.checked = boxes().every((box) => box.checked);
+    }
+
     function drawn() {
-      for (const box of element.querySelectorAll("input[data-ticked]")) box.checked = box.dataset.ticked === "true";
+      showTicks();
       const now = element.querySelector("[data-opened]")?.dataset.opened ?? "";
       if (now === opened) return;
       const from = opened;
