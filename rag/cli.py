@@ -152,8 +152,12 @@ def ingest(
     from rag import Assistant
     from rag.progress import progress_bar
 
-    with progress_bar("Ingesting") as progress:
-        report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress, ray=ray)
+    try:
+        with progress_bar("Ingesting") as progress:
+            report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress, ray=ray)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. What was ingested so far is kept; run this again to go on.", err=True)
+        raise
     typer.echo(json_text(asdict(report)) if as_json else _summary(report))
     if paths and report.skipped and not (report.added or report.changed or report.unchanged or report.merged):
         raise typer.Exit(2)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,13 @@ class EmbeddingModel:
         self.dimension = encoder.dimension
         self.max_tokens = encoder.max_tokens
         self._threads = ThreadPoolExecutor(cores(), "footnote-embed") if encoder.is_parallel else None
+        self._stop = threading.Event()
+
+    def until(self, stop: threading.Event) -> EmbeddingModel:
+        """The same model, which ends with `CancelledError`, within some texts, once `stop` is set."""
+        other = copy.copy(self)
+        other._stop = stop
+        return other
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of the texts, in their order: shape `(len(texts), dimension)`, float32."""
@@ -73,6 +81,8 @@ class EmbeddingModel:
         batches = list(_by_length(texts))
 
         def encode(batch: list[int]) -> Encoded:
+            if self._stop.is_set():
+                raise CancelledError
             return self.encoder.encode([texts[i] for i in batch], tokens=tokens)
 
         side_by_side = self._threads is not None and len(batches) > 1  # a question stays in the thread that asks it

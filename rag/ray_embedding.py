@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import islice
@@ -120,7 +120,7 @@ def _look_for(address: str) -> None:
     socket.create_connection((parts.hostname, parts.port), timeout=_ANSWERS_WITHIN_S).close()
 
 
-def _embedded(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Iterator[Embedded]:
+def _embedded(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Generator[Embedded, None, None]:
     """Embeds on the cluster that this process is connected to; papers come as they are done."""
     rest = iter(batches)
     while wave := list(islice(rest, _BATCHES_A_WAVE)):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from rag.words import words
 
 Progress = Callable[[int, int], None]  # papers done, papers to do
 Check = Callable[[], None]  # raises where another may be writing by now
-Embedder = Callable[[Settings, Iterable[Sequence[Fresh]]], Iterator[Embedded]]
+Embedder = Callable[[Settings, Iterable[Sequence[Fresh]]], Generator[Embedded, None, None]]
 
 _FEWEST, _MOST = 32, 256  # papers embedded and written at once; a write of 32 takes Chroma 6 ms a paper, of 256 2 ms
 _PAGE = 500  # papers read or changed at once
@@ -81,17 +82,21 @@ class _Comparison:
         return paper_id, record.paper.abstract if kept else found.abstract, places
 
 
-def embedded_here(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Iterator[Embedded]:
+def embedded_here(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Generator[Embedded, None, None]:
     """Embeds in this process; while one batch is computed, the next is already cut into chunks."""
-    model = open_model(settings, settings.embedding_precision)
+    stop = threading.Event()
+    model = open_model(settings, settings.embedding_precision).until(stop)
     with ThreadPoolExecutor(2, "footnote-batch") as threads:
-        begun: deque[Future[Embedded]] = deque()
-        for batch in batches:
-            begun.append(threads.submit(embed_papers, model, batch))
-            if len(begun) == 2:
+        try:
+            begun: deque[Future[Embedded]] = deque()
+            for batch in batches:
+                begun.append(threads.submit(embed_papers, model, batch))
+                if len(begun) == 2:
+                    yield begun.popleft().result()
+            while begun:
                 yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+        finally:
+            stop.set()  # who interrupts an ingest does not wait for what is begun
 
 
 def sync(
@@ -158,11 +163,12 @@ def reembed(
     def make(old: Library, new: Library) -> None:
         nonlocal count, embedded
         fresh = ((said.paper.id, said.paper.abstract, said.places) for said in old.all_said())
-        for written in _written(new, None, embedded_by(settings, _batches(fresh, old.size)), check):
-            count += len(written.records)
-            embedded += written.texts
-            if progress:
-                progress(count, old.size)
+        with closing(_written(new, None, embedded_by(settings, _batches(fresh, old.size)), check)) as batches:
+            for written in batches:
+                count += len(written.records)
+                embedded += written.texts
+                if progress:
+                    progress(count, old.size)
 
     with _one_at_a_time(settings, _LOCK_WAIT_S) as check:
         if not rebuild(settings, model.dimension, make, check):
@@ -290,12 +296,13 @@ def _carry_out(
     library.restamp(syncing=True, roots=roots)
     fresh = (fresh for fresh, _, _ in comparison.papers(plan.embed))
     embedded = done = 0
-    batches = _batches(fresh, len(plan.embed))
-    for written in _written(library, comparison.library, embedded_by(settings, batches), check):
-        embedded += written.texts
-        done += len(written.records)
-        if progress:
-            progress(done, len(plan.embed))
+    made = embedded_by(settings, _batches(fresh, len(plan.embed)))
+    with closing(_written(library, comparison.library, made, check)) as batches:
+        for written in batches:
+            embedded += written.texts
+            done += len(written.records)
+            if progress:
+                progress(done, len(plan.embed))
     for page in pages(plan.move, _PAGE):
         records = {record.paper.id: record for record in library.fetch(page)}
         check()
@@ -313,14 +320,14 @@ def _moved(fresh: Fresh, record: Record) -> Record:
 
 
 def _written(
-    library: Library, before: Library | None, embedded: Iterable[Embedded], check: Check
-) -> Iterator[Embedded]:
-    """Writes what is embedded, while the next is being embedded; yields what is safe.
+    library: Library, before: Library | None, embedded: Generator[Embedded, None, None], check: Check
+) -> Generator[Embedded, None, None]:
+    """Writes what is embedded, while the next is being embedded; yields what is safe. Ends `embedded` with itself.
 
     Args:
         before: The library as it was, where these papers may be in it already.
     """
-    with ThreadPoolExecutor(1, "footnote-write") as writer:
+    with ThreadPoolExecutor(1, "footnote-write") as writer, closing(embedded):
         writing: Future[Embedded] | None = None
         for fresh in embedded:
             if writing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -97,7 +98,11 @@ def test_whole_numbers_of_the_model_are_nearly_as_good(model: EmbeddingModel) ->
 
 
 @pytest.mark.slow
-def test_a_kept_graph_needs_none_of_the_libraries_it_was_made_with(python: Python, tmp_path: Path) -> None:
+def test_a_kept_graph_needs_none_of_the_libraries_it_was_made_with(
+    python: Python, seed_home: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(seed_home, tmp_path / "home")
+    env = {"RAG_HOME": str(home), "RAG_MODELS": str(tmp_path / "models")}
     code = (
         "import sys, rag\n"
         "from rag.settings import load_settings\n"
@@ -107,13 +112,12 @@ def test_a_kept_graph_needs_none_of_the_libraries_it_was_made_with(python: Pytho
         "(__import__('pathlib').Path('new.txt')).write_text('On Tea\\nAbstract: Tea grows on hills. It is drunk hot.\\n')\n"
         "print(rag.Assistant.open(load_settings()).ingest(['new.txt']).added, sorted(heavy & sys.modules.keys()))\n"
     )
-    out, err = python(code, env={"RAG_HOME": str(tmp_path / "home")}).communicate(
-        timeout=300
-    )  # makes graph and library
+    out, err = python(code, env=env).communicate(timeout=300)
     assert out.startswith("True"), err
-    out, err = python(
-        code.replace("new.txt", "newer.txt").replace("Tea", "Rice"), env={"RAG_HOME": str(tmp_path / "home")}
-    ).communicate(timeout=120)
+    made = re.search(r"\[.*\]", out)
+    assert made, out
+    assert "'torch'" in made.group(), "it made the graph"
+    out, err = python(code.replace("new.txt", "newer.txt").replace("Tea", "Rice"), env=env).communicate(timeout=120)
     assert (out, err) == ("True []\n1 []\n", "")
 
 

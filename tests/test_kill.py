@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import pytest
 from rag import Assistant
 from rag.corpus import clean_text
 from rag.corpus.sources import SEEDS, read_sources
+from rag.index import Library
 from rag.settings import Settings
 from rag.sync import _FEWEST, sync
-from tests.conftest import Python
+from tests.command import SCRIPT
+from tests.conftest import Python, wait_for
 from tests.test_sync import assert_whole, opened
 
 _SYNC = """
@@ -75,6 +79,23 @@ def test_a_question_completes_an_ingest_that_was_killed_and_says_so(
     assert answer.notices == ("An ingest was interrupted; it is completed first.",)
     assert len(assistant.papers()) == 308
     assert assistant.answer("What is TimeArena?").notices == ()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_an_ingest_at_once_and_what_was_written_is_kept(settings: Settings) -> None:
+    """At a moment when two batches, of some ten seconds, are being embedded."""
+    environment = {**os.environ, "RAG_HOME": str(settings.home)}
+    process = subprocess.Popen([SCRIPT, "ingest", SEEDS], env=environment, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (library := Library.open(settings)) and library.size, within_s=120, what="the first batch")
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 3
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.endswith("Interrupted. What was ingested so far is kept; run this again to go on.\n")
+    assert 0 < opened(settings).size < 308
+    assert_whole(settings)
 
 
 def killed_after(python: Python, settings: Settings, *, reports: int, amid_s: float) -> int:
