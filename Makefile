@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export FOOTNOTE_TEST_DATA ?= $(abspath ../shared)
 endif
 
-.PHONY: ui test lint bench bench-scale performance pictures clean
+.PHONY: ui test lint bench bench-scale bench-accelerator performance pictures clean
 
 ui: $(VENV)/.installed  ## set everything up and serve the chat on http://127.0.0.1:7860
 	$(BIN)/footnote ui
@@ -65,6 +65,9 @@ bench-scale: $(VENV)/.installed-bench  ## after `bench`, 100,000 papers as well;
 	measure dense --home $(LIBRARIES)/100000 --vectors 1000 10000 100000 --save $(RESULTS)/dense.json; \
 	$(AS_FOOTNOTE) measure grown --home $(LIBRARIES)/100000 --save $(RESULTS)/grown.json; \
 	$(TOLD)
+
+bench-accelerator: $(VENV)/.installed-bench  ## on a machine with a GPU, with a build of PyTorch for it: batch sizes of other models
+	$(BIN)/python -m tests.bench.accelerator --save $(RESULTS)/accelerator.json
 
 performance: $(VENV)/.installed  ## docs/performance.md and its plots, from the result files
 	$(BIN)/python -m tests.bench.performance

@@ -21,7 +21,6 @@ from rag.settings import BUNDLED_MODEL, Precision, Settings
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_BATCH = 8  # texts sorted by length: a batch wastes little on padding, and 2 cores gain nothing from more
 _loading = threading.Lock()
 _opened: dict[tuple[str, str], EmbeddingModel] = {}
 
@@ -78,7 +77,7 @@ class EmbeddingModel:
 
     def _encoded(self, texts: Sequence[str], *, tokens: bool) -> Iterator[tuple[list[int], Encoded]]:
         """Every batch, as the numbers of its texts, and what the model made of it."""
-        batches = list(_by_length(texts))
+        batches = list(_by_length(texts, self.encoder.batch))
 
         def encode(batch: list[int]) -> Encoded:
             if self._stop.is_set():
@@ -98,11 +97,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _by_length(texts: Sequence[str]) -> Iterator[list[int]]:
-    """Batches of the texts' numbers, texts of like length together."""
+def _by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:
+    """Batches of so many of the texts' numbers, texts of like length together."""
     by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    for first in range(0, len(by_length), _BATCH):
-        yield by_length[first : first + _BATCH]
+    for first in range(0, len(by_length), size):
+        yield by_length[first : first + size]
 
 
 def open_model(settings: Settings, precision: Precision = "float32") -> EmbeddingModel:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 Offsets = list[tuple[int, int]]
 
+_BATCH = 8  # texts sorted by length: a batch wastes little on padding, and 2 cores gain nothing from more
+_ACCELERATOR_BATCH = 128  # tests/bench/results/accelerator.json
 _FEW_TEXTS = 2  # a question, and what it refers to
 _SPECIAL_TOKENS = 2  # [CLS] and [SEP], which the model's limit includes
 _MOST_TOKENS = 8_192  # for models that name no limit, or infinity
@@ -45,11 +47,13 @@ class Encoder(Protocol):
         dimension: Length of a vector.
         max_tokens: What the model reads of a text, without special tokens; it ignores the rest in silence.
         is_parallel: Whether batches can be encoded side by side, a thread each.
+        batch: Texts that are best encoded at once.
     """
 
     dimension: int
     max_tokens: int
     is_parallel: bool
+    batch: int
 
     def encode(self, texts: list[str], *, tokens: bool) -> Encoded:
         """One batch; with the vectors of its tokens, which come from the same pass, where they are asked for."""
@@ -62,6 +66,7 @@ class OnnxEncoder:
     """A graph with the inputs `input_ids` and `attention_mask` and the outputs `vectors` and `tokens`."""
 
     is_parallel = True
+    batch = _BATCH
 
     def __init__(self, graph: Path, tokenizer_file: Path, *, max_length: int) -> None:
         import onnxruntime
@@ -110,6 +115,7 @@ class SentenceTransformersEncoder:
     def __init__(self, model: SentenceTransformer) -> None:
         self._model = model
         self._lock = threading.Lock()  # counting and encoding set the one tokenizer's truncation differently
+        self.batch = _BATCH if model.device.type == "cpu" else _ACCELERATOR_BATCH
         self.dimension = int(model.get_embedding_dimension() or 0)
         self.max_tokens = int(min(model.max_seq_length or 512, _MOST_TOKENS)) - _SPECIAL_TOKENS
 

@@ -17,7 +17,7 @@ import pytest
 from rag import Assistant
 from rag.bundled_model import BUNDLED_SHA256, graph_file
 from rag.embedding import EmbeddingModel, _opened, open_model
-from rag.encoders import OnnxEncoder, SentenceTransformersEncoder
+from rag.encoders import Encoded, OnnxEncoder, SentenceTransformersEncoder
 from rag.errors import EmbeddingError
 from rag.hub import hub_offline
 from rag.langchain_embeddings import LangChainEmbeddings
@@ -146,6 +146,26 @@ def test_langchain_and_we_see_the_same_vectors(model: EmbeddingModel) -> None:
     assert np.allclose(seen.embed_query(TEXTS[0]), model.embed(TEXTS)[0], atol=1e-5)
     assert np.allclose(seen.embed_documents(TEXTS[:2]), model.embed(TEXTS[:2]), atol=1e-5)
     assert all(type(number) is float for number in seen.embed_query("x"))
+
+
+def test_batches_are_as_large_as_their_encoder_wants_them_and_hold_every_text_once(tiny_model: Path) -> None:
+    model = open_model(Settings(_env_file=None, embedding_model=str(tiny_model)))  # type: ignore[call-arg]
+    texts = [f"{'word ' * (number % 7)}number {number}" for number in range(20)]
+    small = model.embed(texts)
+    assert isinstance(model.encoder, SentenceTransformersEncoder)
+    assert model.encoder.batch == 8, "on a CPU"
+    seen: list[list[str]] = []
+
+    class Watched(SentenceTransformersEncoder):
+        def encode(self, texts: list[str], *, tokens: bool) -> Encoded:
+            seen.append(texts)
+            return super().encode(texts, tokens=tokens)
+
+    watched = Watched(model.encoder._model)
+    watched.batch = 16
+    assert np.allclose(EmbeddingModel("watched", watched).embed(texts), small, atol=1e-5)
+    assert [len(batch) for batch in seen] == [16, 4]
+    assert sorted(text for batch in seen for text in batch) == sorted(texts)
 
 
 def test_eight_threads_that_embed_and_count_get_what_one_gets(model: EmbeddingModel) -> None:

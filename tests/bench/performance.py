@@ -17,7 +17,7 @@ from tests.bench.plots import bars, lines
 
 RESULTS = ROOT / "tests" / "bench" / "results"
 DOCS = ROOT / "docs"
-NAMES = ("cold", "embedding", "dense", "lexical", "scale", "grown", "askers", "kills", "speed", "chat_speed", "quality")
+NAMES = ("cold", "embedding", "accelerator", "dense", "lexical", "scale", "grown", "askers", "kills", "speed", "chat_speed", "quality")
 Results = Mapping[str, Mapping[str, Any]]
 
 _HEAD = """# Performance
@@ -146,6 +146,16 @@ def _embedding(result: Mapping[str, Any]) -> Iterator[str]:
         f" most; an ingest of {ingest['papers']} papers embeds their chunks and sentences, {ingest['texts']:,} texts, and"
         f" takes in {ingest['papers_per_s']:.1f} papers a second."
     )
+
+
+def _accelerator(result: Mapping[str, Any]) -> Iterator[str]:
+    figures = result["figures"]
+    rates = figures["texts_per_s_by_batch_size"]
+    yield (
+        f"A model of sentence-transformers in the shape of BERT base on one {figures['device']}, as an ingest calls it"
+        f" ({figures['texts']:,} texts, chunks and sentences, the vectors of tokens included):"
+    )
+    yield table(("texts in a batch", *rates), [["texts/s", *(f"{rate:,.0f}" for rate in rates.values())]])
 
 
 def _dense(result: Mapping[str, Any]) -> Iterator[str]:
@@ -322,6 +332,7 @@ def _scale_plot(result: Mapping[str, Any]) -> str:
 _PARTS = {
     "cold": ("A cold answer", _cold),
     "embedding": ("Embedding and ingest", _embedding),
+    "accelerator": ("Another model on a GPU", _accelerator),
     "dense": ("The nearest chunks beside an exact scan", _dense),
     "scale": ("From 1,000 to 100,000 papers", _scale),
     "grown": ("Beyond the real papers at hand", _grown),
