@@ -17,7 +17,20 @@ from tests.bench.plots import bars, lines
 
 RESULTS = ROOT / "tests" / "bench" / "results"
 DOCS = ROOT / "docs"
-NAMES = ("cold", "embedding", "accelerator", "dense", "lexical", "scale", "grown", "askers", "kills", "speed", "chat_speed", "quality")
+NAMES = (
+    "cold",
+    "embedding",
+    "accelerator",
+    "dense",
+    "lexical",
+    "scale",
+    "grown",
+    "askers",
+    "kills",
+    "speed",
+    "chat_speed",
+    "quality",
+)
 Results = Mapping[str, Mapping[str, Any]]
 
 _HEAD = """# Performance
