@@ -98,8 +98,11 @@ class Assistant:
         library = self._library()
         if library is None:
             return []
+        narrows = where is not None and where != Filter()
+        if narrows and not containing.strip():
+            return library.read(lambda papers: list(papers.papers(where)))
         found = mentioning(library, containing) if containing.strip() else library.catalogue().values()
-        return list(found) if where is None else where.among(found)
+        return where.among(found) if where and narrows else list(found)
 
     def similar(self, paper_id: str, k: int = 10) -> list[Passage]:
         """The k papers nearest to a paper of the library.

@@ -53,9 +53,13 @@ def graph_file(models: Path, precision: Precision) -> Path:
 
 
 def _kept_as(aside: Path, kept: Path) -> Path:
-    with suppress(OSError):  # another process was faster
-        aside.rename(kept.parent)
-    return kept
+    for _ in range(2):
+        with suppress(OSError):
+            aside.rename(kept.parent)
+        if kept.exists():  # this one, or another process was faster
+            return kept
+        shutil.rmtree(kept.parent, ignore_errors=True)  # what is left of one
+    return aside / kept.name
 
 
 def _opened(graph: Path) -> OnnxEncoder:

@@ -101,6 +101,8 @@ def chroma_errors(settings: Settings) -> Iterator[None]:
             raise damaged(settings, str(error)) from error
         raise LibraryError(f"{where} refused: {error}.") from error
     except BaseException as error:
+        if settings.chroma_url and type(error) is Exception:  # what its client makes of an answer that it knows not
+            raise LibraryError(f"{where} refused: {error}.") from error
         if type(error).__name__ != "PanicException":  # Chroma's engine is in Rust, which has no name for it here
             raise
         raise damaged(settings, str(error)) from error
@@ -144,7 +146,7 @@ def _unreachable(where: str, reason: str) -> str:
 def _unwritable(where: str, reason: str) -> LibraryError:
     return LibraryError(
         f"The library in {where} cannot be written ({reason}); free some disk space or set RAG_HOME to a folder"
-        " that can be written. What was ingested so far is kept."
+        " that can be written. What is in the library stays there."
     )
 
 

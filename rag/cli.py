@@ -156,7 +156,8 @@ def ingest(
         with progress_bar("Ingesting") as progress:
             report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress, ray=ray)
     except KeyboardInterrupt:
-        typer.echo("Interrupted. What was ingested so far is kept; run this again to go on.", err=True)
+        kept = "The library is as it was" if rebuild else "What was ingested so far is kept"
+        typer.echo(f"Interrupted. {kept}; run this again to {'begin anew' if rebuild else 'go on'}.", err=True)
         raise
     typer.echo(json_text(asdict(report)) if as_json else _summary(report))
     if paths and report.skipped and not (report.added or report.changed or report.unchanged or report.merged):

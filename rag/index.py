@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from rag.lexical import LexicalIndex
 
 _PAGE = 1_000  # papers read or written at once
-# Papers of a library all of whose chunks are compared, in memory and a byte a number: tests/bench/results/dense.json.
+_MOST_BYTES = 20_000_000  # a server takes 40 MB at once, unless it is told otherwise
+# Papers of a library all of whose chunks are compared, in memory: tests/bench/results/dense.json.
 # A search of Chroma's graph takes longer, and makes a small graph anew at every start, not always the same.
 _COMPARED = 10_000
 _Seen = TypeVar("_Seen")
@@ -225,7 +226,7 @@ class Library:
             surplus: Ids of chunks that replaced papers no longer have; removed last, so that a kill loses nothing.
         """
         first = 0
-        for page in _by_chunks(records, self._client.get_max_batch_size()):
+        for page in _writable(records, self._client.get_max_batch_size()):
             after = first + sum(len(record.chunks) for record in page)
             self._upsert(page, vectors[first:after])
             first = after
@@ -324,8 +325,11 @@ class Library:
         Raises:
             LibraryMismatch: It did.
         """
+        name = self._collection.name
         with chroma_errors(self._settings):
-            collection = self._client.get_collection(self._collection.name, embedding_function=None)
+            # The end of another's rebuild, which may have been killed there, is a moment without a collection.
+            collection = find_collection(self._settings, self._client) if name == self._settings.collection else None
+            collection = collection or self._client.get_collection(name, embedding_function=None)
         if (model := read_stamp(self._settings, collection).model) != self.stamp.model:
             raise _mismatch(self._settings, model)
         return collection
@@ -340,18 +344,25 @@ def _scan_of(papers: Papers) -> ExactScan:
     return ExactScan(np.repeat(paper_ids, chunks.counts).tolist(), chunks.vectors)
 
 
-def _by_chunks(records: Sequence[Record], most: int) -> Iterator[list[Record]]:
-    """Papers together as long as they have no more chunks than Chroma takes at once."""
+def _writable(records: Sequence[Record], most_chunks: int) -> Iterator[list[Record]]:
+    """Papers together as long as they have no more chunks, and no more bytes, than Chroma takes at once."""
     page: list[Record] = []
-    there = 0
+    there = size = 0
     for record in records:
-        if page and there + len(record.chunks) > most:
+        its_size = _bytes_of(record)
+        if page and (there + len(record.chunks) > most_chunks or size + its_size > _MOST_BYTES):
             yield page
-            page, there = [], 0
+            page, there, size = [], 0, 0
         page.append(record)
-        there += len(record.chunks)
+        there, size = there + len(record.chunks), size + its_size
     if page:
         yield page
+
+
+def _bytes_of(record: Record) -> int:
+    """About what a paper takes on its way to a server: its vectors in base64, in full and small, and its text twice."""
+    binary = record.chunk_vectors.nbytes + record.vectors.size + len(record.packed_tokens)
+    return binary * 4 // 3 + 2 * len(record.paper.abstract.encode())
 
 
 def _mismatch(settings: Settings, made_with: str) -> LibraryMismatch:

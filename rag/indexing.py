@@ -11,7 +11,6 @@ from rag.chunking import Span, chunk_spans, sentence_spans
 from rag.corpus.sources import Place
 from rag.embedding import EmbeddingModel
 from rag.encoders import Vectors
-from rag.late import pack_signs
 from rag.records import Record, make_paper
 from rag.types import Paper
 
@@ -47,7 +46,7 @@ def embed_papers(model: EmbeddingModel, papers: Sequence[Fresh]) -> Embedded:
         chunk_texts += [heading + paper.abstract[start:end] for start, end in chunks[-1]]
         starts += [0, *[len(heading)] * (len(chunks[-1]) - 1)]  # the title's words once, not with every chunk
         sentence_texts += [_readable(model, paper.abstract[start:end]) for start, end in sentences[-1]]
-    chunk_vectors, chunk_tokens = model.embed_with_tokens(chunk_texts, starts)
+    chunk_vectors, signs = model.embed_with_signs(chunk_texts, starts)
     sentence_vectors = model.embed(sentence_texts)
     records = []
     first_chunk = first_sentence = 0
@@ -55,8 +54,8 @@ def embed_papers(model: EmbeddingModel, papers: Sequence[Fresh]) -> Embedded:
         of_chunks = slice(first_chunk, first_chunk := first_chunk + len(its_chunks))
         of_sentences = slice(first_sentence, first_sentence := first_sentence + len(its_sentences))
         vectors = np.concatenate([chunk_vectors[of_chunks], sentence_vectors[of_sentences]])
-        tokens = pack_signs(np.concatenate([tokens.vectors for tokens in chunk_tokens[of_chunks]]))
-        records.append(Record(paper, places, tuple(its_chunks), tuple(its_sentences), vectors, tokens))
+        its_signs = b"".join(signs[of_chunks])
+        records.append(Record(paper, places, tuple(its_chunks), tuple(its_sentences), vectors, its_signs))
     return Embedded(records, chunk_vectors, len(chunk_texts) + len(sentence_texts))
 
 

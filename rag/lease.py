@@ -94,7 +94,7 @@ class _Lease:
         if not self._is_held():
             raise LibraryError(
                 f"This ingest gave {place(self._settings)} no sign of life for {_STALE_S:.0f} s, and another has taken"
-                " over. What was ingested so far is kept; run this again."
+                " over. What is in the library stays there; run this again."
             )
 
     def beat(self) -> None:

@@ -64,7 +64,8 @@ def ray_cluster(address: str) -> Iterator[Embedder]:
         yield _embedded
     except ray.exceptions.RayError as error:
         raise ClusterError(
-            f"The Ray cluster at {address} failed ({_reason(error)}). What was ingested so far is kept; run this again."
+            f"The Ray cluster at {address} failed ({_reason(error)}). What is in the library stays there; run this"
+            " again."
         ) from error
     finally:
         ray.shutdown()

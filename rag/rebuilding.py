@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rag.chroma import chroma_errors, connect, disconnect
 from rag.collection import aside, find_collection
 from rag.index import Library
 from rag.settings import Settings
 from rag.stamp import read_stamp
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
 
 
 def rebuild(
@@ -36,7 +40,19 @@ def rebuild(
         check()
         with chroma_errors(settings):
             client.delete_collection(settings.collection)
-            client.get_collection(aside(settings), embedding_function=None).modify(name=settings.collection)
+        _put_in_place(settings, client)
         return True
     finally:
         disconnect(client)
+
+
+def _put_in_place(settings: Settings, client: Client) -> None:
+    """Gives the new collection the library's name, where nobody who asked in between has done so already."""
+    from chromadb.errors import ChromaError
+
+    with chroma_errors(settings):
+        try:
+            client.get_collection(aside(settings), embedding_function=None).modify(name=settings.collection)
+        except ChromaError:
+            if find_collection(settings, client) is None:
+                raise

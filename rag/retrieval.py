@@ -194,7 +194,7 @@ class _Embedded:
 def _embedded(model: EmbeddingModel, query: Query, idf: Callable[[str], float]) -> _Embedded:
     """Embeds the query; its vector is half its text's own, half the mean of its words by how rare they are."""
     texts = [query.question, f"{query.context} {query.question}"] if query.context else [query.question]
-    plain, tokens = model.embed_with_tokens(texts, [0] * len(texts))
+    plain, tokens = model.embed_with_tokens(texts)
     weights = [token_weights(of_text, idf) for of_text in tokens]
     vectors = [
         _unit(vector + weighted_mean(of_text, weight))
@@ -276,7 +276,7 @@ def _candidates(
         hits = find(count, among=dense)
     else:
         more = _SPARE * library.size / count
-        hits, dense = find(round(more * _LEXICAL_PAPERS)), list[str]()
+        hits, dense = find(most := round(more * _LEXICAL_PAPERS)), list[str]()
         for times in (1, _FURTHER):  # again, where the filter leaves out just what is near
             asked_for = round(times * more * _DENSE_CHUNKS)
             if len(dense) < _ENOUGH and asked_for <= count * _OF_ADMITTED:
@@ -286,7 +286,10 @@ def _candidates(
                 dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
         if len(dense) < _ENOUGH:
             dense, admitted = library.read(lambda papers: _nearest_within(papers, vector, where))
+        found_all = len(hits) < most
         hits = [hit for hit in hits if hit.paper_id in admitted][:_LEXICAL_PAPERS]
+        if len(hits) < _ENOUGH and not found_all:  # the filter leaves out just what has these words most
+            hits = find(_LEXICAL_PAPERS, among=library.read(lambda papers: papers.ids(where)))
     return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
 
 

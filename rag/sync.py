@@ -31,6 +31,7 @@ Check = Callable[[], None]  # raises where another may be writing by now
 Embedder = Callable[[Settings, Iterable[Sequence[Fresh]]], Generator[Embedded, None, None]]
 
 _FEWEST, _MOST = 32, 256  # papers embedded and written at once; a write of 32 takes Chroma 6 ms a paper, of 256 2 ms
+_MOST_CHARACTERS = 1_000_000  # of these papers: three times what 256 abstracts have
 _PAGE = 500  # papers read or changed at once
 _MOST_COMPARED = 1_000  # removed papers, and new ones, to see which of them is which
 _LOCK_WAIT_S = 2.0
@@ -350,8 +351,19 @@ def _write(library: Library, before: Library | None, fresh: Embedded) -> Embedde
 
 
 def _batches(papers: Iterable[Fresh], count: int) -> Iterator[Sequence[Fresh]]:
-    """A fifth of the work at a time: a kill costs at most the embedding of two of these."""
-    return pages(papers, min(max(count // 5, _FEWEST), _MOST))
+    """A fifth of the work at a time: a kill costs at most the embedding of two of these, and so much is in memory."""
+    most = min(max(count // 5, _FEWEST), _MOST)
+    batch: list[Fresh] = []
+    characters = 0
+    for fresh in papers:
+        its_own = len(fresh[1])
+        if batch and (len(batch) == most or characters + its_own > _MOST_CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(fresh)
+        characters += its_own
+    if batch:
+        yield batch
 
 
 @contextmanager

@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rag import lease
 from rag.chroma import connect, disconnect
+from rag.corpus.sources import Place
 from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
 from rag.index import Library
 from rag.library_handle import LibraryHandle
+from rag.records import Record, make_paper
 from rag.settings import BUNDLED_MODEL, Settings
 from rag.sync import reembed, sync
 from tests.conftest import Python, free_port, wait_for, write_abstracts
@@ -235,6 +238,30 @@ def test_a_server_that_is_not_chroma_is_an_error_of_the_library(
             thread.join()
     assert not isinstance(caught.value, LibraryDamaged)
     assert "RAG_CHROMA_URL" in str(caught.value)
+
+
+def test_papers_of_many_chunks_are_written_in_parts_that_the_server_takes(
+    served: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes 40 MB at once; 256 papers of 20 chunks and 2,000 tokens have more."""
+    dice = np.random.default_rng(3)
+    text = "It is known of old. " * 1_000
+    spans = tuple((start, start + 1_000) for start in range(0, 20_000, 1_000))
+    records = []
+    for number in range(256):
+        vectors = dice.normal(size=(40, 384)).astype(np.float32)
+        place = Place("/x.txt", "x.txt", number + 1, "")
+        paper = make_paper(f"{number:016x}", f"{number} {text}", (place,))
+        records.append(Record(paper, (place,), spans, spans, vectors, bytes(20 * 100 * 48)))
+    vectors = np.concatenate([record.chunk_vectors for record in records])
+    library = Library.create(served.model_copy(update={"embedding_model": BUNDLED_MODEL}), 384)
+    with monkeypatch.context() as patched, pytest.raises(LibraryError, match=r"refused: .*[Tt]oo large"):
+        patched.setattr("rag.index._MOST_BYTES", 1 << 40)
+        library.write(records, vectors)
+    library.write(records, vectors)
+    library.restamp(syncing=False)
+    assert library.size == 256
+    assert library.disagreements() == {}
 
 
 def test_a_name_that_cannot_be_resolved_is_an_error_of_the_library(settings: Settings) -> None:

@@ -185,10 +185,10 @@ def test_no_text_that_is_embedded_is_longer_than_the_model_reads(
 ) -> None:
     """With a title that is short, long, longer than the model's limit, and abstracts of one endless sentence."""
     seen: list[str] = []
-    embed, embed_with_tokens = model.embed, model.embed_with_tokens
+    embed, embed_with_signs = model.embed, model.embed_with_signs
     monkeypatch.setattr(model, "embed", lambda texts: seen.extend(texts) or embed(texts))
     monkeypatch.setattr(
-        model, "embed_with_tokens", lambda texts, starts: seen.extend(texts) or embed_with_tokens(texts, starts)
+        model, "embed_with_signs", lambda texts, starts: seen.extend(texts) or embed_with_signs(texts, starts)
     )
     papers = [
         (str(number), abstract, (Place("/x.txt", "x.txt", 1, title),))

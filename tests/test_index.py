@@ -9,12 +9,14 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import rag.index
 import rag.library_handle
+import rag.rebuilding
 from rag.corpus.sources import Place
 from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
@@ -27,6 +29,9 @@ from rag.sync import reembed, sync
 from tests.conftest import Python, write_abstracts
 from tests.spoiling import cut, garbage, overwritten
 from tests.test_sync import SHORT, assert_whole, counts, found_by_vector, opened, papers
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +172,40 @@ def test_embedding_again_that_is_killed_between_its_last_steps_is_completed_by_t
     assert sync(with_bundled(filled)).embedded == 0
 
 
+def test_who_asks_between_the_last_steps_of_embedding_again_disturbs_neither(
+    filled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_bundled(filled)
+    reembed(settings)
+    handle = LibraryHandle(settings)
+    assert handle.current() is not None
+    put_in_place = rag.rebuilding._put_in_place
+
+    def asked_first(settings: Settings, client: Client) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("rag.library_handle._CHECK_EVERY_S", 0.0)
+            seen = handle.current()
+        assert seen is not None
+        assert seen.size == 5
+        put_in_place(settings, client)
+
+    monkeypatch.setattr("rag.rebuilding._put_in_place", asked_first)
+    assert reembed(settings).total == 5
+    assert used_with_bundled(filled) == 5
+    monkeypatch.setattr("rag.library_handle._CHECK_EVERY_S", 0.0)
+    newest = handle.current()
+    assert newest is not None
+    assert newest.stamp == opened(settings).stamp
+
+
 def test_papers_with_more_chunks_than_chroma_takes_at_once_are_written_in_parts(filled: Settings) -> None:
     """Never a part of a paper: it is there whole, or not at all."""
-    from rag.index import _by_chunks
+    from rag.index import _writable
 
     records = list(opened(filled).records())
     counts = [len(record.chunks) for record in records]
     most = max(counts) + 1
-    parts = list(_by_chunks(records, most))
+    parts = list(_writable(records, most))
     assert [record for part in parts for record in part] == records
     assert len(parts) > 1
     assert all(sum(len(record.chunks) for record in part) <= most for part in parts)

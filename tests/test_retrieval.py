@@ -10,6 +10,9 @@ from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 
 from rag import Assistant, Filter, LibraryMissing, Outcome, QuestionError
+from rag.corpus.sources import Place
+from rag.index import Library
+from rag.records import Record, make_paper
 from rag.retrieval import WEIGHTS, Query, _of_neighbours, fused, retrieve
 from rag.retriever import PaperRetriever
 
@@ -129,6 +132,27 @@ def test_a_question_that_is_hardly_one_does_no_harm(assistant, question):
 def test_search_refuses_what_answer_refuses(assistant, question):
     with pytest.raises(QuestionError):
         assistant.search(question)
+
+
+def test_words_are_found_within_a_filter_that_leaves_out_most_papers_that_have_them(settings, answering):
+    """Of 1,500 papers 700 are admitted, three of which have the word once; 800 others have it three times."""
+    dice = np.random.default_rng(5)
+    library = Library.create(settings, 384)
+    records = []
+    for number in range(1_500):
+        source = "in.txt" if number < 700 else "out.txt"
+        word = "zebra" if number < 3 else "horse" if number < 700 else "zebra zebra zebra"
+        place = Place(f"/{source}", source, number + 1, "")
+        paper = make_paper(f"{number:016x}", f"Paper {number} is about a {word} and its stripes.", (place,))
+        vectors = dice.normal(size=(2, 384)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        span = ((0, len(paper.abstract)),)
+        records.append(Record(paper, (place,), span, span, vectors, b""))
+    library.write(records, np.concatenate([record.chunk_vectors for record in records]))
+    library.restamp(syncing=False)
+    found = retrieve(library, answering.model, Query("zebra"), k=700, where=Filter(sources=("in.txt",))).passages
+    assert {passage.paper.source for passage in found} == {"in.txt"}
+    assert {passage.paper.line for passage in found if passage.signals["bm25"] > 0} == {1, 2, 3}
 
 
 def test_it_is_a_retriever_of_langchain(retriever, assistant):

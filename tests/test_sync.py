@@ -15,7 +15,7 @@ from rag.index import Library
 from rag.library_handle import LibraryHandle
 from rag.records import Record
 from rag.settings import Settings
-from rag.sync import reembed, sync
+from rag.sync import _batches, reembed, sync
 from rag.types import IngestReport, Paper
 from tests.conftest import SEEDS, Python, wait_for, write_abstracts, write_titled
 
@@ -489,3 +489,23 @@ def test_a_sync_of_another_process_keeps_others_out_and_is_seen_within_five_seco
     wait_for(sees, within_s=5, what="the other process's papers")
     assert counts(sync(settings)) == {"unchanged": 5}
     assert_whole(settings)
+
+
+def test_what_is_embedded_at_once_is_bounded_in_papers_and_in_characters() -> None:
+    def batches(*lengths: int) -> list[list[int]]:
+        fresh = [(f"{number:016x}", "x" * length, ()) for number, length in enumerate(lengths)]
+        return [[len(abstract) for _, abstract, _ in batch] for batch in _batches(iter(fresh), len(fresh))]
+
+    assert [len(batch) for batch in batches(*[10] * 70)] == [32, 32, 6]
+    assert [len(batch) for batch in batches(*[10] * 2_000)] == [256] * 7 + [208]
+    assert batches(400_000, 400_000, 200_000, 1, 900_000) == [[400_000, 400_000, 200_000], [1, 900_000]]
+    assert batches(3_000_000, 10) == [[3_000_000], [10]]
+
+
+def test_what_is_longer_than_any_abstract_is_left_out_with_the_reason(settings: Settings, tmp_path: Path) -> None:
+    path = write_abstracts(tmp_path / "x.txt", [SHORT[0], "long " * 40_001, SHORT[1]])
+    report = sync(settings, [path])
+    assert counts(report) == {"added": 2}
+    assert [(each.source, each.reason) for each in report.skipped] == [
+        ("x.txt:2", "it has more than 200,000 characters, as no abstract has")
+    ]

@@ -18,6 +18,7 @@ from rag.errors import CorpusError
 from rag.resources import bundled
 from rag.types import Skipped
 
+_LONGEST = 200_000  # characters of an abstract: three times those of a long article; papers are held and written whole
 SEEDS = "seeds:"  # stands for the folder of the bundled seeds, which moves with the installation
 
 
@@ -122,6 +123,11 @@ def _rows(path: str, name: str, entries: Iterable[Read], skipped: list[Skipped])
     for entry in entries:
         if not isinstance(entry, Entry):
             skipped.append(Skipped(f"{name}:{entry.line}", entry.reason))
+            continue
+        if len(entry.abstract) > _LONGEST:
+            skipped.append(
+                Skipped(f"{name}:{entry.line}", f"it has more than {_LONGEST:,} characters, as no abstract has")
+            )
             continue
         letters = fingerprint(entry.abstract)
         if not letters:
