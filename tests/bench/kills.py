@@ -210,7 +210,8 @@ def _checked(settings: Settings, path: str, before: Texts, reported: int, tally:
         all(there.get(paper_id) == wanted[paper_id] for paper_id in to_write[:reported]), "what was reported is lost"
     )
     tally.unless(
-        there.keys() >= before.keys() & wanted.keys(), "papers that had been there, and are in the file, are gone"
+        all(there.get(paper_id) in (before[paper_id], wanted[paper_id]) for paper_id in before.keys() & wanted.keys()),
+        "papers that had been there, and are in the file, are gone or say neither what they said nor what they shall",
     )
     _agree(settings, library, tally)
     library.close()
