@@ -340,8 +340,12 @@ class Library:
 
 
 def _scan_of(papers: Papers) -> ExactScan:
-    paper_ids, chunks = papers.chunk_vectors(Filter())
-    return ExactScan(np.repeat(paper_ids, chunks.counts).tolist(), chunks.vectors)
+    owners: list[str] = []
+    vectors: list[Vectors] = []
+    for paper_ids, runs in papers.chunk_vectors(Filter()):
+        owners += np.repeat(paper_ids, runs.counts).tolist()
+        vectors.append(runs.vectors)
+    return ExactScan(owners, np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32))
 
 
 def _writable(records: Sequence[Record], most_chunks: int) -> Iterator[list[Record]]:

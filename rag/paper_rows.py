@@ -15,6 +15,7 @@ from rag.late import Bits, unpack_signs
 from rag.records import Head, Record, Said, read_said, unpack
 from rag.types import Filter, Paper
 
+_PAGE = 10_000  # papers whose chunks are read at once: some 20 MB
 _SEAL_BYTES = 4
 _LATEST_YEAR = 9_999  # four digits are a year; SQLite takes no number of any size
 # Vectors, signs and texts lie apart: a search reads the vectors of some hundred papers and the texts of the best few,
@@ -126,12 +127,13 @@ class Papers:
         chunks, sentences = self._runs(row[1] for row in rows), self._runs(row[2] for row in rows)
         return Candidates(tuple(key for key, *_ in rows), chunks, sentences)
 
-    def chunk_vectors(self, where: Filter) -> tuple[list[str], Runs]:
-        """The chunks of all papers that a filter admits, with the papers' ids."""
+    def chunk_vectors(self, where: Filter) -> Iterator[tuple[list[str], Runs]]:
+        """The chunks of all papers that a filter admits, with the papers' ids, a page at a time."""
         condition, values = _condition(where)
         query = f"select paper_id, vectors from papers join chunks using (number) where {condition}"  # noqa: S608 (as above)
-        rows = self._connection.execute(query, values).fetchall()
-        return [key for key, _ in rows], self._runs(packed for _, packed in rows)
+        found = self._connection.execute(query, values)
+        while rows := found.fetchmany(_PAGE):
+            yield [key for key, _ in rows], self._runs(packed for _, packed in rows)
 
     def signs(self, paper_ids: Sequence[str]) -> list[Bits]:
         """The signs of the papers' token vectors, see `Record.token_signs`."""

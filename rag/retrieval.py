@@ -295,8 +295,12 @@ def _candidates(
 
 def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], set[str]]:
     """The nearest of all papers that the filter admits, each compared, and all that it admits."""
-    admitted, chunks = papers.chunk_vectors(where)
-    nearest = np.argsort(-chunks.greatest(chunks.vectors @ vector), kind="stable")[:_DENSE_CHUNKS]
+    admitted: list[str] = []
+    cosines: list[Values] = []
+    for paper_ids, chunks in papers.chunk_vectors(where):
+        admitted += paper_ids
+        cosines.append(chunks.greatest(chunks.vectors @ vector))
+    nearest = np.argsort(-np.concatenate(cosines), kind="stable")[:_DENSE_CHUNKS] if cosines else ()
     return [admitted[row] for row in nearest], set(admitted)
 
 

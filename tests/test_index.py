@@ -198,6 +198,12 @@ def test_who_asks_between_the_last_steps_of_embedding_again_disturbs_neither(
     assert newest.stamp == opened(settings).stamp
 
 
+def test_a_library_that_has_no_papers_yet_has_no_nearest_ones(settings: Settings) -> None:
+    """As an ingest leaves it that is killed before its first batch."""
+    library = Library.create(settings, 384)
+    assert library.nearest(np.ones(384, dtype=np.float32), 3) == []
+
+
 def test_papers_with_more_chunks_than_chroma_takes_at_once_are_written_in_parts(filled: Settings) -> None:
     """Never a part of a paper: it is there whole, or not at all."""
     from rag.index import _writable

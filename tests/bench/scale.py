@@ -221,7 +221,7 @@ def candidates_by_filter(
     for name, where in FILTERS.items():
         if where is None or not library.count(where):
             continue
-        exact = _Admitted(*library.read(lambda papers, where=where: papers.chunk_vectors(where)))
+        exact = _Admitted(library.read(lambda papers, where=where: list(papers.chunk_vectors(where))))
         recalls, spent = [], []
         for turn in range(rounds):
             for question in questions:
@@ -237,16 +237,16 @@ def candidates_by_filter(
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """The papers that a filter admits, with all their chunks."""
+    """The papers that a filter admits, with all their chunks, in pages."""
 
-    paper_ids: list[str]
-    chunks: Runs
+    pages: list[tuple[list[str], Runs]]
 
     def recall(self, found: Sequence[str], vector: Vectors) -> float:
         """The share of the ten nearest papers, each by its nearest chunk, that were found."""
-        cosines = self.chunks.greatest(self.chunks.vectors @ vector)
+        paper_ids = [key for keys, _ in self.pages for key in keys]
+        cosines = np.concatenate([chunks.greatest(chunks.vectors @ vector) for _, chunks in self.pages])
         nearest = np.argsort(-cosines, kind="stable")[:DEPTH]
-        return len({self.paper_ids[row] for row in nearest} & set(found)) / len(nearest)
+        return len({paper_ids[row] for row in nearest} & set(found)) / len(nearest)
 
 
 def _asked(home: Path, folder: Path, question: str) -> tuple[float, float]:
