@@ -16,6 +16,7 @@ from rag.encoders import Encoded, Encoder, SentenceTransformersEncoder, Vectors
 from rag.errors import EmbeddingError
 from rag.hub import no_loading_bar, on_the_hub
 from rag.late import TokenVectors, pack_signs, token_vectors
+from rag.quiet import keep_quiet
 from rag.settings import BUNDLED_MODEL, Precision, Settings
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def open_model(settings: Settings, precision: Precision = "float32") -> Embeddin
     Raises:
         EmbeddingError: The model is not there, cannot be loaded, or is not the bundled one it claims to be.
     """
+    keep_quiet()
     key = settings.embedding_model, precision
     with _loading:
         if key not in _opened:

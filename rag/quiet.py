@@ -12,6 +12,7 @@ _OFF = {
     "LANGCHAIN_TRACING_V2": "false",
     "LANGSMITH_TRACING": "false",
     "LANGSMITH_TRACING_V2": "false",
+    "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime, in C++; read when it is imported
     "RAY_USAGE_STATS_ENABLED": "0",
     "TOKENIZERS_PARALLELISM": "false",  # not reporting: it warns on stderr after a fork
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",

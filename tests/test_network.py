@@ -18,6 +18,7 @@ PROVOKING = {
     "LANGSMITH_TRACING": "true", "LANGSMITH_TRACING_V2": "true", "LANGCHAIN_TRACING_V2": "true",
     "LANGSMITH_API_KEY": "x", "LANGSMITH_ENDPOINT": "http://langsmith.invalid", "ANONYMIZED_TELEMETRY": "True",
     "GRADIO_ANALYTICS_ENABLED": "True", "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "0", "DO_NOT_TRACK": "0",
+    "ORT_DISABLE_TELEMETRY": "0",
 }  # fmt: skip
 WATCH = """
 import json, sys
@@ -125,8 +126,23 @@ os._exit(0)  # the tracer would go on trying
     assert any("langsmith.invalid" in each for each in addresses(script, home=tmp_path))
 
 
-def test_ingest_ask_search_and_doctor_ask_for_nothing(tmp_path, file):
-    assert addresses(USE, file, "What do language models know?", home=tmp_path / "home") == set()
+def left_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_library_in_c_leaves_in_the_users_folder_what_it_means_to_send(tmp_path):
+    """A test of the next: such a library asks for addresses past Python, but first it keeps its reports."""
+    addresses("import onnxruntime, onnxruntime.capi\n", home=tmp_path / "home", HOME=str(tmp_path / "user"))
+    assert any("onnxruntime" in name for name in left_in(tmp_path / "user"))
+
+
+def test_ingest_ask_search_and_doctor_ask_for_nothing_and_leave_nothing_in_the_users_folder(tmp_path, file):
+    (tmp_path / "user").mkdir()
+    question, user = "What do language models know?", {"HOME": str(tmp_path / "user"), "XDG_CACHE_HOME": ""}
+    for _ in range(2):  # as new, and with the graph of the bundled model there
+        models = {"RAG_MODELS": str(tmp_path / "models")}
+        assert addresses(USE, file, question, home=tmp_path / "home", **user, **models) == set()
+    assert left_in(tmp_path / "user") == []
 
 
 def test_the_chat_asks_for_nothing(seed_home):
