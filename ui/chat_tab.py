@@ -126,7 +126,9 @@ class ChatTab(ChatLayout):
         self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
     ) -> AsyncIterator[Drawing]:
         """A question that was offered."""
-        async for drawing in self.ask(str(chosen._data.get("question")), conversation, scope, request):
+        offered = chosen._data.get("question")
+        question = offered if isinstance(offered, str) else ""
+        async for drawing in self.ask(question, conversation, scope, request):
             yield drawing
 
     @clearly

@@ -147,6 +147,11 @@ def test_a_hostile_library_is_inert_in_every_tab_and_every_file_and_no_other_hos
     page.get_by_role("article", name="The paper that was chosen").get_by_role("button", name="Ask about").click()
     expect(page.get_by_text("Asking only 1 paper")).to_be_visible()
     assert_inert(page, width)
+    page.get_by_role("textbox", name="Your question").fill("What guards cathedrals?")
+    page.get_by_role("textbox", name="Your question").press("Enter")
+    expect(log(page).get_by_role("button", name="Passport")).to_have_count(2, timeout=20_000)
+    asked = page.locator("#fn-chat [data-testid='user']").all_inner_texts()
+    assert [text.split("\n")[0] for text in asked[1:]] == ["What guards cathedrals?"], "nothing was asked by the map"
 
 
 def _take_away(page: Page, folder: Path) -> None:

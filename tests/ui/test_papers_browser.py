@@ -199,7 +199,9 @@ def test_boxes_that_are_ticked_while_a_view_is_on_its_way_stay_ticked(new_page: 
         expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
 
 
-def test_a_papers_page_by_keyboard_alone(new_page: Opener, page_address: str, seed_papers: list[Paper]) -> None:
+def test_a_papers_page_by_keyboard_alone(
+    new_page: Opener, page_address: str, seed_papers: list[Paper], assistant: SeedAssistant
+) -> None:
     found = sum("mismatch" in f"{each.title} {each.abstract}".lower() for each in seed_papers)
     page = opened(new_page(page_address))
     page.get_by_role("textbox", name="Search titles and abstracts").focus()
@@ -225,6 +227,10 @@ def test_a_papers_page_by_keyboard_alone(new_page: Opener, page_address: str, se
     title.press("Enter")
     page.get_by_role("button", name="Ask about this paper").press("Enter")
     expect(page.get_by_role("textbox", name="Your question")).to_be_focused()
+    page.keyboard.type("What is objective mismatch?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("log").get_by_role("button", name="Passport")).to_be_visible(timeout=20_000)
+    assert [question for question, _ in assistant.asked] == ["What is objective mismatch?"], "and nothing else"
 
 
 @pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])

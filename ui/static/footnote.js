@@ -175,10 +175,10 @@ window.footnote = (() => {
     if (given.copy !== undefined) copy(given.copy);
     else if (button.matches(".fn-compare-place")) showInChat(button);
     else if (given.save !== undefined) save(given.name, given.save, given.type ?? "text/plain");
-    else if (given.ask) {
-      tell("ask", { question: given.ask });
+    else if (given.question) {
+      tell("ask", { question: given.question });
       box()?.focus();
-    } else if (given.do) tell(given.do, {}); // unedit, unrestrict
+    } else if (given.do && button.closest(".fn-notice")) tell(given.do, {}); // unedit, unrestrict; other tabs hear theirs
     else if (given.download) {
       tell("download", { kind: given.download });
       closeMenus();
