@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -156,6 +157,7 @@ def ingest(
         with progress_bar("Ingesting") as progress:
             report = Assistant.open().ingest(paths or (), prune=prune, rebuild=rebuild, progress=progress, ray=ray)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed again, it would interrupt the ending, with a traceback
         kept = "The library is as it was" if rebuild else "What was ingested so far is kept"
         typer.echo(f"Interrupted. {kept}; run this again to {'begin anew' if rebuild else 'go on'}.", err=True)
         raise

@@ -89,6 +89,8 @@ def test_ctrl_c_ends_an_ingest_at_once_and_what_was_written_is_kept(settings: Se
     wait_for(lambda: (library := Library.open(settings)) and library.size, within_s=120, what="the first batch")
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)  # by who is impatient
     _, err = process.communicate(timeout=60)
     assert time.monotonic() - began < 3
     assert process.returncode == 130
