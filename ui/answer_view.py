@@ -125,7 +125,9 @@ def _foot(exchange: Exchange, turn: int, so_far: Usage | None) -> str:
     """How the question ended, the way to the evidence, and what it took."""
     answer, bits = exchange.answer, []
     if answer:
-        bits.append(element("span", _BADGES[answer.outcome], f"fn-badge fn-{answer.outcome.replace('_', '-')}"))
+        restricted = exchange.scope is not None and answer.outcome is Outcome.NOT_IN_CORPUS
+        badge = "Not in these papers" if restricted else _BADGES[answer.outcome]
+        bits.append(element("span", badge, f"fn-badge fn-{answer.outcome.replace('_', '-')}"))
         cited = len(by_number(answer.citations))
         count = f"{papers(cited)} cited" if cited else f"{papers(len(answer.passages))} came nearest"
         bits.append(element("a", count, "fn-open", href=f"#fn-{turn}", title="Show the evidence of this answer"))
