@@ -13,6 +13,7 @@ from rag.candidates import Candidates, Values
 from rag.embedding import EmbeddingModel
 from rag.index import Library
 from rag.late import TokenVectors, max_similarities, token_weights, weighted_mean
+from rag.lexical import LexicalHit
 from rag.paper_rows import Papers
 from rag.records import Record, Vectors
 from rag.spelling import mended, slips
@@ -44,6 +45,7 @@ _FURTHER = 10  # times as many once more, before the chunks of all that it admit
 # So many that are near and admitted are enough; they are the nearest of all that are. Of 100,000 papers 98 of a hundred
 # of the best ten are then those of the whole comparison (by hand, three filters).
 _ENOUGH = 40
+_ENOUGH_HITS = 5  # papers that have words of the question: those of the best BM25 that are admitted
 _OF_ADMITTED = 0.5  # more chunks than half the papers admitted: Chroma takes longer than to compare all of these
 
 
@@ -274,23 +276,44 @@ def _candidates(
     elif count <= _ALL_ADMITTED:
         dense = library.read(lambda papers: papers.ids(where))
         hits = find(count, among=dense)
+    elif (more := _SPARE * library.size / count) * _DENSE_CHUNKS > count * _OF_ADMITTED:
+        dense, admitted = library.read(lambda papers: _nearest_within(papers, vector, where))
+        found = find(most := round(more * _LEXICAL_PAPERS))
+        hits = [hit for hit in found if hit.paper_id in admitted][:_LEXICAL_PAPERS]
+        if len(hits) < _ENOUGH_HITS and len(found) == most:
+            hits = find(_LEXICAL_PAPERS, among=list(admitted))
     else:
-        more = _SPARE * library.size / count
-        hits, dense = find(most := round(more * _LEXICAL_PAPERS)), list[str]()
-        for times in (1, _FURTHER):  # again, where the filter leaves out just what is near
-            asked_for = round(times * more * _DENSE_CHUNKS)
-            if len(dense) < _ENOUGH and asked_for <= count * _OF_ADMITTED:
-                near = [paper_id for paper_id, _ in library.nearest(vector, asked_for)]
-                found = {*near, *(hit.paper_id for hit in hits)}
-                admitted = library.read(partial(Papers.admitted, paper_ids=found, where=where))
-                dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
-        if len(dense) < _ENOUGH:
-            dense, admitted = library.read(lambda papers: _nearest_within(papers, vector, where))
-        found_all = len(hits) < most
-        hits = [hit for hit in hits if hit.paper_id in admitted][:_LEXICAL_PAPERS]
-        if len(hits) < _ENOUGH and not found_all:  # the filter leaves out just what has these words most
-            hits = find(_LEXICAL_PAPERS, among=library.read(lambda papers: papers.ids(where)))
+        dense, hits = _asked_for_more(library, find, vector, where, more, most_dense=count * _OF_ADMITTED)
     return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
+
+
+def _asked_for_more(
+    library: Library,
+    find: Callable[[int], list[LexicalHit]],
+    vector: Vectors,
+    where: Filter,
+    more: float,
+    *,
+    most_dense: float,
+) -> tuple[list[str], list[LexicalHit]]:
+    """What is near and admitted, and what has words of the question and is: of `more` times as many, looked through."""
+    hits, dense = find(most := round(more * _LEXICAL_PAPERS)), list[str]()
+    for times in (1, _FURTHER):  # again, where the filter leaves out just what is near
+        asked_for = round(times * more * _DENSE_CHUNKS)
+        if len(dense) < _ENOUGH and asked_for <= most_dense:
+            near = [paper_id for paper_id, _ in library.nearest(vector, asked_for)]
+            found = {*near, *(hit.paper_id for hit in hits)}
+            admitted = library.read(partial(Papers.admitted, paper_ids=found, where=where))
+            dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
+    if len(dense) < _ENOUGH:
+        dense, admitted = library.read(lambda papers: _nearest_within(papers, vector, where))
+    within = [hit for hit in hits if hit.paper_id in admitted]
+    if len(within) < _ENOUGH_HITS and len(hits) == most:  # as well, where it leaves out just what has these words most
+        hits = find(_FURTHER * most)
+        found = {hit.paper_id for hit in hits}
+        admitted = library.read(partial(Papers.admitted, paper_ids=found, where=where))
+        within = [hit for hit in hits if hit.paper_id in admitted]
+    return dense, within[:_LEXICAL_PAPERS]
 
 
 def _nearest_within(papers: Papers, vector: Vectors, where: Filter) -> tuple[list[str], set[str]]:
