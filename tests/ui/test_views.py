@@ -308,7 +308,9 @@ def test_near_misses_are_called_so_and_nothing_is_cited(world: Paper) -> None:
     assert "Near misses: none of them answers the question." in panel.text
     assert "World models" in panel.text
     restricted = replace(done(answer), scope=Filter(paper_ids=(world.id,)))
-    assert "Not in these papers" in Page(answer_view.message(restricted, 0)).text, "of the library nothing is known then"
+    assert "Not in these papers" in Page(answer_view.message(restricted, 0)).text, (
+        "of the library nothing is known then"
+    )
     assert not panel.all("article")
 
 
