@@ -225,15 +225,16 @@ def _scale(result: Mapping[str, Any]) -> Iterator[str]:
         for stage in ("without_late", "with_late")
         for name in sizes[0]["retrieval"][stage]
     ]  # fmt: skip
-    within = list(sizes[0].get("candidates_by_filter", {}))
+    by_filter = [found.get("candidates_by_filter", {}) for found in sizes]  # which results once had not
+    within = list(dict.fromkeys(name for found in by_filter for name in found))
     yield table(
         head,
         [["dense and lexical candidates alone", *(_percentiles(found["candidates"]) for found in sizes)],
-         *([f"the same, filter: {name}", *(_percentiles(found["candidates_by_filter"][name]) for found in sizes)]
+         *([f"the same, filter: {name}", *(_percentiles(found[name]) if name in found else "" for found in by_filter)]
            for name in within), *rows,
          ["recall@10 of the dense candidates", *(f"{found['candidates']['recall@10']:.3f}" for found in sizes)],
          *([f"recall@10 of the candidates, filter: {name}",
-            *(f"{found['candidates_by_filter'][name]['recall@10']:.3f}" for found in sizes)] for name in within),
+            *(f"{found[name]['recall@10']:.3f}" if name in found else "" for found in by_filter)] for name in within),
          ["vectors", *(f"{found['candidates']['vectors']:,}" for found in sizes)]],
     )  # fmt: skip
 
