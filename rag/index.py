@@ -19,7 +19,7 @@ from rag.collection import find_collection
 from rag.deriving import open_lexical, open_store, page_of_heads, replaced_store
 from rag.errors import LibraryMismatch
 from rag.exact import ExactScan
-from rag.paging import pages
+from rag.paging import pages, pages_within
 from rag.paper_rows import Papers, StoreDamaged
 from rag.paper_store import PaperStore
 from rag.records import Metadata, Record, Said, Vectors, chunk_id, chunk_metadata, head_metadata, head_of
@@ -350,17 +350,7 @@ def _scan_of(papers: Papers) -> ExactScan:
 
 def _writable(records: Sequence[Record], most_chunks: int) -> Iterator[list[Record]]:
     """Papers together as long as they have no more chunks, and no more bytes, than Chroma takes at once."""
-    page: list[Record] = []
-    there = size = 0
-    for record in records:
-        its_size = _bytes_of(record)
-        if page and (there + len(record.chunks) > most_chunks or size + its_size > _MOST_BYTES):
-            yield page
-            page, there, size = [], 0, 0
-        page.append(record)
-        there, size = there + len(record.chunks), size + its_size
-    if page:
-        yield page
+    return pages_within(records, (lambda record: len(record.chunks), most_chunks), (_bytes_of, _MOST_BYTES))
 
 
 def _bytes_of(record: Record) -> int:

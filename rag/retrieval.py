@@ -276,42 +276,36 @@ def _candidates(
     elif count <= _ALL_ADMITTED:
         dense = library.read(lambda papers: papers.ids(where))
         hits = find(count, among=dense)
-    elif (more := _SPARE * library.size / count) * _DENSE_CHUNKS > count * _OF_ADMITTED:
-        dense, admitted = library.read(lambda papers: _nearest_within(papers, vector, where))
-        found = find(most := round(more * _LEXICAL_PAPERS))
-        hits = [hit for hit in found if hit.paper_id in admitted][:_LEXICAL_PAPERS]
-        if len(hits) < _ENOUGH_HITS and len(found) == most:
-            hits = find(_LEXICAL_PAPERS, among=list(admitted))
     else:
-        dense, hits = _asked_for_more(library, find, vector, where, more, most_dense=count * _OF_ADMITTED)
+        dense, hits = _asked_for_more(library, find, vector, where, count)
     return list(dict.fromkeys((*dense, *(hit.paper_id for hit in hits)))), {hit.paper_id: hit.bm25 for hit in hits}
 
 
 def _asked_for_more(
-    library: Library,
-    find: Callable[[int], list[LexicalHit]],
-    vector: Vectors,
-    where: Filter,
-    more: float,
-    *,
-    most_dense: float,
+    library: Library, find: Callable[..., list[LexicalHit]], vector: Vectors, where: Filter, count: int
 ) -> tuple[list[str], list[LexicalHit]]:
-    """What is near and admitted, and what has words of the question and is: of `more` times as many, looked through."""
+    """What is near, and what has words of the question, among the `count` papers that the filter admits.
+
+    Both indexes are asked for more than is wanted, and what is not admitted is left out; where that leaves too little,
+    once more, or for all that is admitted.
+    """
+    more = _SPARE * library.size / count
     hits, dense = find(most := round(more * _LEXICAL_PAPERS)), list[str]()
     for times in (1, _FURTHER):  # again, where the filter leaves out just what is near
         asked_for = round(times * more * _DENSE_CHUNKS)
-        if len(dense) < _ENOUGH and asked_for <= most_dense:
+        if len(dense) < _ENOUGH and asked_for <= count * _OF_ADMITTED:
             near = [paper_id for paper_id, _ in library.nearest(vector, asked_for)]
             found = {*near, *(hit.paper_id for hit in hits)}
             admitted = library.read(partial(Papers.admitted, paper_ids=found, where=where))
             dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
-    if len(dense) < _ENOUGH:
+    if are_all := len(dense) < _ENOUGH:
         dense, admitted = library.read(lambda papers: _nearest_within(papers, vector, where))
     within = [hit for hit in hits if hit.paper_id in admitted]
-    if len(within) < _ENOUGH_HITS and len(hits) == most:  # as well, where it leaves out just what has these words most
+    if len(within) < _ENOUGH_HITS and len(hits) == most:  # it leaves out just what has these words most
+        if are_all:
+            return dense, find(_LEXICAL_PAPERS, among=list(admitted))
         hits = find(_FURTHER * most)
-        found = {hit.paper_id for hit in hits}
-        admitted = library.read(partial(Papers.admitted, paper_ids=found, where=where))
+        admitted = library.read(partial(Papers.admitted, paper_ids=[hit.paper_id for hit in hits], where=where))
         within = [hit for hit in hits if hit.paper_id in admitted]
     return dense, within[:_LEXICAL_PAPERS]
 

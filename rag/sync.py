@@ -19,7 +19,7 @@ from rag.errors import LibraryError, LibraryMissing
 from rag.index import Library
 from rag.indexing import Embedded, Fresh, embed_papers
 from rag.lease import lease
-from rag.paging import pages
+from rag.paging import pages, pages_within
 from rag.rebuilding import rebuild
 from rag.records import Record, Said, chunk_id, make_paper
 from rag.settings import Settings
@@ -353,17 +353,7 @@ def _write(library: Library, before: Library | None, fresh: Embedded) -> Embedde
 def _batches(papers: Iterable[Fresh], count: int) -> Iterator[Sequence[Fresh]]:
     """A fifth of the work at a time: a kill costs at most the embedding of two of these, and so much is in memory."""
     most = min(max(count // 5, _FEWEST), _MOST)
-    batch: list[Fresh] = []
-    characters = 0
-    for fresh in papers:
-        its_own = len(fresh[1])
-        if batch and (len(batch) == most or characters + its_own > _MOST_CHARACTERS):
-            yield batch
-            batch, characters = [], 0
-        batch.append(fresh)
-        characters += its_own
-    if batch:
-        yield batch
+    return pages_within(papers, (lambda _: 1, most), (lambda fresh: len(fresh[1]), _MOST_CHARACTERS))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """How many texts a second a model of sentence-transformers embeds on an accelerator (a GPU), by batch size.
 
 The model has the shape of BERT base (12 layers, 768 dimensions, 512 tokens), as bge-base and gte-base have, and weights
-made at random, which take the same time as trained ones; the papers are the bundled seeds, taken several times, through
+made at random, which take the same time as trained ones; the papers are the bundled seeds, through
 `embed_papers` as an ingest calls it, chunks, sentences and the vectors of tokens included; in turns in one process.
 """
 
@@ -78,7 +78,7 @@ def at_size(model: EmbeddingModel, papers: list[Fresh], size: int) -> object:
 
 
 def vectors_of(model: EmbeddingModel, papers: list[Fresh], size: int) -> np.ndarray:
-    at_size(model, papers, size)
+    model.encoder.batch = size
     return np.concatenate(vectors_of_all(model, papers))
 
 
