@@ -26,7 +26,9 @@ _OURS = ("RAG_", "OPENAI_")
 _INGEST = ("bundled_model", "chroma", "chunking", "deriving", "embedding", "encoders", "index", "indexing", "late",
            "lexical", "paper_rows", "paper_store", "records", "stamp", "sync", "words")  # fmt: skip
 
-for _name in [name for name in os.environ if name.upper().startswith(_OURS)]:
+_COLOURING = ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")  # typer takes any of them for a terminal
+
+for _name in [name for name in os.environ if name.upper().startswith(_OURS) or name in _COLOURING]:
     del os.environ[_name]  # here already: session fixtures run before any test's own
 
 _attempts: list[str] = []
