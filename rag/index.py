@@ -105,7 +105,7 @@ class Library:
                 # Chroma looks at 100 chunks of its graph for the 150 that are asked for, and then misses some.
                 # What is not in the graph yet it reads again at every write and every start: 2,000, and not more.
                 configuration={
-                    "hnsw": {"space": "cosine", "ef_search": 250, "sync_threshold": 2_000, "batch_size": 1_000}
+                    "hnsw": {"space": "cosine", "ef_search": 400, "sync_threshold": 2_000, "batch_size": 1_000}
                 },
                 metadata=stamp_metadata(stamp, dimension),
             )
