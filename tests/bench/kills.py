@@ -73,7 +73,8 @@ class Tally:
     def told(self, reports: Sequence[float]) -> dict[str, Any]:
         """As it is saved, with the moments of an undisturbed sync's reports."""
         return {"kills": self.kills, "after_a_report": self.after_a_report, "too_late": self.too_late,
-                "vectors_looked_for": self.looked_for, "the_graph_led_to": self.led_to, "reports": len(reports) - 2, "whole_s": round(reports[-1] - reports[0], 2)}  # fmt: skip
+                "vectors_looked_for": self.looked_for, "the_graph_led_to": self.led_to,
+                "reports": len(reports) - 2, "whole_s": round(reports[-1] - reports[0], 2)}  # fmt: skip
 
 
 def main() -> None:

@@ -58,9 +58,8 @@ def test_an_answer_that_was_cut_by_kill_9_is_kept_as_far_as_it_came(
             page.wait_for_timeout(_SAVED_MS)
             process.kill()
             process.wait(10)
-        page.goto(
-            "about:blank"
-        )  # left open, Gradio's page loads itself again as soon as the server is back, or a moment later
+        # Left open, Gradio's page loads itself again as soon as the server is back, or a moment later.
+        page.goto("about:blank")
         with footnote_ui(port, home, llm):
             page.goto(f"http://127.0.0.1:{port}")
             kept = page.get_by_role("navigation", name="Your conversations").get_by_role("listitem")
