@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rag.feedback import record_feedback
     from rag.injection import instructions
     from rag.listening import Listener, names_this_machine
+    from rag.overview import Overview, PaperMap, Topic
     from rag.passports.verification import VerifyCheck, VerifyReport
     from rag.references import bibtex, citation_keys, reference, ris
     from rag.settings import Settings, load_settings
@@ -49,14 +50,11 @@ if TYPE_CHECKING:
         IngestReport,
         Notice,
         Outcome,
-        Overview,
         Paper,
-        PaperMap,
         Passage,
         Retrieved,
         Skipped,
         Token,
-        Topic,
         Turn,
         Usage,
         Verdict,
@@ -146,6 +144,7 @@ _HOMES = {
     "rag.feedback": {"record_feedback"},
     "rag.compare": {"Cell", "Comparison", "ComparisonRow", "comparison_csv"},
     "rag.injection": {"instructions"},
+    "rag.overview": {"Overview", "PaperMap", "Topic"},
     "rag.passports.verification": {"VerifyCheck", "VerifyReport"},
     "rag.references": {"bibtex", "citation_keys", "reference", "ris"},
     "rag.settings": {"Settings", "load_settings"},

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryMissing
+from rag.overview import Overview, PaperMap
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Filter, IngestReport, Overview, Paper, PaperMap, Passage
+from rag.types import Answer, Filter, IngestReport, Paper, Passage
 
 if TYPE_CHECKING:
     from rag.answer_stream import AnswerStream

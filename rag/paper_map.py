@@ -16,9 +16,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from rag.index import Library
+from rag.overview import Overview, PaperMap, Topic
 from rag.records import Vectors
 from rag.settings import Settings
-from rag.types import Overview, Paper, PaperMap, Topic
+from rag.types import Paper
 
 MOST_POINTS = 100_000  # what a browser draws and a reader sees; of more papers a sample is shown
 _VERSION = 1  # of the way a map is made: one made otherwise is made again

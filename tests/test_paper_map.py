@@ -12,8 +12,8 @@ import pytest
 
 from rag import Assistant, Filter, Paper, Settings, projection, topics
 from rag import paper_map as paper_map_module
+from rag.overview import PaperMap
 from rag.paper_map import make_map
-from rag.types import PaperMap
 from rag.words import fold
 from tests.conftest import write_abstracts, write_titled
 
