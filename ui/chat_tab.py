@@ -109,6 +109,9 @@ class ChatTab(ChatLayout):
     ) -> AsyncIterator[Drawing]:
         """A new question, or another wording of an earlier one."""
         owner = owner_of(request)
+        if not conversation.opened:  # a quick reader asks before the page is told what it shows
+            await self._open_address(conversation, scope, request)
+            scope = conversation.scope
         if conversation.running or not visible(question).strip():
             yield self._drawn(conversation, owner)
             return
@@ -301,7 +304,17 @@ class ChatTab(ChatLayout):
     @clearly
     async def open_page(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
         """The conversation that the page's address names, or none yet."""
-        return await self._opened(request.query_params.get("c"), conversation, scope, request)
+        await self._open_address(conversation, scope, request)
+        if conversation.mine:  # its question was quicker, and draws all else itself
+            return {self.scope: conversation.scope}
+        return {**self._drawn(conversation, owner_of(request)), self.scope: conversation.scope}
+
+    async def _open_address(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> None:
+        """Turns to the conversation that the page's address names, where the reader has not turned to one."""
+        wanted = request.query_params.get("c")
+        exchanges = await self._kept(wanted, owner_of(request))
+        if not conversation.opened:
+            conversation.turn_to(wanted, exchanges, scope)
 
     @clearly
     async def open_conversation(
@@ -320,12 +333,15 @@ class ChatTab(ChatLayout):
     ) -> Drawing:
         owner = owner_of(request)
         if wanted is None or wanted != conversation.id or not conversation.running:
-            kept = wanted if isinstance(wanted, str) else ""
-            exchanges = await asyncio.to_thread(self.history.exchanges, owner, kept)
-            scope = exchanges[-1].scope if exchanges else scope
+            exchanges = await self._kept(wanted, owner)
             # In the event loop, where answers are drawn, not in a thread beside it.
-            conversation.turn_to(kept if exchanges else None, exchanges, scope)
+            conversation.turn_to(wanted, exchanges, scope)
+            scope = conversation.scope
         return {**self._drawn(conversation, owner), self.scope: scope}
+
+    async def _kept(self, wanted: object, owner: str) -> list[Exchange]:
+        """The exchanges of a conversation by the id that came from the browser; none where there is none of it."""
+        return await asyncio.to_thread(self.history.exchanges, owner, wanted) if isinstance(wanted, str) else []
 
     async def show_start(self) -> AsyncIterator[Drawing]:
         """Questions that the library answers, and what is in it; once more when a first ingest is done."""

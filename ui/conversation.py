@@ -94,6 +94,7 @@ class Conversation:
         search: What the reader's conversations are searched for.
         scope: The papers that the next question is asked of; None for the whole library.
         scope_before: What the chat was restricted to before an earlier question was edited.
+        opened: Whether the tab shows what it was opened for, or what its reader has turned to since.
     """
 
     id: str | None = None
@@ -106,6 +107,7 @@ class Conversation:
     search: str = ""
     scope: Filter | None = None
     scope_before: Filter | None = None
+    opened: bool = False
 
     @property
     def running(self) -> bool:
@@ -136,12 +138,18 @@ class Conversation:
         self.stop.set()
         self.exchanges = []
 
-    def turn_to(self, id: str | None, exchanges: list[Exchange], scope: Filter | None) -> None:
-        """Leaves what is shown for another conversation, or for a new one where there is no id."""
+    def turn_to(self, id: object, exchanges: list[Exchange], scope: Filter | None) -> None:
+        """Leaves what is shown for another conversation, or for a new one where nothing of that id is kept.
+
+        Args:
+            scope: What a new one is restricted to; one that is kept, as its last question was.
+        """
         self.leave()
-        self.id, self.exchanges, self.scope = id, exchanges, scope
+        self.id, self.exchanges = str(id) if exchanges else None, exchanges
+        self.scope = exchanges[-1].scope if exchanges else scope
         self.shown = self.editing = self.asks_why = self.mine = self.scope_before = None
         self.stop = asyncio.Event()
+        self.opened = True
 
     def usage(self, upto: Exchange) -> Usage:
         """What the language model took from the beginning to the end of an exchange."""

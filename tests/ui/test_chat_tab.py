@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
+import pytest
 from conftest import QUESTION, SeedAssistant
 
 from ui.asking import Asking
 from ui.chat_tab import ChatTab
-from ui.conversation import Conversation, State
+from ui.conversation import Conversation, Exchange, State
 from ui.history import History
 from ui.owner import owner_of
 
-REQUEST = cast("gr.Request", type("Request", (), {"username": "reader", "session_hash": "tab"})())
+
+def request_of(address: dict[str, str]) -> gr.Request:
+    who = {"username": "reader", "session_hash": "tab", "query_params": address}
+    return cast("gr.Request", type("Request", (), who)())
+
+
+REQUEST = request_of({})
 
 
 async def chat_of(assistant: SeedAssistant) -> ChatTab:
@@ -79,3 +88,57 @@ def test_an_answer_that_was_left_takes_nothing_from_the_next_one(assistant: Seed
         assert not chat.answering
 
     asyncio.run(both())
+
+
+class SlowlyOpened(History):
+    """Reads no conversation for the page before `go_on` is set; what is read after the first is read at once."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.go_on = threading.Event()
+        self._first = iter([self.go_on])
+
+    def exchanges(self, owner: str, conversation: str) -> list[Exchange]:
+        for go_on in self._first:
+            assert go_on.wait(30)
+        return super().exchanges(owner, conversation)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_question_that_is_quicker_than_the_page_is_not_lost(assistant: SeedAssistant, is_kept: bool) -> None:
+    """The page is open and the box is there before Python has read which conversation the address names."""
+
+    async def asked_at_once() -> None:
+        history = SlowlyOpened(assistant.settings.home)
+        kept = history.add(owner_of(REQUEST), None, Exchange("What is kept?", state=State.DONE)) if is_kept else "none"
+        chat, conversation, request = await chat_of(assistant), Conversation(), request_of({"c": kept})
+        chat.history = history
+        opening = asyncio.create_task(chat.open_page(conversation, None, request))
+        await asyncio.sleep(0.1)
+        asked = [dict(drawing) async for drawing in chat.ask(QUESTION, conversation, None, request)]
+        history.go_on.set()
+        opened = await opening
+        shown = ["What is kept?", QUESTION] if is_kept else [QUESTION]
+        assert [exchange.question for exchange in conversation.exchanges] == shown
+        assert [exchange.question for exchange in history.exchanges(owner_of(REQUEST), str(conversation.id))] == shown
+        assert (conversation.id == kept) is is_kept
+        assert "2 papers cited" in str(asked[-1][chat.chat])
+        assert opened == {chat.scope: None}  # and nothing over what the answer has drawn
+
+    asyncio.run(asked_at_once())
+
+
+def test_what_was_turned_to_before_the_page_had_opened_stays(assistant: SeedAssistant) -> None:
+    async def turned_at_once() -> None:
+        history = SlowlyOpened(assistant.settings.home)
+        kept = history.add(owner_of(REQUEST), None, Exchange("What is kept?", state=State.DONE))
+        chat, conversation, request = await chat_of(assistant), Conversation(), request_of({"c": kept})
+        chat.history = history
+        opening = asyncio.create_task(chat.open_page(conversation, None, request))
+        await asyncio.sleep(0.1)
+        await chat.start_anew(conversation, None, request)
+        history.go_on.set()
+        assert (await opening)[chat.chat] == []
+        assert conversation.id is None
+
+    asyncio.run(turned_at_once())
