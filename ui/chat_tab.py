@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
 from rag import Filter, RagError, record_feedback, visible
-from ui import answer_view
 from ui.asking import Asking
-from ui.chat_layout import NOTHING_COMPARED, READY, RUNNING, ChatLayout
+from ui.chat_layout import NOTHING_COMPARED, READY, RUNNING
+from ui.chat_view import ChatView, Drawing
 from ui.compare import comparison
 from ui.conversation import Conversation, Exchange, State
-from ui.conversation_list import conversation_bar, conversation_list
-from ui.evidence import evidence, no_evidence
+from ui.conversation_list import conversation_bar
 from ui.faults import clearly
 from ui.map_view import overview
 from ui.markup import element, inert
@@ -24,13 +23,6 @@ from ui.notices import LONGEST_REASON, notices
 from ui.owner import owner_of
 from ui.suggested import suggested
 from ui.taking_away import Parcel, parcel
-
-if TYPE_CHECKING:
-    from rag import Assistant
-
-# A component and its new value. A handler's drawing names every output of its event: for one that is left out Gradio
-# makes the component anew, which takes longer than all the rest.
-Drawing = dict[Any, Any]
 
 _EXAMPLES = 4
 _FOLLOW_UPS = 3
@@ -45,14 +37,12 @@ _SOON: dict[str, Any] = {"concurrency_limit": None, **_PRIVATE}
 _NOW: dict[str, Any] = {"queue": False, **_PRIVATE}
 
 
-class ChatTab(ChatLayout):
+class ChatTab(ChatView):
     """What the events of the chat do."""
 
     def __init__(self, asking: Asking) -> None:
         """Lays the chat out where the page is being built."""
-        super().__init__()
-        self.asking, self.history = asking, asking.history
-        self.assistant: Assistant = asking.assistant
+        super().__init__(asking)
         self.answering: dict[str | None, Conversation] = {}  # by the session of the tab
 
     def connect(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
@@ -193,8 +183,7 @@ class ChatTab(ChatLayout):
                     drawing[self.chat] = self._messages(conversation)
                 if not exchange.running or (exchange.passages is not None and not found):
                     found = True
-                    drawing[self.evidence] = evidence(exchange, exchange.id or 0)
-                    drawing[self.cited] = _cited(exchange)
+                    drawing |= self._evidence_of(exchange)
                 yield drawing
             if not conversation.shows(exchange):  # what was drawn last may have come behind what was opened
                 yield self._drawn(conversation, owner)
@@ -257,49 +246,6 @@ class ChatTab(ChatLayout):
             conversation.leave()
 
     # What the page shows.
-
-    def _drawn(self, conversation: Conversation, owner: str) -> Drawing:
-        """A conversation as it stands."""
-        in_view = conversation.in_view
-        return {
-            self.conversation: conversation,
-            self.chat: self._messages(conversation),
-            self.evidence: evidence(in_view, in_view.id or 0) if in_view else no_evidence(),
-            **self._around(conversation, owner),
-            self.follow_ups: "",
-            self.cited: _cited(in_view),
-            self.compared: NOTHING_COMPARED,
-        }
-
-    def _around(self, conversation: Conversation, owner: str) -> Drawing:
-        """What the reader may change while an answer is written."""
-        return {
-            self.bar: conversation_bar(conversation.id, self._title(conversation, owner)),
-            self.listed: self._listed(conversation, owner),
-            self.notices: notices(conversation),
-        }
-
-    def _listed(self, conversation: Conversation, owner: str) -> str:
-        found = self.history.listed(owner, conversation.search)
-        return conversation_list(found, conversation.id, conversation.search)
-
-    def _title(self, conversation: Conversation, owner: str) -> str:
-        return (self.history.title(owner, conversation.id) if conversation.id else None) or ""
-
-    def _messages(self, conversation: Conversation) -> list[dict[str, str]]:
-        settings = self.assistant.settings
-        reading = settings.llm_passages if settings.llm_configured else 0
-        said = []
-        for exchange in conversation.exchanges:
-            reply = answer_view.message(
-                exchange, exchange.id or 0, is_last=exchange is conversation.exchanges[-1],
-                so_far=conversation.usage(exchange), reading=reading, is_mine=exchange is conversation.mine,
-            )  # fmt: skip
-            said += [
-                {"role": "user", "content": answer_view.question(exchange.question, exchange.id or 0)},
-                {"role": "assistant", "content": reply},
-            ]
-        return said
 
     @clearly
     async def open_page(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
@@ -369,11 +315,7 @@ class ChatTab(ChatLayout):
         """The evidence of the exchange whose link was clicked."""
         exchange = conversation.exchange(chosen._data.get("exchange"))
         conversation.shown = exchange.id if exchange else None
-        return {
-            self.conversation: conversation,
-            self.evidence: evidence(exchange, exchange.id or 0) if exchange else no_evidence(),
-            self.cited: _cited(exchange),
-        }
+        return {self.conversation: conversation, **self._evidence_of(exchange)}
 
     async def compare(self, conversation: Conversation, chosen: gr.EventData) -> Drawing | tuple[Any, Any]:
         """The papers of an answer side by side, in a tab of their own."""
@@ -494,9 +436,3 @@ class ChatTab(ChatLayout):
         if wanted == conversation.id:
             return await self._opened(None, conversation, scope, request)
         return {**self._drawn(conversation, owner_of(request)), self.scope: scope}
-
-
-def _cited(exchange: Exchange | None) -> tuple[str, ...]:
-    """Ids of the papers that an answer cites, each once."""
-    answer = exchange.answer if exchange else None
-    return tuple(dict.fromkeys(citation.paper.id for citation in answer.citations)) if answer else ()
