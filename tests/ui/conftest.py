@@ -52,6 +52,7 @@ _LEFT = re.compile(
     r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|AbortError|Failed to fetch|network error|Connection errored out"
     r"|Cancelled via cancel scope|Unable to preload CSS"
 )
+expect.set_options(timeout=10_000)  # ms; a machine that runs two of these tests at once takes its time
 SEEDS = Path(__file__).parents[2] / "seeds"
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> ![pixel](http://evil.test/a) "

@@ -81,6 +81,7 @@ def log(page: Page) -> Locator:
 
 
 def ask(page: Page, text: str, seen: str) -> None:
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
     question(page).fill(text)
     question(page).press("Enter")
     expect(log(page).get_by_text(seen).last).to_be_visible(timeout=20_000)
@@ -313,10 +314,11 @@ def test_an_answer_is_announced_once_when_it_has_arrived_failed_or_was_stopped(
     assert heard() == ["Answer: Not in this library, 10 papers came nearest"]
     ask(page, "unreachable", "does not answer")
     assert [told.partition(";")[0] for told in heard()] == ["Answer: http://127.0.0.1:9/v1 does not answer"]
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
     question(page).fill(f"slowly: {QUESTION}")
     question(page).press("Enter")
     expect(log(page)).to_contain_text("Model-based reinforcement")
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop").press("Enter")
     expect(question(page)).to_be_focused()
     expect(log(page)).to_contain_text("Stopped before the answer was complete")
     expect(log(page).get_by_role("button", name="Retry")).to_be_visible()

@@ -1,0 +1,84 @@
+// Gradio's client ends the stream of its answers on the server's word that all have come. That word may be overtaken by
+// the answer to its next request, on another connection: then the stream ends on which that event was to come, and
+// what it brings is shown with some later event or never. Here the word is held back while anything is to come, and
+// the stream goes on with another request.
+(() => {
+  const plain = window.fetch;
+  const JOIN = "/queue/join";
+  const DATA = "/queue/data";
+  const ENDS = 'data: {"msg":"close_stream"';
+  const DONE = 'data: {"msg":"process_completed"';
+  let asking = 0; // requests to which there is no answer yet
+  const awaited = new Set(); // ids of events to come
+  const early = new Set(); // ... that had come before the answer to their request
+
+  async function join(resource, options) {
+    asking += 1;
+    try {
+      const response = await plain(resource, options);
+      const { event_id: id } = await response.clone().json().catch(() => ({}));
+      if (id && !early.delete(id)) awaited.add(id);
+      return response;
+    } finally {
+      asking -= 1;
+    }
+  }
+
+  function done(message) {
+    const { event_id: id } = JSON.parse(message.slice("data: ".length));
+    if (!awaited.delete(id)) early.add(id);
+  }
+
+  async function* messages(response) {
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    try {
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        const parts = (rest + read.value).split("\n\n");
+        rest = parts.pop();
+        yield* parts;
+      }
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  }
+
+  async function* lasting(response, again) {
+    for (let goesOn = true; goesOn; response = goesOn && (await again())) {
+      goesOn = false;
+      for await (const message of messages(response)) {
+        if (message.startsWith(DONE)) done(message);
+        goesOn = message.startsWith(ENDS) && (asking > 0 || awaited.size > 0);
+        if (!goesOn) yield `${message}\n\n`;
+      }
+    }
+  }
+
+  async function data(resource, options) {
+    // The first answer is Gradio's to judge; a later one that is none ends the stream as a lost connection does.
+    const again = async () => {
+      const response = await plain(resource, options);
+      if (response.ok) return response;
+      throw new Error(`${response.status}`);
+    };
+    const response = await plain(resource, options);
+    if (!response.ok) return response;
+    const stream = lasting(response, again);
+    const encoder = new TextEncoder();
+    const body = new ReadableStream({
+      async pull(controller) {
+        const { done, value } = await stream.next();
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(value));
+      },
+      cancel: () => stream.return(),
+    });
+    return new Response(body, { status: response.status, headers: response.headers });
+  }
+
+  window.fetch = (resource, options) => {
+    const { pathname } = new URL(resource.url ?? resource, location);
+    const ours = pathname.endsWith(JOIN) ? join : pathname.endsWith(DATA) ? data : plain;
+    return ours(resource, options);
+  };
+})();
