@@ -8,20 +8,31 @@
   const DATA = "/queue/data";
   const ENDS = 'data: {"msg":"close_stream"';
   const DONE = 'data: {"msg":"process_completed"';
-  let asking = 0; // requests to which there is no answer yet
+  const asking = new Set(); // requests to which there is no answer yet
   const awaited = new Set(); // ids of events to come
   const early = new Set(); // ... that had come before the answer to their request
 
+  async function answer(resource, options) {
+    const response = await plain(resource, options);
+    const said = await response.clone().json().catch(() => null);
+    const id = said?.event_id;
+    if (id && !early.delete(id)) awaited.add(id);
+    return response;
+  }
+
   async function join(resource, options) {
-    asking += 1;
+    const asked = answer(resource, options);
+    asking.add(asked);
     try {
-      const response = await plain(resource, options);
-      const { event_id: id } = await response.clone().json().catch(() => ({}));
-      if (id && !early.delete(id)) awaited.add(id);
-      return response;
+      return await asked;
     } finally {
-      asking -= 1;
+      asking.delete(asked);
     }
+  }
+
+  async function moreIsToCome() {
+    while (asking.size && !awaited.size) await Promise.race(asking).catch(() => {});
+    return awaited.size > 0;
   }
 
   function done(message) {
@@ -44,25 +55,29 @@
   }
 
   async function* lasting(response, again) {
-    for (let goesOn = true; goesOn; response = goesOn && (await again())) {
-      goesOn = false;
-      for await (const message of messages(response)) {
-        if (message.startsWith(DONE)) done(message);
-        goesOn = message.startsWith(ENDS) && (asking > 0 || awaited.size > 0);
-        if (!goesOn) yield `${message}\n\n`;
+    try {
+      for (let goesOn = true; goesOn; response = goesOn && (await again())) {
+        goesOn = false;
+        for await (const message of messages(response)) {
+          if (message.startsWith(DONE)) done(message);
+          goesOn = message.startsWith(ENDS) && (await moreIsToCome());
+          if (!goesOn) yield `${message}\n\n`;
+        }
       }
+    } catch (error) {
+      awaited.clear(); // what was to come on a stream that broke, or that Gradio gave up, comes no more
+      throw error;
     }
   }
 
   async function data(resource, options) {
-    // The first answer is Gradio's to judge; a later one that is none ends the stream as a lost connection does.
-    const again = async () => {
-      const response = await plain(resource, options);
-      if (response.ok) return response;
-      throw new Error(`${response.status}`);
-    };
     const response = await plain(resource, options);
     if (!response.ok) return response;
+    const again = async () => {
+      const next = await plain(resource, options);
+      if (next.ok) return next;
+      throw new Error(`The stream of answers cannot go on: ${next.status}`);
+    };
     const stream = lasting(response, again);
     const encoder = new TextEncoder();
     const body = new ReadableStream({
