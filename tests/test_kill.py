@@ -85,7 +85,10 @@ def test_a_question_completes_an_ingest_that_was_killed_and_says_so(
 def test_ctrl_c_ends_an_ingest_at_once_and_what_was_written_is_kept(settings: Settings) -> None:
     """At a moment when two batches, of some ten seconds, are being embedded."""
     environment = {**os.environ, "RAG_HOME": str(settings.home)}
+    # A shell starts what it puts into the background deaf to it, and so all that is started from there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([SCRIPT, "ingest", SEEDS], env=environment, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     wait_for(lambda: (library := Library.open(settings)) and library.size, within_s=120, what="the first batch")
     began = time.monotonic()
     process.send_signal(signal.SIGINT)

@@ -42,7 +42,8 @@ class ChatTab(ChatView):
 
     def __init__(self, asking: Asking) -> None:
         """Lays the chat out where the page is being built."""
-        super().__init__(asking)
+        super().__init__(asking.assistant, asking.history)
+        self.asking = asking
         self.answering: dict[str | None, Conversation] = {}  # by the session of the tab
 
     def connect(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
@@ -251,7 +252,7 @@ class ChatTab(ChatView):
     async def open_page(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
         """The conversation that the page's address names, or none yet."""
         await self._open_address(conversation, scope, request)
-        if conversation.mine:  # its question was quicker, and draws all else itself
+        if conversation.mine:  # a question was quicker, and what it draws must not be drawn over
             return {self.scope: conversation.scope}
         return {**self._drawn(conversation, owner_of(request)), self.scope: conversation.scope}
 
@@ -260,7 +261,9 @@ class ChatTab(ChatView):
         wanted = request.query_params.get("c")
         exchanges = await self._kept(wanted, owner_of(request))
         if not conversation.opened:
-            conversation.turn_to(wanted, exchanges, scope)
+            chosen = scope or conversation.scope  # by a reader who was in the other tabs already
+            conversation.turn_to(wanted, exchanges, chosen)
+            conversation.scope = chosen or conversation.scope
 
     @clearly
     async def open_conversation(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ui import answer_view
-from ui.asking import Asking
 from ui.chat_layout import NOTHING_COMPARED, ChatLayout
 from ui.conversation import Conversation, Exchange
 from ui.conversation_list import conversation_bar, conversation_list
@@ -14,6 +13,7 @@ from ui.notices import notices
 
 if TYPE_CHECKING:
     from rag import Assistant
+    from ui.history import History
 
 # A component and its new value. A handler's drawing names every output of its event: for one that is left out Gradio
 # makes the component anew, which takes longer than all the rest.
@@ -23,11 +23,10 @@ Drawing = dict[Any, Any]
 class ChatView(ChatLayout):
     """Draws conversations on the components of the chat."""
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, assistant: Assistant, history: History) -> None:
         """Lays the chat out where the page is being built."""
         super().__init__()
-        self.asking, self.history = asking, asking.history
-        self.assistant: Assistant = asking.assistant
+        self.assistant, self.history = assistant, history
 
     def _drawn(self, conversation: Conversation, owner: str) -> Drawing:
         """A conversation as it stands."""

@@ -11,6 +11,7 @@ import gradio as gr
 import pytest
 from conftest import QUESTION, SeedAssistant
 
+from rag import Filter
 from ui.asking import Asking
 from ui.chat_tab import ChatTab
 from ui.conversation import Conversation, Exchange, State
@@ -142,3 +143,26 @@ def test_what_was_turned_to_before_the_page_had_opened_stays(assistant: SeedAssi
         assert conversation.id is None
 
     asyncio.run(turned_at_once())
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_what_was_chosen_in_another_tab_before_the_page_had_opened_restricts_it(
+    assistant: SeedAssistant, asks: bool
+) -> None:
+    async def restricted_at_once() -> None:
+        history, chosen = SlowlyOpened(assistant.settings.home), Filter(sources=("000_6502c803306ef48d.txt",))
+        kept = history.add(owner_of(REQUEST), None, Exchange("What is kept?", state=State.DONE))
+        chat, conversation, request = await chat_of(assistant), Conversation(), request_of({"c": kept})
+        chat.history = history
+        opening = asyncio.create_task(chat.open_page(conversation, None, request))
+        await asyncio.sleep(0.1)
+        chat.restrict(conversation, chosen)
+        if asks:
+            async for _ in chat.ask(QUESTION, conversation, chosen, request):
+                pass
+        history.go_on.set()
+        assert (await opening)[chat.scope] == chosen
+        assert conversation.scope == chosen
+        assert assistant.wheres == ([chosen] if asks else [])
+
+    asyncio.run(restricted_at_once())

@@ -1,13 +1,15 @@
 // Gradio's client ends the stream of its answers on the server's word that all have come. That word may be overtaken by
 // the answer to its next request, on another connection: then the stream ends on which that event was to come, and
 // what it brings is shown with some later event or never. Here the word is held back while anything is to come, and
-// the stream goes on with another request.
+// the stream goes on with another request. The other way round, an event may be there before the answer to its
+// request: then Gradio opens a stream on which nothing is to come, and asks for no other one when that breaks.
 (() => {
   const plain = window.fetch;
   const JOIN = "/queue/join";
   const DATA = "/queue/data";
   const ENDS = 'data: {"msg":"close_stream"';
-  const DONE = 'data: {"msg":"process_completed"';
+  const DONE = /^data: {"msg":"process_completed","event_id":"(\w+)"/;
+  const END = `${ENDS}}\n\n`;
   const asking = new Set(); // requests to which there is no answer yet
   const awaited = new Set(); // ids of events to come
   const early = new Set(); // ... that had come before the answer to their request
@@ -35,9 +37,9 @@
     return awaited.size > 0;
   }
 
-  function done(message) {
-    const { event_id: id } = JSON.parse(message.slice("data: ".length));
-    if (!awaited.delete(id)) early.add(id);
+  function note(message) {
+    const id = DONE.exec(message)?.[1];
+    if (id && !awaited.delete(id)) early.add(id);
   }
 
   async function* messages(response) {
@@ -59,18 +61,20 @@
       for (let goesOn = true; goesOn; response = goesOn && (await again())) {
         goesOn = false;
         for await (const message of messages(response)) {
-          if (message.startsWith(DONE)) done(message);
+          note(message);
           goesOn = message.startsWith(ENDS) && (await moreIsToCome());
           if (!goesOn) yield `${message}\n\n`;
         }
       }
     } catch (error) {
-      awaited.clear(); // what was to come on a stream that broke, or that Gradio gave up, comes no more
+      if (!awaited.size) return void (yield END); // nothing is lost, and the next event gets a stream of its own
+      awaited.clear(); // what was to come comes no more: Gradio tells the reader
       throw error;
     }
   }
 
   async function data(resource, options) {
+    if (!(await moreIsToCome())) return new Response(END);
     const response = await plain(resource, options);
     if (!response.ok) return response;
     const again = async () => {
