@@ -49,8 +49,8 @@ _FLAGS = (
 )  # fmt: skip
 # A page that is reloaded aborts what it waits for, and one whose server has ended goes on asking for it.
 _LEFT = re.compile(
-    r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|AbortError|Failed to fetch|network error|Connection errored out"
-    r"|Cancelled via cancel scope|Unable to preload CSS"
+    r"ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED"
+    r"|AbortError|Failed to fetch|network error|Connection errored out|Cancelled via cancel scope|Unable to preload CSS"
 )
 expect.set_options(timeout=10_000)  # ms; a machine that runs two of these tests at once takes its time
 SEEDS = Path(__file__).parents[2] / "seeds"

@@ -229,5 +229,5 @@ def test_an_empty_library_says_so(new_page: Callable[..., Page], tmp_path: Path)
     with served(Assistant.open(load_settings(home=tmp_path, llm_model=None))) as address:
         page = new_page(address, example="Ready")
         page.get_by_role("tab", name="Map").click()
-        expect(page.get_by_text("The library is empty; there is nothing to map yet.")).to_be_visible()
+        expect(page.get_by_text("The library is empty; there is nothing to map yet.")).to_be_visible(timeout=30_000)
         expect(page.get_by_role("button", name="Ask only these")).to_be_hidden()
