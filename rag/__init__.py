@@ -6,11 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rag.answer_json import answer_from_json, answer_to_json
-    from rag.answer_stream import AnswerStream
+    from rag.answering.answer_json import answer_from_json, answer_to_json
+    from rag.answering.stream import AnswerStream
     from rag.assistant import Assistant, answer, ingest, papers, passport, search, similar, stream, verify
-    from rag.chain import build_chain
-    from rag.compare import Cell, Comparison, ComparisonRow, comparison_csv
     from rag.errors import (
         CorpusError,
         EmbeddingError,
@@ -30,13 +28,16 @@ if TYPE_CHECKING:
         SettingsError,
         StoredAnswerError,
     )
-    from rag.feedback import record_feedback
-    from rag.injection import instructions
-    from rag.listening import Listener, names_this_machine
-    from rag.overview import Overview, PaperMap, Topic
-    from rag.passports.verification import VerifyCheck, VerifyReport
-    from rag.references import bibtex, citation_keys, reference, ris
+    from rag.explore.comparison import Cell, Comparison, ComparisonRow, comparison_csv
+    from rag.explore.overview import Overview, PaperMap, Topic
+    from rag.langchain.chain import build_chain
+    from rag.serve.listener import Listener, names_this_machine
     from rag.settings import Settings, load_settings
+    from rag.share.feedback import record_feedback
+    from rag.share.passports.verification import VerifyCheck, VerifyReport
+    from rag.share.references import bibtex, citation_keys, reference, ris
+    from rag.text.prompt_injection import instructions
+    from rag.text.words import visible
     from rag.types import (
         Answer,
         AnswerEvent,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
         Usage,
         Verdict,
     )
-    from rag.words import visible
 
 __all__ = [
     "Answer",
@@ -136,19 +136,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "rag.answer_json": {"answer_from_json", "answer_to_json"},
-    "rag.answer_stream": {"AnswerStream"},
+    "rag.answering.answer_json": {"answer_from_json", "answer_to_json"},
+    "rag.answering.stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "passport", "search", "similar", "stream", "verify"},
-    "rag.chain": {"build_chain"},
-    "rag.listening": {"Listener", "names_this_machine"},
-    "rag.feedback": {"record_feedback"},
-    "rag.compare": {"Cell", "Comparison", "ComparisonRow", "comparison_csv"},
-    "rag.injection": {"instructions"},
-    "rag.overview": {"Overview", "PaperMap", "Topic"},
-    "rag.passports.verification": {"VerifyCheck", "VerifyReport"},
-    "rag.references": {"bibtex", "citation_keys", "reference", "ris"},
+    "rag.langchain.chain": {"build_chain"},
+    "rag.serve.listener": {"Listener", "names_this_machine"},
+    "rag.share.feedback": {"record_feedback"},
+    "rag.explore.comparison": {"Cell", "Comparison", "ComparisonRow", "comparison_csv"},
+    "rag.text.prompt_injection": {"instructions"},
+    "rag.explore.overview": {"Overview", "PaperMap", "Topic"},
+    "rag.share.passports.verification": {"VerifyCheck", "VerifyReport"},
+    "rag.share.references": {"bibtex", "citation_keys", "reference", "ris"},
     "rag.settings": {"Settings", "load_settings"},
-    "rag.words": {"visible"},
+    "rag.text.words": {"visible"},
 }
 
 

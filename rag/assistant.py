@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryMissing
-from rag.overview import Overview, PaperMap
+from rag.explore.overview import Overview, PaperMap
 from rag.settings import Settings, load_settings
 from rag.types import Answer, Filter, IngestReport, Paper, Passage
 
 if TYPE_CHECKING:
-    from rag.answer_stream import AnswerStream
-    from rag.answering import Answering
-    from rag.asked import History
-    from rag.chain import AnswerChain
-    from rag.compare import Comparison
-    from rag.index import Library
-    from rag.paper_map import PaperMaps
-    from rag.passports.verification import VerifyReport
-    from rag.sync import Embedder, Progress
+    from rag.answering.pipeline import Answering
+    from rag.answering.question import History
+    from rag.answering.stream import AnswerStream
+    from rag.explore.comparison import Comparison
+    from rag.explore.paper_map import PaperMaps
+    from rag.ingestion.sync import Embedder, Progress
+    from rag.langchain.chain import AnswerChain
+    from rag.library.library import Library
+    from rag.share.passports.verification import VerifyReport
 
 
 class Assistant:
@@ -49,7 +49,7 @@ class Assistant:
         """What all answers come from."""
         with self._lock:
             if self._opened is None:
-                from rag.answering import Answering
+                from rag.answering.pipeline import Answering
 
                 self._opened = Answering(self.settings)
             return self._opened
@@ -57,7 +57,7 @@ class Assistant:
     @property
     def chain(self) -> AnswerChain:
         """The same as a LangChain Runnable."""
-        from rag.chain import AnswerChain
+        from rag.langchain.chain import AnswerChain
 
         return AnswerChain(self.answering)
 
@@ -75,14 +75,14 @@ class Assistant:
         self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
     ) -> Answer:
         """The answer at the end of `stream`."""
-        from rag.answer_stream import drain
+        from rag.answering.stream import drain
 
         return drain(self.stream(question, history=history, where=where, extractive=extractive))
 
     def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
         """The k papers that answer the question best, best first."""
-        from rag.asked import check_sources, checked_question
-        from rag.retrieval import Query, retrieve
+        from rag.answering.question import check_sources, checked_question
+        from rag.retrieval.ranking import Query, retrieve
 
         query, library = Query(checked_question(question)), self.answering.filled()
         check_sources(library, where)
@@ -94,7 +94,7 @@ class Assistant:
         Args:
             containing: Words that all begin a word of the title or abstract, whatever their capitals and accents.
         """
-        from rag.mentions import mentioning
+        from rag.retrieval.word_search import mentioning
 
         library = self._library()
         if library is None:
@@ -111,7 +111,7 @@ class Assistant:
         Raises:
             LibraryMissing: There is no such paper.
         """
-        from rag.retrieval import similar
+        from rag.retrieval.ranking import similar
 
         library = self._library()
         if library is None or not library.count(Filter(paper_ids=(paper_id,))):
@@ -125,7 +125,7 @@ class Assistant:
 
     def overview(self) -> Overview:
         """Papers, sources, years and topics in numbers; makes the map where there is none yet."""
-        from rag.paper_map import overview
+        from rag.explore.paper_map import overview
 
         return overview(self.papers(), self.map().topics)
 
@@ -137,7 +137,7 @@ class Assistant:
             where: As for `answer`; an answer brings its own papers.
             k: Papers, of at most 10, where the answer cites fewer than two; else those that it cites.
         """
-        from rag.compare import compare
+        from rag.explore.comparison import compare
 
         answer = self.answer(asked, where=where, extractive=True) if isinstance(asked, str) else asked
         library = self.answering.filled()
@@ -145,7 +145,7 @@ class Assistant:
 
     def example_questions(self, k: int = 4) -> list[str]:
         """Up to k questions that this library answers, made from its titles."""
-        from rag.examples import example_questions
+        from rag.explore.example_questions import example_questions
 
         return example_questions(self.papers(), k)
 
@@ -155,7 +155,7 @@ class Assistant:
         Args:
             where: What the question was restricted to.
         """
-        from rag.passports.issue import passport
+        from rag.share.passports.issue import passport
 
         return passport(answer, self.settings, self.papers(), where=where)
 
@@ -168,7 +168,7 @@ class Assistant:
         Raises:
             PassportError: The text is no passport.
         """
-        from rag.passports.verification import verified
+        from rag.share.passports.verification import verified
 
         return verified(passport, self.papers(), self.search if ranking else None)
 
@@ -181,7 +181,7 @@ class Assistant:
             asked: The earlier questions of the conversation.
             where: The papers that the conversation is restricted to.
         """
-        from rag.suggestions import follow_ups
+        from rag.explore.suggestions import follow_ups
 
         answering = self.answering
         gate = self.settings.evidence_gate
@@ -196,13 +196,13 @@ class Assistant:
         progress: Progress | None = None,
         ray: str | None = None,
     ) -> IngestReport:
-        """Brings the library in step with files and folders; see `rag.sync.sync` and, to embed anew, `reembed`.
+        """Brings the library in step with files and folders; see `sync` and `reembed` in `rag.ingestion.sync`.
 
         Args:
-            ray: Address of the Ray cluster to embed on, as for `rag.ray_embedding.ray_cluster`; else in this process.
+            ray: Address of the Ray cluster to embed on, as `rag.ingestion.ray_cluster` takes it; else in this process.
         """
-        from rag.quiet import keep_quiet
-        from rag.sync import embedded_here, reembed, sync
+        from rag.ingestion.sync import embedded_here, reembed, sync
+        from rag.telemetry import keep_quiet
 
         keep_quiet()
         try:
@@ -252,7 +252,7 @@ class Assistant:
                 self._opened.handle.forget()
 
     def _paper_maps(self) -> PaperMaps:
-        from rag.paper_map import PaperMaps
+        from rag.explore.paper_map import PaperMaps
 
         with self._lock:
             self._maps = self._maps or PaperMaps(self.settings)
@@ -263,7 +263,7 @@ class Assistant:
 
 
 def _cluster(address: str) -> AbstractContextManager[Embedder]:
-    from rag.ray_embedding import ray_cluster
+    from rag.ingestion.ray_cluster import ray_cluster
 
     return ray_cluster(address)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from rag.cli import main
+from rag.commands.main import main
 
 SCRIPT = Path(sys.executable).parent / "footnote"
 

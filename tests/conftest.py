@@ -23,8 +23,10 @@ from rag.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
 _OURS = ("RAG_", "OPENAI_")
-_INGEST = ("bundled_model", "chroma", "chunking", "deriving", "embedding", "encoders", "index", "indexing", "late",
-           "lexical", "paper_rows", "paper_store", "records", "stamp", "sync", "words")  # fmt: skip
+_INGEST = ("ingestion/embed_papers", "ingestion/sync", "library/chroma", "library/derived", "library/lexical_index",
+           "library/library", "library/paper_rows", "library/paper_store", "library/records", "library/stamp",
+           "models/embedding", "models/encoders", "models/late_interaction", "models/onnx_export", "text/sentences",
+           "text/words")  # fmt: skip
 
 _COLOURING = ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")  # typer takes any of them for a terminal
 
@@ -114,7 +116,7 @@ def network_allowed() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def seed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
     """A RAG_HOME with all the seeds, made once for all processes and for as long as nothing it depends on changes."""
-    from rag.sync import sync
+    from rag.ingestion.sync import sync
 
     kept = request.config.cache.mkdir(f"seeds-{_what_a_library_depends_on()}")
     with FileLock(kept / "lock"):

@@ -202,9 +202,9 @@ def test_an_assistant_that_was_closed_opens_again(seed_settings):
 
 
 def test_no_more_searches_are_at_work_than_there_are_cores(seed_settings, monkeypatch):
-    monkeypatch.setattr(rag.answering, "cores", lambda: 3)
+    monkeypatch.setattr(rag.answering.pipeline, "cores", lambda: 3)
     assistant = Assistant.open(seed_settings)
-    search, at_work, seen = rag.answering.retrieve, [], []
+    search, at_work, seen = rag.answering.pipeline.retrieve, [], []
 
     def watched(*given, **named):
         at_work.append(1)
@@ -215,7 +215,7 @@ def test_no_more_searches_are_at_work_than_there_are_cores(seed_settings, monkey
         finally:
             at_work.pop()
 
-    monkeypatch.setattr(rag.answering, "retrieve", watched)
+    monkeypatch.setattr(rag.answering.pipeline, "retrieve", watched)
     with ThreadPoolExecutor(9) as pool:
         list(pool.map(assistant.answer, ["What is TimeArena?"] * 12))
     assert max(seen) == 3
@@ -223,7 +223,7 @@ def test_no_more_searches_are_at_work_than_there_are_cores(seed_settings, monkey
 
 
 def test_eight_threads_get_the_answers_that_one_gets(seed_settings, answers, monkeypatch):
-    monkeypatch.setattr(rag.answering, "cores", lambda: 8)  # all at once, however few there are
+    monkeypatch.setattr(rag.answering.pipeline, "cores", lambda: 8)  # all at once, however few there are
     questions = [each for each in QUESTIONS if not each.history][:24]
     assistant = Assistant.open(seed_settings)  # also opened by all at once
     given: dict[str, Answer] = {}

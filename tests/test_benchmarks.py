@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from rag.embedding import open_model
-from rag.index import Library
+from rag.library.library import Library
+from rag.models.embedding import open_model
 from tests.bench import cold, dense, measuring, performance
 from tests.bench.exact import recall, scan_of
 from tests.bench.measuring import Spent, Target, conclude, environment, in_turns, spent_by

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from rag import Answer, Assistant, Paper, Passage, Settings, SettingsError, Turn
-from rag.budget import check_room, fitting, prompt_room
-from rag.prompts import load_prompts
+from rag.llm.context_window import check_room, fitting, prompt_room
+from rag.llm.prompts import load_prompts
 from tests import llm_server as server
 from tests.command import inside
 from tests.llm_server import ChatServer

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from langchain_core.runnables import Runnable, RunnableLambda
 
-import rag.llm
+import rag.llm.client
 from rag import (
     Answer,
     Assistant,
@@ -29,7 +29,7 @@ from rag import (
     Verdict,
     build_chain,
 )
-from rag.prompts import CANNOT_ANSWER
+from rag.llm.prompts import CANNOT_ANSWER
 from tests import llm_server as server
 from tests.llm_server import ChatServer
 
@@ -43,8 +43,8 @@ VAGUE = [{"role": "user", "content": "Can machines paint?"}, {"role": "assistant
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    monkeypatch.setattr(rag.llm, "_FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(rag.llm, "_FAREWELL_S", 0.2)
+    monkeypatch.setattr(rag.llm.client, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(rag.llm.client, "_FAREWELL_S", 0.2)
 
 
 @pytest.fixture(scope="module")

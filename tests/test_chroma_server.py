@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import lease
-from rag.chroma import connect, disconnect
 from rag.corpus.sources import Place
-from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
-from rag.index import Library
-from rag.library_handle import LibraryHandle
-from rag.records import Record, make_paper
+from rag.ingestion import lease
+from rag.ingestion.sync import reembed, sync
+from rag.library.chroma import connect, disconnect
+from rag.library.handle import LibraryHandle
+from rag.library.library import Library
+from rag.library.records import Record, make_paper
+from rag.models.embedding import open_model
 from rag.settings import BUNDLED_MODEL, Settings
-from rag.sync import reembed, sync
 from tests.conftest import Python, free_port, wait_for, write_abstracts
 from tests.test_sync import SHORT, assert_whole, counts, found_by_vector, found_by_words, opened, papers
 
@@ -256,7 +256,7 @@ def test_papers_of_many_chunks_are_written_in_parts_that_the_server_takes(
     vectors = np.concatenate([record.chunk_vectors for record in records])
     library = Library.create(served.model_copy(update={"embedding_model": BUNDLED_MODEL}), 384)
     with monkeypatch.context() as patched, pytest.raises(LibraryError, match=r"refused: .*[Tt]oo large"):
-        patched.setattr("rag.index._MOST_BYTES", 1 << 40)
+        patched.setattr("rag.library.library._MOST_BYTES", 1 << 40)
         library.write(records, vectors)
     library.write(records, vectors)
     library.restamp(syncing=False)
@@ -312,7 +312,7 @@ _SYNC = """
 import sys
 from rag.errors import LibraryError
 from rag.settings import Settings
-from rag.sync import sync
+from rag.ingestion.sync import sync
 
 def told(done, total):
     print("told", done, total)

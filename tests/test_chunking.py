@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from rag.chunking import chunk_spans, chunks, sentence_spans
 from rag.corpus import Entry, read_file
 from rag.corpus.sources import Place
-from rag.embedding import EmbeddingModel, open_model
-from rag.indexing import embed_papers
+from rag.ingestion.embed_papers import embed_papers
+from rag.models.embedding import EmbeddingModel, open_model
 from rag.settings import Settings
+from rag.text.sentences import chunk_spans, chunks, sentence_spans
 from tests.conftest import SEEDS
 
 

@@ -8,8 +8,8 @@ import io
 import pytest
 
 from rag import Assistant, Cell, Comparison, ComparisonRow, Filter, Outcome, Paper, comparison_csv
-from rag.compare import COLUMNS, MOST_PAPERS, placed
-from rag.roles import role_scores
+from rag.explore.comparison import COLUMNS, MOST_PAPERS, placed
+from rag.text.sentence_roles import role_scores
 from tests.conftest import write_titled
 
 SPANNING = "Which web-agent papers report MiniWoB or MiniWoB++ results, and what were the numbers?"

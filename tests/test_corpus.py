@@ -12,7 +12,7 @@ from rag.corpus import Entry, StrayTitle, Unreadable, clean_text, find_files, ma
 from rag.corpus.sources import SEEDS as BUNDLED
 from rag.corpus.sources import Reading, canonical, read_sources
 from rag.errors import CorpusError
-from rag.records import make_paper
+from rag.library.records import make_paper
 from rag.types import Paper
 from tests.conftest import SEEDS, write_abstracts, write_titled
 

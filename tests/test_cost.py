@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-import rag.llm
+import rag.llm.client
 from rag import Assistant, LLMError, Outcome, Settings, SettingsError, Usage, load_settings
 from rag.prices import Price, priced
 from tests import llm_server as server
@@ -156,7 +156,7 @@ def test_an_answer_that_was_cut_has_an_estimated_price(assistant):
 
 
 def test_what_was_thought_before_a_fault_is_paid_for_and_so_is_the_next_try(assistant, monkeypatch):
-    monkeypatch.setattr(rag.llm, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(rag.llm.client, "_FIRST_PAUSE_S", 0.01)
     with ChatServer(server.cuts("<think>", "hm " * 40), GOOD) as chat:
         answer = assistant(chat, llm_retries=1).answer(QUESTION)
     assert answer.text == GOOD

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from rag import Turn, cues, quantities
-from rag.followup import context_of
-from rag.lexical import LexicalIndex
-from rag.records import make_paper
-from rag.requirements import unstated
+from rag import Turn
+from rag.answering.followup import context_of
+from rag.answering.unstated import unstated
+from rag.library.lexical_index import LexicalIndex
+from rag.library.records import make_paper
+from rag.text import cues, quantities
 
 MOST_CHARS = 8_000  # of a question
 LINE = 65_000  # characters of an abstract that is one sentence

@@ -13,8 +13,8 @@ import pytest
 from rag import Assistant, Filter, Outcome, Settings
 from rag.corpus import Entry, read_file
 from rag.corpus.details import NOTHING_KNOWN, Details, first_known, read_details
-from rag.index import Library
-from rag.sync import sync
+from rag.ingestion.sync import sync
+from rag.library.library import Library
 from tests.command import inside
 
 PENGUINS = "Penguins huddle in the cold, and we measure how the heat flows between them during the polar night."

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from rag import Assistant
-from rag.bundled_model import BUNDLED_SHA256, graph_file
-from rag.embedding import EmbeddingModel, _opened, open_model
-from rag.encoders import Encoded, OnnxEncoder, SentenceTransformersEncoder
 from rag.errors import EmbeddingError
-from rag.hub import hub_offline
-from rag.langchain_embeddings import LangChainEmbeddings
-from rag.late import pack_signs
-from rag.records import pack, unpack
+from rag.langchain.embeddings import LangChainEmbeddings
+from rag.library.records import pack, unpack
+from rag.models.embedding import EmbeddingModel, _opened, open_model
+from rag.models.encoders import Encoded, OnnxEncoder, SentenceTransformersEncoder
+from rag.models.late_interaction import pack_signs
+from rag.models.offline_hub import hub_offline
+from rag.models.onnx_export import BUNDLED_SHA256, graph_file
 from rag.settings import BUNDLED_MODEL, Precision, Settings
 from tests.conftest import Python
 
@@ -274,7 +274,7 @@ def test_loading_prints_nothing_and_leaves_the_users_progress_bars_as_they_were(
 @pytest.mark.slow
 def test_a_fresh_process_loads_the_model_in_silence_with_the_hub_out_of_reach(python: Python, tmp_path: Path) -> None:
     code = (
-        "import rag.embedding as e, rag.settings as s, os\n"
+        "import rag.models.embedding as e, rag.settings as s, os\n"
         "print(e.open_model(s.load_settings()).embed(['x']).shape, os.environ.get('HF_HUB_OFFLINE'))"
     )
     # A cache of the hub that is empty and a server that is not there: whoever asks for either fails.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rag import Assistant, EmbeddingError, Settings
-from rag.doctor import examine
-from rag.entailment import open_entailment
+from rag.commands.doctor import examine
+from rag.models.entailment import open_entailment
 from rag.types import CheckKind
 from tests.llm_server import ChatServer
 

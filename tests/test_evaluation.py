@@ -19,8 +19,8 @@ from rag.evaluation.compare import compare
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Row
 from rag.evaluation.runner import own_library, run_collection, run_questions
-from rag.origin import origin
-from rag.retrieval import WEIGHTS, fused
+from rag.retrieval.ranking import WEIGHTS, fused
+from rag.share.provenance import origin
 from tests.command import inside
 from tests.conftest import ROOT
 from tests.llm_server import ChatServer

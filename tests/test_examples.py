@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from rag import Assistant, Outcome, Paper
-from rag.examples import example_questions
+from rag.explore.example_questions import example_questions
 
 
 @pytest.fixture(scope="module")

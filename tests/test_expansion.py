@@ -7,8 +7,8 @@ import re
 import pytest
 
 from rag import Answer, Assistant, LLMError, Outcome, Retrieved, Settings
-from rag.expansion import fused_with, searches_in
-from rag.retrieval import Query, Ranking, retrieve
+from rag.retrieval.query_expansion import fused_with, searches_in
+from rag.retrieval.ranking import Query, Ranking, retrieve
 from tests import llm_server as server
 from tests.llm_server import ChatServer
 

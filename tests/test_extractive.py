@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rag import Answer, Assistant, Check, CheckKind, Done, Outcome, Token, Verdict
-from rag.chunking import sentence_spans
+from rag.text.sentences import sentence_spans
 from tests.conftest import write_titled
 
 LIST = (
@@ -180,7 +180,7 @@ def test_a_question_why_is_answered_with_a_reason(small):
 
 
 def test_a_sentence_that_does_not_say_of_what_it_speaks_stands_under_the_papers_name():
-    from rag.cues import is_of_the_paper, is_of_the_sentence_before
+    from rag.text.cues import is_of_the_paper, is_of_the_sentence_before
 
     assert is_of_the_paper("It beats wooden clocks at noon.")
     assert is_of_the_paper("This new method is fast.")

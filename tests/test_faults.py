@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rag import Assistant, LibraryError, Settings
-from rag.doctor import examine
+from rag.commands.doctor import examine
 from tests import llm_server as server
 from tests.command import SCRIPT, Said, footnote, inside
 from tests.conftest import ROOT, free_port, write_abstracts
@@ -338,7 +338,7 @@ def test_doctor_of_an_empty_library_is_content(settings, monkeypatch):
 
 
 def test_an_interrupted_ingest_is_found_by_doctor(own_home):
-    from rag.index import Library
+    from rag.library.library import Library
 
     library = Library.open(Settings(_env_file=None, home=own_home))
     assert library

@@ -86,7 +86,7 @@ def test_whatever_is_in_it_the_file_stays_one_that_eval_reads(tmp_path):
 def test_a_file_that_cannot_be_written_is_said_and_kept(tmp_path, monkeypatch):
     record_feedback(tmp_path, "7", answer(), liked=True)
     before = (tmp_path / "feedback.jsonl").read_bytes()
-    monkeypatch.setattr("rag.feedback._MOST_BYTES", 10)
+    monkeypatch.setattr("rag.share.feedback._MOST_BYTES", 10)
     with pytest.raises(FeedbackError, match="larger than 10 bytes"):
         record_feedback(tmp_path, "8", answer(), liked=True)
     assert (tmp_path / "feedback.jsonl").read_bytes() == before

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from rag.figures import figures
+from rag.text.figures import figures
 
 
 def read(text: str) -> list[tuple[Decimal, str]]:

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from rag import Assistant, Outcome, QuestionError, Turn
-from rag.drafting import share_of_papers
+from rag.answering.extractive import NEAREST
+from rag.answering.followup import context_of
+from rag.answering.outcomes import share_of_papers
 from rag.evaluation.questions import read_questions, score
-from rag.extractive import NEAREST
-from rag.followup import context_of
 from tests.conftest import ROOT
 
 LISTED = "Two papers fit. (1) Kites fly on long tails [1]. (2) Bees count up to four [2]. (3) Snails move slowly [3]."

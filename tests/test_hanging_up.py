@@ -11,9 +11,9 @@ from contextlib import suppress
 import pytest
 
 from rag import AnswerStream, Assistant, Done, Settings, Token
-from rag.chain import AnswerChain
-from rag.llm import ChatModel
-from rag.patience import Patience
+from rag.langchain.chain import AnswerChain
+from rag.llm.client import ChatModel
+from rag.llm.deadline import Patience
 from tests import llm_server as server
 from tests.llm_server import ChatServer
 

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-import rag.index
-import rag.library_handle
-import rag.rebuilding
+import rag.ingestion.rebuild
+import rag.library.handle
+import rag.library.library
 from rag.corpus.sources import Place
-from rag.embedding import open_model
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
-from rag.index import Library
-from rag.library_handle import LibraryHandle
-from rag.rebuilding import rebuild
-from rag.records import Record, make_paper
+from rag.ingestion.rebuild import rebuild
+from rag.ingestion.sync import reembed, sync
+from rag.library.handle import LibraryHandle
+from rag.library.library import Library
+from rag.library.records import Record, make_paper
+from rag.models.embedding import open_model
 from rag.settings import BUNDLED_MODEL, Settings
-from rag.sync import reembed, sync
 from tests.conftest import Python, write_abstracts
 from tests.spoiling import cut, garbage, overwritten
 from tests.test_sync import SHORT, assert_whole, counts, found_by_vector, opened, papers
@@ -118,7 +118,7 @@ def test_embedding_again_mends_a_library_of_another_model(filled: Settings) -> N
 def test_an_open_handle_says_so_when_the_library_is_embedded_again_with_another_model(
     filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rag.library_handle, "_CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(rag.library.handle, "_CHECK_EVERY_S", 0.0)
     handle = LibraryHandle(filled)
     assert handle.current() is not None
     reembed(with_bundled(filled))
@@ -133,7 +133,7 @@ class Killed(BaseException):
 def test_embedding_again_that_is_killed_leaves_the_old_library_and_can_be_done_again(
     filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.sync._FEWEST", 2)
+    monkeypatch.setattr("rag.ingestion.sync._FEWEST", 2)
 
     def kill(done: int, total: int) -> None:
         assert total == 5
@@ -179,20 +179,20 @@ def test_who_asks_between_the_last_steps_of_embedding_again_disturbs_neither(
     reembed(settings)
     handle = LibraryHandle(settings)
     assert handle.current() is not None
-    put_in_place = rag.rebuilding._put_in_place
+    put_in_place = rag.ingestion.rebuild._put_in_place
 
     def asked_first(settings: Settings, client: Client) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr("rag.library_handle._CHECK_EVERY_S", 0.0)
+            patched.setattr("rag.library.handle._CHECK_EVERY_S", 0.0)
             seen = handle.current()
         assert seen is not None
         assert seen.size == 5
         put_in_place(settings, client)
 
-    monkeypatch.setattr("rag.rebuilding._put_in_place", asked_first)
+    monkeypatch.setattr("rag.ingestion.rebuild._put_in_place", asked_first)
     assert reembed(settings).total == 5
     assert used_with_bundled(filled) == 5
-    monkeypatch.setattr("rag.library_handle._CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr("rag.library.handle._CHECK_EVERY_S", 0.0)
     newest = handle.current()
     assert newest is not None
     assert newest.stamp == opened(settings).stamp
@@ -206,7 +206,7 @@ def test_a_library_that_has_no_papers_yet_has_no_nearest_ones(settings: Settings
 
 def test_papers_with_more_chunks_than_chroma_takes_at_once_are_written_in_parts(filled: Settings) -> None:
     """Never a part of a paper: it is there whole, or not at all."""
-    from rag.index import _writable
+    from rag.library.library import _writable
 
     records = list(opened(filled).records())
     counts = [len(record.chunks) for record in records]
@@ -298,7 +298,7 @@ def test_small_vectors_that_are_damaged_are_an_error(filled: Settings, vectors: 
     [{}, {"schema": 99}, {"schema": 1}, {"schema": 1, "model": "m", "generation": "g", "syncing": False, "roots": "{"}],
 )
 def test_a_collection_that_is_no_library_of_ours_is_an_error(settings: Settings, stamp: dict[str, object]) -> None:
-    from rag.chroma import connect
+    from rag.library.chroma import connect
 
     client = connect(settings)
     client.create_collection(settings.collection, embedding_function=None, metadata=stamp or None)
@@ -357,7 +357,7 @@ def test_vector_files_that_are_gone_or_garbage_are_an_error_and_not_an_empty_ans
     shutil.copytree(large.home, tmp_path / "home")
     settings = large.model_copy(update={"home": tmp_path / "home"})
     vector = np.random.default_rng(2).normal(size=16).astype(np.float32)
-    assert opened(settings).size > rag.index._COMPARED
+    assert opened(settings).size > rag.library.library._COMPARED
     assert len(opened(settings).nearest(vector, 20)) == 20
     for path in settings.home.glob(f"chroma/*/{name}"):
         spoil(path)
@@ -371,7 +371,7 @@ def test_the_nearest_of_a_small_library_are_the_same_by_comparing_all_and_by_the
     library = opened(seed_settings)
     vector = open_model(seed_settings).embed(["Which benchmark asks agents to shop online?"])[0]
     compared = library.nearest(vector, 20)
-    monkeypatch.setattr(rag.index, "_COMPARED", 0)
+    monkeypatch.setattr(rag.library.library, "_COMPARED", 0)
     by_graph = library.nearest(vector, 20)
     assert [key for key, _ in compared[:5]] == [key for key, _ in by_graph[:5]]
     assert len(compared) <= 20
@@ -420,7 +420,7 @@ def test_a_disk_that_is_full_from_the_start_is_an_error_and_leaves_nothing_in_th
 _USE = """
 import sys
 from rag.settings import Settings
-from rag.index import Library
+from rag.library.library import Library
 library = Library.open(Settings(home=sys.argv[1], embedding_model=sys.argv[2]))
 sys.stdin.readline()
 print(library.size, len(library.catalogue()), len(library.lexical.search("methane", 3)))

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from rag import instructions
-from rag.chunking import sentence_spans
 from rag.corpus import Entry, clean_text, read_file
+from rag.text.sentences import sentence_spans
 from tests.conftest import SEEDS
 
 ABSTRACT = "Grokking is delayed generalisation. We train small transformers on 97 tasks. Weight decay speeds it up."

@@ -13,9 +13,9 @@ import pytest
 from rag import Assistant
 from rag.corpus import clean_text
 from rag.corpus.sources import SEEDS, read_sources
-from rag.index import Library
+from rag.ingestion.sync import _FEWEST, sync
+from rag.library.library import Library
 from rag.settings import Settings
-from rag.sync import _FEWEST, sync
 from tests.command import SCRIPT
 from tests.conftest import Python, wait_for
 from tests.test_sync import assert_whole, opened
@@ -23,7 +23,7 @@ from tests.test_sync import assert_whole, opened
 _SYNC = """
 import sys
 from rag.settings import Settings
-from rag.sync import sync
+from rag.ingestion.sync import sync
 
 def told(done, total):
     print(done, total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rag.late import (
+from rag.models.late_interaction import (
     TokenVectors,
     max_similarities,
     pack_signs,

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from rag.evidence import Evidence
-from rag.ledger import Judge, absence
+from rag.checks.evidence import Evidence
+from rag.checks.ledger import Judge, absence
 from rag.types import Check, CheckKind, Paper, Verdict
 
 TIMEARENA = Paper(
@@ -251,7 +251,7 @@ def test_a_hostile_sentence_takes_no_time():
 
 
 def test_sources_are_ranked_by_what_they_share_with_the_claim():
-    from rag.slots import Sentence
+    from rag.checks.slots import Sentence
 
     best = Evidence([(4, TIMEARENA)]).sources(Sentence("accuracy increases with interaction"))[0]
     assert (best.number, best.fit) == (4, 1.0)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from rag.corpus.sources import Place
-from rag.index import Library
-from rag.lexical import LexicalIndex
-from rag.records import make_paper
+from rag.ingestion.sync import sync
+from rag.library.lexical_index import LexicalIndex
+from rag.library.library import Library
+from rag.library.records import make_paper
 from rag.settings import Settings
-from rag.sync import sync
 from rag.types import Paper
 from tests.conftest import write_titled
 from tests.test_sync import SHORT, opened

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import rag.llm
+import rag.llm.client
 from rag.errors import LLMError
-from rag.llm import ChatModel
+from rag.llm.client import ChatModel
 from rag.settings import Settings
 from rag.types import Usage
 from tests import llm_server as server
@@ -27,8 +27,8 @@ MESSAGES = [("system", "Be brief."), ("user", "Why?")]
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    monkeypatch.setattr(rag.llm, "_FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(rag.llm, "_FAREWELL_S", 0.2)
+    monkeypatch.setattr(rag.llm.client, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(rag.llm.client, "_FAREWELL_S", 0.2)
 
 
 def model(chat: ChatServer | str, **settings: object) -> ChatModel:
@@ -450,7 +450,7 @@ def test_several_threads_can_ask_one_model():
 
 
 def test_the_module_costs_no_heavy_import():
-    script = "import sys, rag.llm; print({'openai', 'httpx2', 'langchain_core'} & {*sys.modules})"
+    script = "import sys, rag.llm.client; print({'openai', 'httpx2', 'langchain_core'} & {*sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

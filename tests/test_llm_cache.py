@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rag import Assistant, Done, LLMError, Settings, Token, Usage
-from rag.doctor import examine
-from rag.llm import ChatModel
-from rag.llm_cache import AnswerCache, Kept
+from rag.commands.doctor import examine
+from rag.llm.cache import AnswerCache, Kept
+from rag.llm.client import ChatModel
 from tests import llm_server as server
 from tests.command import inside
 from tests.llm_server import ChatServer
@@ -258,7 +258,7 @@ def test_threads_that_write_and_clear_at_once_never_see_half_an_answer(tmp_path)
 
 def test_processes_share_it(tmp_path, python):
     script = (
-        "import sys\nfrom pathlib import Path\nfrom rag.llm_cache import AnswerCache, Kept\nfrom rag.types import Usage\n"
+        "import sys\nfrom pathlib import Path\nfrom rag.llm.cache import AnswerCache, Kept\nfrom rag.types import Usage\n"
         "cache = AnswerCache(Path(sys.argv[1]))\n"
         "for n in range(200):\n"
         "    cache.put({'n': n % 5}, Kept([f'{n % 5} ' * 500], Usage(1, 1)))\n"

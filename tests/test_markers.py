@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from rag.grounding import read_claims
-from rag.markers import MARKER, MarkerReader
+from rag.answering.quotes import read_claims
+from rag.markers.reader import MARKER, MarkerReader
 
 
 def read(text: str, passages: int = 6, sizes: object = None) -> tuple[str, MarkerReader]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag import Assistant, Filter
-from rag.words import fold
+from rag.text.words import fold
 from tests.conftest import write_titled
 
 PAPERS = (

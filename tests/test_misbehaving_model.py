@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-import rag.llm
+import rag.llm.client
 from rag import Answer, Assistant, LLMError, Notice, Outcome, Retrieved, Settings, Token, Verdict
-from rag.prompts import CANNOT_ANSWER
+from rag.llm.prompts import CANNOT_ANSWER
 from tests import llm_server as server
 from tests.conftest import write_titled
 from tests.llm_server import ChatServer
@@ -26,8 +26,8 @@ ASKED = [{"role": "user", "content": "What is TimeArena?"}, {"role": "assistant"
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
-    monkeypatch.setattr(rag.llm, "_FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(rag.llm, "_FAREWELL_S", 0.2)
+    monkeypatch.setattr(rag.llm.client, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(rag.llm.client, "_FAREWELL_S", 0.2)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -46,8 +46,8 @@ USE = """
 import asyncio
 import rag
 from rag import Assistant
-from rag.doctor import examine
-from rag.retriever import PaperRetriever
+from rag.commands.doctor import examine
+from rag.langchain.retriever import PaperRetriever
 
 assistant = Assistant.open()
 file, question = sys.argv[1:]
@@ -67,7 +67,7 @@ CHAT = """
 import threading, urllib.request
 from rag import Assistant, Listener
 from ui.app import build_app
-from ui.server import sealed
+from ui.server.sealed import sealed
 
 ready = threading.Event()
 where = []

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import Assistant, Filter, Paper, Settings, projection, topics
-from rag import paper_map as paper_map_module
-from rag.overview import PaperMap
-from rag.paper_map import make_map
-from rag.words import fold
+from rag import Assistant, Filter, Paper, Settings
+from rag.explore import paper_map as paper_map_module
+from rag.explore import projection, topics
+from rag.explore.overview import PaperMap
+from rag.explore.paper_map import make_map
+from rag.text.words import fold
 from tests.conftest import write_abstracts, write_titled
 
 

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-import rag.deriving
-import rag.lexical
-import rag.library_handle
-import rag.paper_store
-from rag.deriving import page_of_heads
+import rag.library.derived
+import rag.library.handle
+import rag.library.lexical_index
+import rag.library.paper_store
 from rag.errors import LibraryError
-from rag.index import Library
-from rag.library_handle import LibraryHandle
-from rag.paper_store import PaperStore
+from rag.ingestion.sync import sync
+from rag.library.derived import page_of_heads
+from rag.library.handle import LibraryHandle
+from rag.library.library import Library
+from rag.library.paper_store import PaperStore
 from rag.settings import Settings
-from rag.sync import sync
 from rag.types import Filter
 from tests.conftest import Python, wait_for
 from tests.spoiling import cut, garbage, overwritten
@@ -191,12 +191,12 @@ def test_what_an_earlier_version_of_footnote_changed_is_seen(filled: Settings) -
 
 _REFRESH = """
 import sys
-import rag.deriving
-from rag.index import Library
-from rag.paper_store import PaperStore
+import rag.library.derived
+from rag.library.library import Library
+from rag.library.paper_store import PaperStore
 from rag.settings import Settings
 
-rag.deriving._PAGE = 7
+rag.library.derived._PAGE = 7
 change = PaperStore.change
 
 def told(self, heads, gone):
@@ -233,7 +233,7 @@ def test_a_refresh_that_is_killed_is_completed_by_the_next(filled: Settings, pyt
 _SYNC = """
 import sys
 from rag.settings import Settings
-from rag.sync import sync
+from rag.ingestion.sync import sync
 print("loaded")
 sync(Settings(home=sys.argv[1], embedding_model=sys.argv[2]), [sys.argv[3]])
 """
@@ -262,7 +262,7 @@ def test_after_a_killed_sync_the_next_one_has_all_agree(
 _SYNC_TO_ITS_FIRST_REPORT = """
 import sys
 from rag.settings import Settings
-from rag.sync import sync
+from rag.ingestion.sync import sync
 
 def told(done, total):
     print(done, total)
@@ -307,7 +307,7 @@ def test_what_a_killed_sync_replaced_in_place_is_known_to_the_next(
 
 _OPEN = """
 import sys
-from rag.index import Library
+from rag.library.library import Library
 from rag.settings import Settings
 sys.stdin.readline()
 library = Library.open(Settings(home=sys.argv[1], embedding_model=sys.argv[2]))
@@ -338,8 +338,8 @@ def test_where_the_home_cannot_be_written_the_papers_are_kept_in_memory(filled: 
 
 def test_in_memory_threads_that_ask_and_threads_that_list_do_not_wait_for_each_other(filled: Settings) -> None:
     """There is one connection then; who reads and who holds the library's lock must not each want the other's."""
-    from rag.embedding import open_model
-    from rag.retrieval import Query, retrieve
+    from rag.models.embedding import open_model
+    from rag.retrieval.ranking import Query, retrieve
 
     shutil.rmtree(filled.home / "papers")
     (filled.home / "papers").touch()
@@ -366,7 +366,7 @@ def test_in_memory_threads_that_ask_and_threads_that_list_do_not_wait_for_each_o
 
 
 def test_a_store_that_is_locked_is_no_damaged_one(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rag.paper_store, "_BUSY_S", 0.1)
+    monkeypatch.setattr(rag.library.paper_store, "_BUSY_S", 0.1)
     path, library = file_of(filled), opened(filled)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("pragma locking_mode = exclusive")
@@ -383,7 +383,7 @@ def test_a_store_that_is_locked_is_no_damaged_one(filled: Settings, monkeypatch:
 def test_an_open_handle_sees_what_changed_leave_and_come(
     filled: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rag.library_handle, "_CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(rag.library.handle, "_CHECK_EVERY_S", 0.0)
     handle = LibraryHandle(filled)
     path = write(tmp_path / "papers" / "c.jsonl", [entry(number) for number in range(100, 110)])
     sync(filled, [path])
@@ -397,9 +397,9 @@ def test_an_open_handle_sees_what_changed_leave_and_come(
 @pytest.fixture
 def exchanged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Has the lexical index exchange papers however few there are; counts how often it did."""
-    monkeypatch.setattr(rag.lexical, "_BUILT_ANEW", 0)
+    monkeypatch.setattr(rag.library.lexical_index, "_BUILT_ANEW", 0)
     taken: list[int] = []
-    take_over = rag.lexical._taken_over
+    take_over = rag.library.lexical_index._taken_over
 
     def counted(*given: object) -> int | None:
         stale = take_over(*given)  # type: ignore[arg-type]
@@ -407,7 +407,7 @@ def exchanged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
             taken.append(stale)
         return stale
 
-    monkeypatch.setattr(rag.lexical, "_taken_over", counted)
+    monkeypatch.setattr(rag.library.lexical_index, "_taken_over", counted)
     return iter([taken])  # type: ignore[return-value]
 
 
@@ -476,16 +476,18 @@ def test_a_filter_admits_in_sql_what_it_admits_paper_by_paper(base: Settings, wh
 def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
     base: Settings, monkeypatch: pytest.MonkeyPatch, where: Filter, limits: tuple[float, ...]
 ) -> None:
-    import rag.retrieval
-    from rag.embedding import open_model
+    import rag.retrieval.ranking
+    from rag.models.embedding import open_model
 
     library, model = opened(base), open_model(base)
-    query = rag.retrieval.Query("How do penguins and bridges measure methane?")
-    everything = rag.retrieval.retrieve(library, model, query, k=100, weights={"chunk": 1.0, "bm25": 0.01})
+    query = rag.retrieval.ranking.Query("How do penguins and bridges measure methane?")
+    everything = rag.retrieval.ranking.retrieve(library, model, query, k=100, weights={"chunk": 1.0, "bm25": 0.01})
     expected = [p.paper.id for p in everything.passages if where.admits(p.paper)]
     for name, limit in zip(("_ALL_ADMITTED", "_ENOUGH", "_OF_ADMITTED"), limits, strict=True):
-        monkeypatch.setattr(rag.retrieval, name, limit)
-    found = rag.retrieval.retrieve(library, model, query, k=100, where=where, weights={"chunk": 1.0, "bm25": 0.01})
+        monkeypatch.setattr(rag.retrieval.ranking, name, limit)
+    found = rag.retrieval.ranking.retrieve(
+        library, model, query, k=100, where=where, weights={"chunk": 1.0, "bm25": 0.01}
+    )
     assert [p.paper.id for p in found.passages] == expected
 
 

@@ -31,9 +31,9 @@ from rag import (
     Verdict,
     VerifyReport,
 )  # fmt: skip
-from rag.passports.carried import Passport, from_page
-from rag.passports.page import page
-from rag.sync import sync
+from rag.ingestion.sync import sync
+from rag.share.passports.carried import Passport, from_page
+from rag.share.passports.page import page
 from tests.command import footnote, inside
 from tests.conftest import write_abstracts
 
@@ -305,7 +305,7 @@ def test_a_passport_of_a_later_layout_is_not_judged(assistant, text):
 
 def test_a_passport_larger_than_any_is_not_read(tmp_path, monkeypatch, seed_settings):
     monkeypatch.setenv("RAG_HOME", str(seed_settings.home))
-    monkeypatch.setattr("rag.passports.carried.MOST_BYTES", 1_000)
+    monkeypatch.setattr("rag.share.passports.carried.MOST_BYTES", 1_000)
     (tmp_path / "big.html").write_text("x" * 2_000, "utf-8")
     said = inside("verify", str(tmp_path / "big.html"))
     assert said.code == 2

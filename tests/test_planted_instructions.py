@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 
 from rag import Answer, Assistant, Done, Outcome, Paper, Passage, Settings, instructions
-from rag.chunking import sentence_spans
 from rag.corpus import clean_text
-from rag.markers import MARKER
-from rag.prompts import load_prompts
+from rag.llm.prompts import load_prompts
+from rag.markers.reader import MARKER
+from rag.text.sentences import sentence_spans
 from tests import llm_server as server
 from tests.conftest import write_abstracts
 from tests.llm_server import ChatServer
-from ui import answer_view
-from ui import evidence as cards
-from ui.conversation import Exchange
+from ui.chat import answer_view
+from ui.chat import evidence_panel as cards
+from ui.conversations.conversation import Exchange
 
 ELEMENTS = {
     "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",

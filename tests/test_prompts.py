@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rag.bundled import bundled
 from rag.errors import PromptError
-from rag.prompts import CANNOT_ANSWER, Prompts, declines, load_prompts
-from rag.resources import bundled
+from rag.llm.prompts import CANNOT_ANSWER, Prompts, declines, load_prompts
 from rag.types import Paper, Passage, Turn
 
 ANSWER = "## system\nSay $cannot_answer or answer.\n## user\n$passages\n$question\n"

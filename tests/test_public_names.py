@@ -91,7 +91,9 @@ def test_the_names_are_those_of_the_modules_that_define_them():
 
 def test_the_engine_does_not_need_the_chat():
     done = python(
-        "-c", "import sys; import rag.cli, rag.assistant, rag.chain; print({'gradio'} & set(sys.modules))", cwd=ROOT
+        "-c",
+        "import sys; import rag.commands.main, rag.assistant, rag.langchain.chain; print({'gradio'} & set(sys.modules))",
+        cwd=ROOT,
     )
     assert done.stdout == "set()\n"
 
@@ -111,7 +113,7 @@ def test_code_that_uses_the_names_passes_a_strict_type_check_and_wrong_code_does
 def test_our_commands_multiply_in_one_thread_unless_told_otherwise() -> None:
     code = """
 import sys
-from rag.cli import main
+from rag.commands.main import main
 sys.argv = ["footnote", "--help"]
 try:
     main()

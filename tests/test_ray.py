@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rag.ingestion.sync import sync
 from rag.settings import Settings
-from rag.sync import sync
 from tests.command import footnote, inside
 from tests.conftest import ROOT, SEEDS, Python, free_port, wait_for, write_abstracts
 from tests.test_sync import assert_whole, opened, records
@@ -163,7 +163,7 @@ def test_an_address_of_rays_client_is_an_error_that_says_where_to_run_instead(
 
 
 def test_without_the_extra_the_error_says_what_to_install(settings: Settings, python: Python) -> None:
-    code = "import sys; sys.modules['ray'] = None; from rag.cli import main; sys.argv[0] = 'footnote'; main()"
+    code = "import sys; sys.modules['ray'] = None; from rag.commands.main import main; sys.argv[0] = 'footnote'; main()"
     process = python(code, "ingest", "--ray", "auto", env={"RAG_HOME": str(settings.home)})
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")

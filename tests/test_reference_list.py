@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rag.markers import MarkerReader
-from rag.reference_list import ReferenceList
+from rag.markers.reader import MarkerReader
+from rag.markers.reference_list import ReferenceList
 
 
 def passed(text: str, size: int = 1_000) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from rag import Paper
-from rag.references import bibtex, citation_keys, reference, ris
+from rag.share.references import bibtex, citation_keys, reference, ris
 
 HOSTILE = [
     "}", "{", "{{{", "}}}", "\\", "\\}", "\\{", "}\n@article{evil,", "},\n note={x}", '"', "@string{x=1}", "% comment", "#", "$x_1^2$",

@@ -6,11 +6,11 @@ import hashlib
 
 import pytest
 
-from rag.cues import names
-from rag.lexical import LexicalIndex
-from rag.quantities import counted, has_count, measured, states
-from rag.records import make_paper
-from rag.requirements import Unstated, unstated
+from rag.answering.unstated import Unstated, unstated
+from rag.library.lexical_index import LexicalIndex
+from rag.library.records import make_paper
+from rag.text.cues import names
+from rag.text.quantities import counted, has_count, measured, states
 
 BREAD = (
     "We present Crumb-E, a benchmark of bread with 40 freshly baked rye loaves, three ovens and a single baker. The success"

@@ -11,10 +11,10 @@ from langchain_core.runnables import RunnableLambda
 
 from rag import Assistant, Filter, LibraryMissing, Outcome, QuestionError
 from rag.corpus.sources import Place
-from rag.index import Library
-from rag.records import Record, make_paper
-from rag.retrieval import WEIGHTS, Query, _of_neighbours, fused, retrieve
-from rag.retriever import PaperRetriever
+from rag.langchain.retriever import PaperRetriever
+from rag.library.library import Library
+from rag.library.records import Record, make_paper
+from rag.retrieval.ranking import WEIGHTS, Query, _of_neighbours, fused, retrieve
 
 FIRST, SECOND, THIRD = "000_6502c803306ef48d.txt", "001_c99d86dff1c05efa.txt", "002_171020d50a5c37d9.txt"
 # No word of it stands in the abstract of TimeArena, which it describes.

@@ -21,11 +21,11 @@ import markdown_it
 import openai
 import pytest
 
-import rag.serving.app
+import rag.serve.app
 from rag import Assistant, Listener, ServeError, Settings, SettingsError, Turn, load_settings
-from rag.serving.app import MOST_BODY_BYTES, build_api
-from rag.serving.inert import InertStream, inert
-from rag.serving.protocol import Request, RequestError, read_request
+from rag.serve.app import MOST_BODY_BYTES, build_api
+from rag.serve.inert_text import InertStream, inert
+from rag.serve.protocol import Request, RequestError, read_request
 from tests import llm_server as server
 from tests.command import SCRIPT, footnote
 from tests.conftest import free_port, wait_for
@@ -301,7 +301,7 @@ def test_the_client_asks_again_only_where_that_may_help(with_model, client):
 
 
 def test_a_wait_is_filled_with_comments_and_a_fault_after_it_is_an_event(with_model, client, monkeypatch):
-    monkeypatch.setattr(rag.serving.app, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(rag.serve.app, "_PATIENCE_S", 0.2)
 
     def slow(exchange: server.Exchange) -> None:
         exchange.wait(1.0)
@@ -403,8 +403,8 @@ def test_other_paths_and_methods_are_refused_in_the_same_form(api):
 
 
 def test_more_questions_than_can_wait_are_turned_away(with_model, monkeypatch):
-    monkeypatch.setattr(rag.serving.app, "AT_ONCE", 1)
-    monkeypatch.setattr(rag.serving.app, "WAITING", 0)
+    monkeypatch.setattr(rag.serve.app, "AT_ONCE", 1)
+    monkeypatch.setattr(rag.serve.app, "WAITING", 0)
     with ChatServer(server.stalls(seconds=2.0), GOOD) as chat, with_model(chat) as address:
         first = threading.Thread(target=post, args=(address, asking()))
         first.start()

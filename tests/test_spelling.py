@@ -6,7 +6,7 @@ import pytest
 
 from rag import Assistant, Notice, Outcome
 from rag.evaluation.questions import read_questions
-from rag.spelling import mended, slips
+from rag.retrieval.spelling import mended, slips
 from tests.conftest import ROOT
 
 KNOWN = {"grokking", "what", "benchmark", "Mistral", "Zürich"}
@@ -69,7 +69,7 @@ def test_questions_without_misspelt_words_are_not_changed(seed_settings):
     """Of all questions of the bench one has a misspelt word."""
     assistant = Assistant.open(seed_settings)
     answering = assistant.answering
-    from rag.retrieval import Query, retrieve
+    from rag.retrieval.ranking import Query, retrieve
 
     library = answering.filled()
     changed = {

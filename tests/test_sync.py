@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.embedding import open_model
 from rag.errors import CorpusError, LibraryError, LibraryMissing
-from rag.index import Library
-from rag.library_handle import LibraryHandle
-from rag.records import Record
+from rag.ingestion.sync import _batches, reembed, sync
+from rag.library.handle import LibraryHandle
+from rag.library.library import Library
+from rag.library.records import Record
+from rag.models.embedding import open_model
 from rag.settings import Settings
-from rag.sync import _batches, reembed, sync
 from rag.types import IngestReport, Paper
 from tests.conftest import SEEDS, Python, wait_for, write_abstracts, write_titled
 
@@ -440,7 +440,7 @@ def test_embedding_again_needs_a_library_but_not_its_files(settings: Settings, f
 _SLOW_SYNC = """
 import sys
 from rag.settings import Settings
-from rag.sync import sync
+from rag.ingestion.sync import sync
 
 def told(done, total):
     print(done, total)

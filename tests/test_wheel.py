@@ -15,15 +15,15 @@ from tests.conftest import ROOT
 
 USE = """
 import sys
-import rag, rag.resources
-from rag.prompts import load_prompts
+import rag, rag.bundled
+from rag.llm.prompts import load_prompts
 
 installed = sys.argv[1]
 assert rag.__file__.startswith(installed), rag.__file__
 for folder in ("seeds", "prompts"):
-    assert str(rag.resources.bundled(folder)).startswith(installed)
+    assert str(rag.bundled.bundled(folder)).startswith(installed)
 assert load_prompts().answer_parts
-from rag.sync import sync
+from rag.ingestion.sync import sync
 from rag import answer, ingest, load_settings
 report = ingest()  # the known sources: the bundled seeds, wherever they are now
 assert (report.unchanged, report.added, report.removed, report.embedded) == (308, 0, 0, 0), report
@@ -65,8 +65,8 @@ def test_seeds_prompts_and_modules_are_inside_byte_for_byte(wheel):
     assert "rag/py.typed" in inside
     assert not [name for name in inside if name.startswith(("tests/", "docs/")) or name.endswith((".env", ".pyc"))]
     [scripts] = [text.decode() for name, text in inside.items() if name.endswith("entry_points.txt")]
-    assert "footnote = rag.cli:main" in scripts
-    assert "ui = ui.command:ui" in scripts
+    assert "footnote = rag.commands.main:main" in scripts
+    assert "ui = ui.commands.ui:ui" in scripts
 
 
 @pytest.mark.slow

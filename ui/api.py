@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from gradio.events import api
 
 from rag import Answer, Done, Filter, Passage, QuestionError, RagError
-from ui.faults import told
-from ui.stream import events
+from ui.server.faults import told
+from ui.server.stream import events
 
 if TYPE_CHECKING:
     from rag import AnswerStream
-    from ui.asking import Asking
+    from ui.chat.asking import Asking
 
 _MOST_FOUND = 100
 

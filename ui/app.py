@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ui.answer_view import WITHOUT_MODEL
 from ui.api import add_api
-from ui.asking import Asking
-from ui.chat_tab import ChatTab
-from ui.history import History
-from ui.login_page import who_is_here
-from ui.map_tab import map_tab
-from ui.markup import element, inert
-from ui.papers_tab import papers_tab
+from ui.chat.answer_view import WITHOUT_MODEL
+from ui.chat.asking import Asking
+from ui.chat.tab import ChatTab
+from ui.conversations.history import History
+from ui.html.escaping import element, inert
+from ui.map.tab import map_tab
+from ui.papers.tab import papers_tab
+from ui.server.login_page import who_is_here
 from ui.shared import Shared
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SYSTEM_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospac
 
 
 def build_app(assistant: Assistant) -> gr.Blocks:
-    """The page and its events; look, script and address are added by `ui.server.sealed`.
+    """The page and its events; look, script and address are added by `ui.server.sealed.sealed`.
 
     Raises:
         RagError: The conversations cannot be kept under RAG_HOME.

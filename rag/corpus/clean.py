@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-from rag.words import visible
+from rag.text.words import visible
 
 _BOILERPLATE = re.compile(
     r"""

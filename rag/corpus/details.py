@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rag.corpus.clean import clean_text
-from rag.words import encodable, visible
+from rag.text.words import encodable, visible
 
 _MOST_AUTHORS = 5_000  # the longest lists of physics have some 5,000
 _LONGEST_NAME_CHARS = 200

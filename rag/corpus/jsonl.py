@@ -10,7 +10,7 @@ from typing import Any
 from rag.corpus.clean import clean_text
 from rag.corpus.details import read_details
 from rag.corpus.text import Entry
-from rag.words import encodable
+from rag.text.words import encodable
 
 
 @dataclass(frozen=True, slots=True)

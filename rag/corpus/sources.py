@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.bundled import bundled
 from rag.corpus import SUFFIXES, Entry, Read, Unreadable, find_files, fingerprint, read_file
 from rag.corpus.details import NOTHING_KNOWN, Details
 from rag.errors import CorpusError
-from rag.resources import bundled
 from rag.types import Skipped
 
 _LONGEST = 200_000  # characters of an abstract: three times those of a long article; papers are held and written whole

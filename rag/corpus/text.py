@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rag.chunking import sentence_spans
 from rag.corpus.clean import clean_text, is_boilerplate
 from rag.corpus.details import NOTHING_KNOWN, Details
+from rag.text.sentences import sentence_spans
 
 # A hyphen within a word is none: "Abstract-to-Executable Trajectory Translation" is a title.
 _ABSTRACT_MARK = re.compile(r"abstract(?:\s*[:.—–]|\s*-(?!\w))\s*", re.IGNORECASE)

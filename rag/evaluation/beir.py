@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag.corpus.lines import PACKINGS, Unreadable, read_lines
 from rag.errors import EvaluationError
-from rag.words import encodable
+from rag.text.words import encodable
 
 _TEST = "test"
 _COLUMNS = 3  # query-id, corpus-id, score

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from rag.evaluation import metrics, questions, results, variants
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Result, Row
-from rag.origin import origin
 from rag.settings import Settings
+from rag.share.provenance import origin
 from rag.types import Answer, Passage
 
 _QUERY = "query"  # the type of every question of a BEIR folder

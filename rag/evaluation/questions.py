@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from rag.asked import MOST_QUESTION_CHARS
-from rag.chunking import sentence_spans
+from rag.answering.question import MOST_QUESTION_CHARS
 from rag.corpus.lines import Unreadable, read_lines
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
 from rag.evaluation.results import ALL
+from rag.text.sentences import sentence_spans
 from rag.types import Answer, Outcome, Paper, Passage
 
 OFFTOPIC, UNANSWERABLE = "offtopic", "unanswerable"

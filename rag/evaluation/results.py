@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Difference, Estimate
-from rag.origin import library_hash
+from rag.share.provenance import library_hash
 from rag.types import Paper
 
 ALL = "all"  # the group of every question

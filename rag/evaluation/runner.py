@@ -6,17 +6,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag.asked import checked_turns
+from rag.answering.question import checked_turns
 from rag.assistant import Assistant
 from rag.errors import EvaluationError
 from rag.evaluation import beir, questions, results
 from rag.evaluation.measured import Gains, Measured
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Result
-from rag.origin import text_hash
 from rag.progress import progress_bar
-from rag.retrieval import Query, retrieve
+from rag.retrieval.ranking import Query, retrieve
 from rag.settings import Settings
+from rag.share.provenance import text_hash
 from rag.types import Answer, Paper, Passage
 
 DEPTH = 100  # papers ranked for a question; what is below is as good as not found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.chunking import sentence_spans
-from rag.retrieval import WEIGHTS, fused
+from rag.retrieval.ranking import WEIGHTS, fused
+from rag.text.sentences import sentence_spans
 from rag.types import Answer, Citation, Outcome, Passage
 
 Weights = Mapping[str, float]

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from rag.corpus.sources import SEEDS, read_sources
-from rag.embedding import EmbeddingModel, open_model
-from rag.encoders import _ACCELERATOR_BATCH, _BATCH, SentenceTransformersEncoder
-from rag.indexing import Fresh, embed_papers
+from rag.ingestion.embed_papers import Fresh, embed_papers
+from rag.models.embedding import EmbeddingModel, open_model
+from rag.models.encoders import _ACCELERATOR_BATCH, _BATCH, SentenceTransformersEncoder
 from rag.settings import Settings
-from rag.words import words
+from rag.text.words import words
 from tests.bench.measuring import Target, conclude, in_turns, median, seconds_of
 
 SIZES = (_BATCH, 32, 64, 128, 256, 512)

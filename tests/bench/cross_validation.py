@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from rag import Assistant, Passage, load_settings
-from rag.asked import checked_turns
+from rag.answering.question import checked_turns
 from rag.evaluation.questions import Question, ranking_figures, read_questions
 from rag.evaluation.variants import reranked
-from rag.retrieval import WEIGHTS, retrieve
+from rag.retrieval.ranking import WEIGHTS, retrieve
 
 HERE = Path(__file__).parent
 FOLDS = 5

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedding import EmbeddingModel
-from rag.index import Library
-from rag.records import Record
+from rag.library.library import Library
+from rag.library.records import Record
+from rag.models.embedding import EmbeddingModel
 from rag.settings import Settings
 from tests.bench.exact import recall, scan_of
 from tests.bench.measuring import Target, conclude, median, real_papers

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedding import EmbeddingModel, open_model
-from rag.index import Library
+from rag.ingestion.sync import sync
+from rag.library.library import Library
+from rag.models.embedding import EmbeddingModel, open_model
 from rag.settings import Settings
-from rag.sync import sync
 from tests.bench.measuring import Target, conclude, in_turns, median, real_papers, seconds_of
 
 BATCH_SIZES = (4, 8, 16, 64, 128)  # besides 32, which is the default

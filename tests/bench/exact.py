@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.embedding import EmbeddingModel, Vectors
-from rag.exact import ExactScan
-from rag.index import Library
+from rag.library.library import Library
+from rag.library.vector_search import ExactScan
+from rag.models.embedding import EmbeddingModel, Vectors
 
 _PAGE = 5_000
 

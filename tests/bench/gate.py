@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rag import Assistant, Outcome, load_settings
-from rag.asked import checked_turns
+from rag.answering.question import checked_turns
 from rag.evaluation.questions import OFFTOPIC, UNANSWERABLE, read_questions
-from rag.retrieval import retrieve
+from rag.retrieval.ranking import retrieve
 
 HERE = Path(__file__).parent
 GATES = (0.30, 0.32, 0.34, 0.345, 0.35, 0.355, 0.36, 0.365, 0.37, 0.38, 0.40)

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedding import EmbeddingModel
-from rag.index import Library
-from rag.records import Record, Vectors, chunk_id
+from rag.library.library import Library
+from rag.library.records import Record, Vectors, chunk_id
+from rag.models.embedding import EmbeddingModel
 from rag.settings import Settings
 from tests.bench.exact import stored_vectors
 from tests.bench.measuring import Target, conclude, real_papers

@@ -16,9 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from rag import Answer, Assistant, Outcome, extractive, load_settings, quantities, requirements
-from rag.drafting import share_of_papers
+from rag import Answer, Assistant, Outcome, load_settings
+from rag.answering.outcomes import share_of_papers
+from rag.answering.pipeline import extractive
+from rag.answering.pipeline import unstated as requirements
 from rag.evaluation.questions import OFFTOPIC, UNANSWERABLE, Question, read_questions, score
+from rag.text import quantities
 
 HERE = Path(__file__).parent
 Answers = Sequence[tuple[Question, Answer]]

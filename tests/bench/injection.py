@@ -1,7 +1,7 @@
 """Measures how many planted instructions are flagged in abstracts, and how many real abstracts are flagged for nothing.
 
 FOOTNOTE_TEST_DATA names the folder with BIPIA's attack strings, of which those of the train split were read when the
-patterns of `rag.injection` were written, and with the papers whose abstracts count as real. Each string is planted at
+patterns of `rag.text.prompt_injection` were written, and with the papers whose abstracts count as real. Each string is planted at
 the start, in the middle and at the end of bundled abstracts; it counts as flagged where a flagged place overlaps it.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from rag import instructions
-from rag.chunking import sentence_spans
 from rag.corpus import Entry, clean_text, read_file
+from rag.text.sentences import sentence_spans
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_FALSE = 0.005

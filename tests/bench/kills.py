@@ -30,17 +30,17 @@ from typing import Any
 import numpy as np
 
 from rag.corpus.sources import SEEDS, canonical, read_sources
-from rag.deriving import page_of_heads
-from rag.index import Library
-from rag.records import chunk_id, make_paper
+from rag.ingestion.sync import sync
+from rag.library.derived import page_of_heads
+from rag.library.library import Library
+from rag.library.records import chunk_id, make_paper
 from rag.settings import Settings
-from rag.sync import sync
 from tests.bench.measuring import SEED, Target, conclude, environment
 
 _CHILD = """
 import sys
 from rag.settings import load_settings
-from rag.sync import sync
+from rag.ingestion.sync import sync
 print("began", flush=True)
 sync(load_settings(), sys.argv[1:], progress=lambda done, total: print(done, flush=True))
 print("ended", flush=True)

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from rag import Assistant, load_settings
-from rag.chunking import sentence_spans
-from rag.embedding import open_model
-from rag.ledger import Judge
+from rag.checks.ledger import Judge
+from rag.models.embedding import open_model
+from rag.text.sentences import sentence_spans
 from rag.types import Paper, Verdict
 from tests.bench.nearest import WordIndex
 from tests.bench.perturbations import UNTOUCHED, perturbed

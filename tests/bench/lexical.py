@@ -16,7 +16,7 @@ from typing import Any
 import bm25s
 import Stemmer
 
-from rag.lexical import LexicalIndex
+from rag.library.lexical_index import LexicalIndex
 from rag.types import Paper
 from tests.bench.measuring import conclude, in_turns, median, real_papers
 

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.chunking import sentence_spans
+from rag.text.sentences import sentence_spans
 from rag.types import Paper
 from tests.bench.name_changes import Names, name_changes
 from tests.bench.nearest import WordIndex, words_of

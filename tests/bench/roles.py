@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from rag import Assistant  # noqa: E402
-from rag.chunking import sentence_spans  # noqa: E402
-from rag.compare import placed  # noqa: E402
-from rag.roles import ROLES, role_scores  # noqa: E402
+from rag.explore.comparison import placed  # noqa: E402
+from rag.text.sentence_roles import ROLES, role_scores  # noqa: E402
+from rag.text.sentences import sentence_spans  # noqa: E402
 
 Shown = Mapping[str, int | None]
 Marked = Mapping[str, Sequence[int]]

@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from rag.candidates import Runs
-from rag.embedding import EmbeddingModel, open_model
-from rag.index import Library
-from rag.records import Vectors
-from rag.retrieval import WEIGHTS, Query, _candidates, _embedded, retrieve
+from rag.library.candidates import Runs
+from rag.library.library import Library
+from rag.library.records import Vectors
+from rag.models.embedding import EmbeddingModel, open_model
+from rag.retrieval.ranking import WEIGHTS, Query, _candidates, _embedded, retrieve
 from rag.settings import Precision, Settings
 from rag.types import Filter
 from tests.bench.exact import recall, scan_of

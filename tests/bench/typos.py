@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from unittest.mock import patch
 
-from rag import Assistant, load_settings, retrieval
+from rag import Assistant, load_settings
 from rag.evaluation.questions import ranking_figures, read_questions
-from rag.index import Library
-from rag.retrieval import Query, retrieve
-from rag.words import content_words
+from rag.library.library import Library
+from rag.retrieval.ranking import Query, retrieve
+from rag.retrieval.ranking import ranking as retrieval
+from rag.text.words import content_words
 
 HERE = Path(__file__).parent
 METRICS = ("hit@1", "hit@5", "mrr", "recall@10")

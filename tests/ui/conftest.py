@@ -36,8 +36,8 @@ from rag import (
     Settings,
     Token,
 )
-from rag.passports.issue import passport
-from rag.patience import Patience
+from rag.llm.deadline import Patience
+from rag.share.passports.issue import passport
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -217,7 +217,7 @@ def _seed_papers() -> list[Paper]:
 def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
     """The address of the page, served as `footnote ui` serves it."""
     from ui.app import build_app
-    from ui.server import sealed
+    from ui.server.sealed import sealed
 
     # Where no event loop runs, Gradio makes one for each of its locks, and closes none.
     async def built(listener: Listener) -> object:

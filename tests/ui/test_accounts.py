@@ -9,7 +9,7 @@ import pytest
 
 from rag import SettingsError
 from tests.command import footnote
-from ui.accounts import admits, checked_name, read_accounts, scrypted, write_accounts
+from ui.server.accounts import admits, checked_name, read_accounts, scrypted, write_accounts
 
 PASSWORD = "correct horse battery"  # noqa: S105
 

@@ -8,9 +8,9 @@ import pytest
 from conftest import HOSTILE, paper
 
 from rag import Filter, Paper
-from ui.browsing import PAGE, Browsing, listing, scope
-from ui.paper_page import paper_page
-from ui.papers_table import papers_table
+from ui.papers.browsing import PAGE, Browsing, listing, scope
+from ui.papers.page import paper_page
+from ui.papers.table import papers_table
 
 PAPERS = [
     paper(f"Title {number:02}", f"Abstract {number}.", "ab"[number % 2] + ".txt", number, year=2000 + number)

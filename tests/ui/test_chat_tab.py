@@ -12,11 +12,11 @@ import pytest
 from conftest import QUESTION, SeedAssistant
 
 from rag import Filter
-from ui.asking import Asking
-from ui.chat_tab import ChatTab
-from ui.conversation import Conversation, Exchange, State
-from ui.history import History
-from ui.owner import owner_of
+from ui.chat.asking import Asking
+from ui.chat.tab import ChatTab
+from ui.conversations.conversation import Conversation, Exchange, State
+from ui.conversations.history import History
+from ui.server.owner import owner_of
 
 
 def request_of(address: dict[str, str]) -> gr.Request:

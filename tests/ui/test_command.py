@@ -17,13 +17,13 @@ import typer
 from typer.testing import CliRunner
 
 from rag import Listener, ServeError
-from ui.command import ui
+from ui.commands.ui import ui
 
 NAMES = ("RAG_HOST", "RAG_PORT")
 HERE = Path(__file__).parent
 SERVE = """
 import conftest, rag, typer
-from ui.command import ui
+from ui.commands.ui import ui
 rag.Assistant = conftest.SeedAssistant
 typer.run(ui)
 """
@@ -56,7 +56,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 def test_neither_help_nor_a_taken_port_waits_for_gradio() -> None:
-    check = "import sys, ui.command, ui.server; sys.exit('gradio' in sys.modules)"
+    check = "import sys, ui.commands.ui, ui.server.sealed; sys.exit('gradio' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 
 

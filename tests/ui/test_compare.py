@@ -8,7 +8,7 @@ from html import unescape
 from conftest import HOSTILE, paper
 
 from rag import Cell, Comparison, ComparisonRow, comparison_csv
-from ui.compare import comparison
+from ui.chat.comparison_table import comparison
 
 COLUMNS = ("aim", "method", "result", "asked")
 

@@ -10,7 +10,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from rag import Answer, Citation, Outcome, Paper, answer_from_json, bibtex, citation_keys
-from ui.export import Said, answer_markdown, cited_papers, conversation_json, conversation_markdown, escaped
+from ui.conversations.export import (
+    Said,
+    answer_markdown,
+    cited_papers,
+    conversation_json,
+    conversation_markdown,
+    escaped,
+)
 
 HOSTILE = [
     "![x](http://evil.org/x.png)", "[x](javascript:alert(1))", "<script>alert(1)</script>", "<img src=x onerror=a>", "<http://evil.org>",

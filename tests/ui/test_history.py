@@ -13,8 +13,8 @@ from conftest import paper
 
 from rag import Answer, Citation, Filter, Outcome, Passage, RagError
 from tests.conftest import Python
-from ui.conversation import Exchange, State
-from ui.history import History
+from ui.conversations.conversation import Exchange, State
+from ui.conversations.history import History
 
 ABSTRACT = "Worlds are hard. We model 41 % of them."
 ME, OTHER = "a" * 64, "b" * 64
@@ -154,8 +154,8 @@ def test_an_answer_that_a_killed_server_left_is_marked_as_cut(tmp_path: Path, py
     code = """
 import sys, time
 from pathlib import Path
-from ui.conversation import Exchange
-from ui.history import History
+from ui.conversations.conversation import Exchange
+from ui.conversations.history import History
 history = History(Path(sys.argv[1]))
 exchange = Exchange("What?")
 conversation = history.add("me", None, exchange)

@@ -11,7 +11,7 @@ import pytest
 from conftest import QUESTION, WIDE, SeedAssistant, served
 from playwright.sync_api import Browser, Page, expect
 
-from ui.accounts import read_accounts, scrypted, write_accounts
+from ui.server.accounts import read_accounts, scrypted, write_accounts
 
 NAMES = ("alice", "bob")
 LogIn = Callable[..., httpx.Client]

@@ -15,8 +15,8 @@ from conftest import HOSTILE, PHONE, SEEDS
 from playwright.sync_api import Locator, Page, expect
 
 from rag import Assistant, Filter, Listener, load_settings
-from ui.map_tab import map_tab
-from ui.server import sealed
+from ui.map.tab import map_tab
+from ui.server.sealed import sealed
 from ui.shared import Shared
 
 pytestmark = pytest.mark.browser

@@ -8,8 +8,8 @@ import pytest
 from conftest import HOSTILE, paper
 
 from rag import Filter, Overview, Paper, PaperMap, Topic
-from ui import map_view
-from ui.map_tab import _scope
+from ui.map import view as map_view
+from ui.map.tab import _scope
 
 PAPERS = {
     each.id: each for each in (paper(f"Title {n}", f"Abstract number {n} says so.", "a.txt", n) for n in range(3))

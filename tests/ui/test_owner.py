@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import cookie_parser
 
-from ui.owner import new_cookie
+from ui.server.owner import new_cookie
 
 TOKEN = "A" * 43
 

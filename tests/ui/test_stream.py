@@ -12,7 +12,7 @@ from rag import Assistant, Settings, Token
 from tests import llm_server as server
 from tests.conftest import wait_for
 from tests.llm_server import ChatServer
-from ui.stream import events
+from ui.server.stream import events
 
 QUESTION = "How many tasks does TimeArena have?"
 

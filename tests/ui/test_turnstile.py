@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ui.turnstile import Busy, Turnstile
+from ui.server.turnstile import Busy, Turnstile
 
 
 class Crowd:

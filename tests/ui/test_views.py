@@ -29,13 +29,14 @@ from rag import (
     Usage,
     Verdict,
 )
-from rag.markers import MARKER
-from ui import answer_view, prose
-from ui import evidence as cards
+from rag.markers.reader import MARKER
 from ui.app import _header
-from ui.conversation import Conversation, Exchange, State
-from ui.evidence import evidence, scope_in_words
-from ui.markup import element, highlighted, inert
+from ui.chat import answer_view
+from ui.chat import evidence_panel as cards
+from ui.chat.evidence_panel import evidence, scope_in_words
+from ui.conversations.conversation import Conversation, Exchange, State
+from ui.html import prose
+from ui.html.escaping import element, highlighted, inert
 
 OURS = {
     "a", "article", "br", "button", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",

@@ -1,0 +1,1 @@
+"""From a question to a checked answer: what is asked, whether there is evidence, and how the answer is written."""

@@ -1,0 +1,146 @@
+"""What the language model does for an answer: spell out the question, name searches, write, and be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache, partial
+
+from rag.answering.outcomes import grounded
+from rag.answering.question import MOST_QUESTION_CHARS
+from rag.checks.ledger import Entailment, Judge, Nearness
+from rag.errors import LLMError
+from rag.library.records import Vectors
+from rag.llm.client import ChatModel
+from rag.llm.context_window import check_room, fitting, latest, prompt_room
+from rag.llm.deadline import Patience
+from rag.llm.prompts import Prompts, load_prompts
+from rag.llm.thinking import after_thoughts
+from rag.markers.reader import MarkerReader
+from rag.models.entailment import open_entailment
+from rag.retrieval.query_expansion import searches_in
+from rag.retrieval.ranking import Ranking
+from rag.settings import Settings
+from rag.types import Answer, Paper, Token, Turn, Usage
+
+_LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
+_THOUGHTS_DROPPED = "What the model thought aloud before its answer was left out."
+
+
+class Writer:
+    """The language model of the settings with its prompts; safe to share between threads.
+
+    Args:
+        embed: The unit vector of a text, by which the meaning of a sentence is compared: shape `(d,)`.
+    """
+
+    def __init__(self, settings: Settings, embed: Callable[[str], Vectors]) -> None:
+        self._settings, self._embed = settings, embed
+
+    @cached_property
+    def llm(self) -> ChatModel:
+        """The language model that the settings name."""
+        return ChatModel.open(self._settings)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The prompt files, read and checked once."""
+        return load_prompts(self._settings.prompts)
+
+    @cached_property
+    def entailment(self) -> Entailment | None:
+        """The model for natural language inference that the settings name, if they name one."""
+        return open_entailment(self._settings.nli_model) if self._settings.nli_model else None
+
+    def check(self) -> None:
+        """What is wrong with the model's settings or the prompts is said at once, not after half a minute of ingest.
+
+        Raises:
+            RagError: The model, the prompts, the room for them or the entailment model cannot be used.
+        """
+        _ = self.llm, self.entailment
+        check_room(self._settings, self.prompts)
+
+    def spelled_out(self, question: str, history: Sequence[Turn], patience: Patience) -> tuple[str, Usage]:
+        """The question as it would be without the conversation before it.
+
+        Raises:
+            LLMError: The model failed.
+        """
+        asking = partial(self.prompts.condense, question)
+        turns = latest(history, prompt_room(self._settings), asking)
+        text, usage = self.llm.complete(asking(turns), patience)
+        return text.strip()[:MOST_QUESTION_CHARS], usage
+
+    def searches(self, question: str, patience: Patience) -> tuple[tuple[str, ...], Usage]:
+        """Searches in the field's own terms; none where the model fails at this, but may yet answer.
+
+        Raises:
+            LLMError: The model failed, and would at the answer.
+        """
+        try:
+            reply, usage = self.llm.complete(self.prompts.expand(question), patience)
+        except LLMError as error:
+            if error.lasting:
+                raise
+            return (), error.usage  # the question alone will do
+        return searches_in(reply, question), usage
+
+    def write(self, draft: Answer, ranking: Ranking, patience: Patience) -> Generator[Token, None, Answer]:
+        """The model's answer, from half as much where the model reads less than the settings say.
+
+        Raises:
+            LLMError: The model failed before its first word; later its text is kept and marked as cut.
+        """
+        room = prompt_room(self._settings)
+        try:
+            return (yield from self._written(draft, ranking, room, patience))
+        except LLMError as error:
+            if not error.is_overlong:
+                raise
+        less = f"{self.llm.name} reads less than RAG_LLM_CONTEXT_TOKENS says, and was given less: lower that setting."
+        told = replace(draft, notices=(*draft.notices, less))
+        return (yield from self._written(told, ranking, room // 2, patience))
+
+    def _written(
+        self, draft: Answer, ranking: Ranking, room: int, patience: Patience
+    ) -> Generator[Token, None, Answer]:
+        """What the model writes: streamed, its markers mapped to citations, every sentence checked against them."""
+        asking = partial(self.prompts.answer, draft.standalone_question)
+        given = fitting(draft.passages[: self._settings.llm_passages], room, asking)
+        reader, text, fault, usage, notices = MarkerReader(len(given)), "", "", draft.usage, draft.notices
+        try:
+            for piece in self.llm.stream(asking(given), patience):
+                if isinstance(piece, Usage):
+                    usage += piece
+                elif shown := reader.feed(piece):
+                    text += shown
+                    yield Token(shown)
+        except LLMError as error:
+            if not text.strip():
+                error.usage = usage
+                raise
+            fault = str(error)
+        if rest := reader.finish():
+            text += rest
+            yield Token(rest)
+        if reader.dropped:
+            notices = (*notices, _LIST_DROPPED)
+        if (said := after_thoughts(text)).strip() and said != text:  # the numbers stay as they were streamed
+            text, notices = said, (*notices, _THOUGHTS_DROPPED)
+        if fault:  # the last of them
+            notices = (*notices, fault)
+        return grounded(
+            replace(draft, text=text, cut=bool(fault), notices=notices, usage=usage, model=self.llm.name,
+                    removed_markers=tuple(reader.removed)),
+            draft.passages[: len(given)], reader.order, Judge(self._nearness(ranking), self.entailment),
+        )  # fmt: skip
+
+    def _nearness(self, ranking: Ranking) -> Nearness:
+        """Cosines with the sentences of the papers found, whose vectors are at hand; each text is embedded once."""
+        vector = lru_cache(self._embed)
+
+        def nearness(text: str, paper: Paper) -> float:
+            return float((ranking.records[paper.id].sentence_vectors @ vector(text)).max(initial=0.0))
+
+        return nearness

@@ -1,0 +1,126 @@
+"""What is configured, whether it works, and how to mend what does not."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from pydantic import SecretStr
+
+from rag.errors import RagError, SettingsError
+from rag.settings import BUNDLED_MODEL, Settings, load_settings, variable
+from rag.telemetry import keep_quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: what it is, whether it is well, and the detail or the way to mend it."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def examine() -> Iterator[Finding]:
+    """Looks at everything a question needs, one finding after the other; asks the language model for one word."""
+    keep_quiet()
+    yield Finding("footnote", True, f"{version('footnote-rag')} on Python {platform.python_version()}")
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield Finding("settings", False, str(error))
+        return
+    yield Finding("settings", True, _chosen(settings) or "all at their defaults")
+    for what, look in (
+        ("home", _home),
+        ("prompts", _prompts),
+        ("embedding model", _embedding),
+        ("library", _library),
+        ("language model", _llm),
+    ):
+        yield _found(what, look, settings)
+    if settings.nli_model:
+        yield _found("entailment model", _entailment, settings)
+
+
+def _found(what: str, look: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(what, True, look(settings))
+    except (RagError, OSError) as error:
+        return Finding(what, False, str(error))
+
+
+def _chosen(settings: Settings) -> str:
+    """The settings that differ from their defaults; a key is only said to be set."""
+    fields = type(settings).model_fields
+    shown = {
+        variable(name): "(set)" if isinstance(getattr(settings, name), SecretStr) else str(getattr(settings, name))
+        for name, field in fields.items()
+        if getattr(settings, name) != field.get_default(call_default_factory=True)
+    }
+    return ", ".join(f"{name}={value}" for name, value in shown.items())
+
+
+def _home(settings: Settings) -> str:
+    nearest = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise SettingsError(f"{settings.home} cannot be written; set RAG_HOME to a folder that can.")
+    return f"{settings.home}{'' if settings.home.exists() else ' (made at the first ingest)'}"
+
+
+def _prompts(settings: Settings) -> str:
+    from rag.llm.context_window import check_room
+    from rag.llm.prompts import load_prompts
+
+    prompts = load_prompts(settings.prompts)
+    if settings.llm_configured:
+        check_room(settings, prompts)
+    return str(settings.prompts) if settings.prompts else "as shipped (your own: RAG_PROMPTS)"
+
+
+def _embedding(settings: Settings) -> str:
+    from rag.models.embedding import open_model
+    from rag.models.onnx_export import checked_weights
+
+    is_bundled = settings.embedding_model == BUNDLED_MODEL
+    if is_bundled and checked_weights() and not settings.models_folder.exists():
+        return f"{BUNDLED_MODEL} (bundled, checksum right; made ready by the first ingest)"
+    model = open_model(settings)
+    kind = "bundled, checksum right" if is_bundled else "your choice"
+    return f"{model.name} ({kind}; {model.dimension} dimensions, reads {model.max_tokens} tokens)"
+
+
+def _entailment(settings: Settings) -> str:
+    from rag.models.entailment import open_entailment
+
+    name = str(settings.nli_model)
+    verdict = open_entailment(name)("It has 30 tasks.", "It has tasks.")
+    return f"{name} (calls it {verdict} that what has 30 tasks has tasks)"
+
+
+def _library(settings: Settings) -> str:
+    from rag.library.chroma import place
+    from rag.library.library import Library
+
+    library = Library.open(settings)
+    if library is None or not library.size:
+        how = "the first question ingests the bundled seeds" if settings.auto_ingest else "run `footnote ingest PATHS`"
+        return f"empty, in {place(settings)}; {how}"
+    state = "; an ingest is at work or was interrupted: run `footnote ingest`" if library.stamp.syncing else ""
+    for name, differing in library.disagreements().items():
+        state += f"; the {name} differs from it in {len(differing)} papers (it is derived: remove its folder)"
+    roots = ", ".join(library.stamp.roots)
+    return f"{library.size} papers in {place(settings)}, from {roots}{state}"
+
+
+def _llm(settings: Settings) -> str:
+    from rag.llm.client import ChatModel
+
+    if not settings.llm_configured:
+        return "none: answers quote the papers (for summaries: RAG_LLM_MODEL, and OPENAI_API_KEY or OPENAI_BASE_URL)"
+    model = ChatModel.open(settings.model_copy(update={"llm_cache": False}))  # it shall answer now
+    model.complete([("user", "Reply with the word ready.")])
+    return f"{model.name} at {model.host} answers"

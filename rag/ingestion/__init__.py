@@ -1,0 +1,1 @@
+"""Files into the library: embedded, written, kept in step, and embedded again."""

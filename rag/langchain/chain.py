@@ -1,0 +1,67 @@
+"""The answering as a LangChain Runnable, for those who build chains with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from rag.answering.pipeline import Answering
+from rag.answering.stream import AnswerStream, drain
+from rag.langchain.retriever import PaperRetriever
+from rag.settings import Settings, load_settings
+from rag.types import Answer, AnswerEvent, Done, Filter
+
+ChainInput = Mapping[str, Any] | str  # {question, history, where, extractive}, or the question alone
+_OPTIONS = {"history", "where", "extractive"}
+
+
+def build_chain(settings: Settings | None = None) -> AnswerChain:
+    """The chain as a LangChain Runnable: {question, history, where, extractive} in; an Answer, or its events, out."""
+    return AnswerChain(Answering(settings or load_settings()))
+
+
+class AnswerChain(Runnable[ChainInput, Any]):
+    """What an `Answering` does, by LangChain's names; safe to share between threads."""
+
+    def __init__(self, answering: Answering) -> None:
+        self.answering = answering
+
+    def retriever(self, *, k: int = 10, where: Filter | None = None) -> PaperRetriever:
+        """The search alone, as a LangChain retriever of the k best papers' best passages."""
+        return PaperRetriever(handle=self.answering.handle, model=self.answering.model, k=k, where=where)
+
+    def invoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """The answer that `stream` ends with."""
+        return drain(self.stream(input, config, **kwargs))
+
+    async def ainvoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """The answer that `astream` ends with; cancelled, it hangs up on the language model."""
+        async with aclosing(self.astream(input, config, **kwargs)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.answer
+        raise RuntimeError("a stream of events ended without Done")
+
+    def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> AnswerStream:  # noqa: ARG002
+        """As `Answering.stream`."""
+        return self.answering.stream(**_given(input))
+
+    async def astream(
+        self,
+        input: ChainInput,
+        config: RunnableConfig | None = None,  # noqa: ARG002
+        **_: Any,
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """As `Answering.astream`."""
+        async with aclosing(self.answering.astream(**_given(input))) as events:
+            async for event in events:
+                yield event
+
+
+def _given(asked: ChainInput) -> dict[str, Any]:
+    if isinstance(asked, str):
+        return {"question": asked}
+    return {"question": asked.get("question")} | {name: asked[name] for name in _OPTIONS & asked.keys()}

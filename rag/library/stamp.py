@@ -1,0 +1,70 @@
+"""What a library says about itself, in the metadata of its collection."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rag.errors import LibraryDamaged
+from rag.library.chroma import damaged, place
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from chromadb.api.models.Collection import Collection
+
+SCHEMA = 2  # how papers are written; 1 had other token vectors, and papers are embedded again from it
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The stamp of a library.
+
+    Attributes:
+        generation: Another one after every sync that changed something.
+        syncing: A sync is at work, or was killed; what it had written is there.
+        roots: The files and folders that were ingested by path.
+        revision: Number of the newest sync; the heads that a sync writes carry its number.
+        lineage: Another one where two syncs were at work at once: then what changed cannot be told by their numbers.
+    """
+
+    schema: int
+    model: str
+    generation: str
+    syncing: bool
+    roots: tuple[str, ...]
+    revision: int = 0
+    lineage: str = ""
+
+
+def read_stamp(settings: Settings, collection: Collection) -> Stamp:
+    """What a collection's metadata says.
+
+    Raises:
+        LibraryDamaged: The collection is not one of ours, or of another version of Footnote.
+    """
+    metadata = collection.metadata or {}
+    if metadata.get("schema") not in range(1, SCHEMA + 1):
+        raise LibraryDamaged(
+            f"The collection {collection.name!r} in {place(settings)} is not a library of this version of Footnote;"
+            " choose another name with RAG_COLLECTION, or run `footnote ingest` with another RAG_HOME."
+        )
+    try:
+        return Stamp(
+            int(metadata["schema"]),
+            str(metadata["model"]),
+            str(metadata["generation"]),
+            bool(metadata["syncing"]),
+            tuple(json.loads(str(metadata["roots"]))),
+            int(metadata.get("revision", 0)),  # which libraries once had not, nor a lineage
+            str(metadata.get("lineage", "")),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise damaged(settings, f"its stamp cannot be read: {type(error).__name__}: {error}") from error
+
+
+def stamp_metadata(stamp: Stamp, dimension: int) -> dict[str, str | int | bool]:
+    """What `read_stamp` reads."""
+    return {"schema": stamp.schema, "model": stamp.model, "dimension": dimension, "generation": stamp.generation,
+            "syncing": stamp.syncing, "roots": json.dumps(stamp.roots), "revision": stamp.revision,
+            "lineage": stamp.lineage}  # fmt: skip

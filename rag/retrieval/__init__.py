@@ -1,0 +1,1 @@
+"""From a question to ranked papers: signals, fusion, spelling, other searches for the same."""

@@ -1,0 +1,263 @@
+"""The web application: POST /v1/chat/completions and GET /v1/models, over an assistant's chain."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from rag.errors import RagError
+from rag.serve import protocol
+from rag.serve.guard import check_caller, check_type
+from rag.serve.inert_text import InertStream
+from rag.serve.protocol import MODEL, RequestError
+from rag.types import Answer, AnswerEvent, Done, Token
+
+if TYPE_CHECKING:
+    from rag.assistant import Assistant
+
+MOST_BODY_BYTES = 1_000_000
+AT_ONCE, WAITING = 8, 64  # questions answered at the same time, and those that wait; more are turned away
+# A response begins with the first word, so that a fault before it has a status of its own; but a client is not
+# left without a sign for longer than this.
+_PATIENCE_S = 10.0
+_MOST_DRAINED_BYTES = 32 * MOST_BODY_BYTES
+_UNEXPECTED = "Something went wrong that should not have; the details are in the server's log."
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+def build_api(assistant: Assistant) -> Starlette:
+    """The application; with a key in the settings it serves those who send it, else this machine alone."""
+    api = _Api(assistant)
+    routes = [
+        Route("/v1/chat/completions", api.complete, methods=["POST"]),
+        Route("/v1/models", api.models),
+        Route("/v1/models/{model:path}", api.model),
+    ]
+    handlers: Mapping[Any, Any] = {
+        RequestError: _told,
+        HTTPException: _told_of_route,
+        ClientDisconnect: _told_nobody,
+        Exception: _told_of_bug,
+    }
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class _Api:
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        key = assistant.settings.api_key
+        self._key = key.get_secret_value() if key else None
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._asking = 0
+        self._started = int(time.time())
+
+    async def models(self, request: Request) -> Response:
+        check_caller(request.headers, self._key)
+        return _json({"object": "list", "data": [self._model()]})
+
+    async def model(self, request: Request) -> Response:
+        check_caller(request.headers, self._key)
+        protocol.check_model(request.path_params["model"])
+        return _json(self._model())
+
+    async def complete(self, request: Request) -> Response:
+        check_caller(request.headers, self._key)
+        check_type(request.headers)
+        asked = protocol.read_request(await _body(request))
+        head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": MODEL}
+        events = self._events(asked)
+        if not asked.streamed:
+            async with aclosing(events):
+                answer = await _unless_gone(request, _answer(events))
+            return _json(protocol.completion(head, answer))
+        reading = _Reading(events)
+        try:
+            with suppress(TimeoutError):
+                await _unless_gone(request, asyncio.wait_for(reading.until_text(), _PATIENCE_S))
+        except BaseException:
+            await reading.aclose()
+            raise
+        lines = _lines(reading, head, with_usage=asked.with_usage)
+        return StreamingResponse(lines, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+    async def _events(self, asked: protocol.Request) -> AsyncGenerator[AnswerEvent, None]:
+        """The chain's events, with an error of ours as the client is told."""
+        async with self._turn():
+            try:
+                answering = self._assistant.answering
+                async with aclosing(answering.astream(asked.question, history=asked.history)) as events:
+                    async for event in events:
+                        yield event
+            except RagError as error:
+                raise protocol.fault(error) from error
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """A place among those that are answered at the same time."""
+        if self._asking >= AT_ONCE + WAITING:
+            raise RequestError("Too many questions are waiting; ask again later.", status=429, retry=True)
+        self._asking += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._asking -= 1
+
+    def _model(self) -> dict[str, Any]:
+        return {"id": MODEL, "object": "model", "created": self._started, "owned_by": MODEL}
+
+
+class _Reading:
+    """Events one by one, where waiting for the next can be given up and taken up again."""
+
+    def __init__(self, events: AsyncGenerator[AnswerEvent, None]) -> None:
+        self._events = events
+        self._coming: asyncio.Task[AnswerEvent | None] | None = None
+
+    async def next(self) -> AnswerEvent | None:
+        """The next event, or None at the end; it is not lost when this is cancelled."""
+        event = await self._peek()
+        self._coming = None
+        return event
+
+    async def until_text(self) -> None:
+        """Passes over what comes before the text."""
+        while not isinstance(await self._peek(), Token | Done | None):
+            self._coming = None
+
+    async def aclose(self) -> None:
+        """Ends the events, also while the next is waited for."""
+        if self._coming:
+            self._coming.cancel()
+            await asyncio.gather(self._coming, return_exceptions=True)
+        await self._events.aclose()
+
+    async def _peek(self) -> AnswerEvent | None:
+        self._coming = self._coming or asyncio.ensure_future(anext(self._events, None))
+        await asyncio.wait({self._coming})
+        return self._coming.result()
+
+
+async def _lines(reading: _Reading, head: Mapping[str, Any], *, with_usage: bool) -> AsyncGenerator[str, None]:
+    """The answer as server-sent events, with comments in between where nothing else is to be said."""
+
+    def told(chunk: Mapping[str, Any]) -> str:
+        return f"data: {json.dumps({**chunk, 'usage': chunk.get('usage')} if with_usage else chunk)}\n\n"
+
+    text = InertStream()
+    try:
+        yield told(protocol.chunk(head, {"role": "assistant", "content": ""}))
+        while True:
+            try:
+                event = await asyncio.wait_for(reading.next(), _PATIENCE_S)
+            except TimeoutError:
+                yield ": still at work\n\n"
+                continue
+            if isinstance(event, Token):
+                if shown := text.feed(event.text):
+                    yield told(protocol.chunk(head, {"content": shown}))
+            elif isinstance(event, Done):
+                if rest := text.rest():
+                    yield told(protocol.chunk(head, {"content": rest}))
+                end = protocol.chunk(head, {}, protocol.finish_reason(event.answer))
+                yield told({**end, "footnote": protocol.evidence(event.answer)})
+                if with_usage:
+                    yield told(protocol.usage_chunk(head, event.answer))
+                yield "data: [DONE]\n\n"
+                return
+    except RequestError as error:
+        yield f"data: {json.dumps(error.body)}\n\n"
+    except Exception:
+        log.exception("A question failed")
+        yield f"data: {json.dumps(RequestError(_UNEXPECTED, status=500).body)}\n\n"
+    finally:
+        await reading.aclose()
+
+
+async def _answer(events: AsyncIterator[AnswerEvent]) -> Answer:
+    async for event in events:
+        if isinstance(event, Done):
+            return event.answer
+    raise RuntimeError("a stream of events ended without Done")
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of the work, which is cancelled when the client hangs up.
+
+    Raises:
+        ClientDisconnect: It did.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for task in (working, gone):
+            task.cancel()
+        await asyncio.gather(working, gone, return_exceptions=True)
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+
+
+async def _body(request: Request) -> bytes:
+    """The body; what is too much of it is read and dropped, so that the client hears why before it is cut off.
+
+    Raises:
+        RequestError: It is too long.
+    """
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= MOST_BODY_BYTES:
+            parts.append(part)
+        elif size > _MOST_DRAINED_BYTES:
+            break
+    if size > MOST_BODY_BYTES:
+        raise RequestError(f"The body has more than {MOST_BODY_BYTES:,} bytes.", status=413)
+    return b"".join(parts)
+
+
+def _json(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    # In ASCII, for a text may have lone surrogates, which UTF-8 has not.
+    return Response(json.dumps(content), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
+
+
+async def _told(_: Request, error: RequestError) -> Response:
+    headers = {}
+    if error.status >= 429:  # OpenAI's client asks again by itself unless it is told that this is no use
+        headers["x-should-retry"] = "true" if error.retry else "false"
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _json(error.body, error.status, headers)
+
+
+async def _told_of_route(request: Request, error: HTTPException) -> Response:
+    message = f"{request.method} {request.url.path}: {error.detail}."
+    return await _told(request, RequestError(message, status=error.status_code))
+
+
+async def _told_nobody(*_: object) -> Response:
+    return Response(status_code=499)  # nginx's word for a client that has hung up
+
+
+async def _told_of_bug(request: Request, _: Exception) -> Response:
+    return await _told(request, RequestError(_UNEXPECTED, status=500))

@@ -1,0 +1,1 @@
+"""What leaves the library: references, evidence passports, feedback, and where figures come from."""

@@ -1,0 +1,132 @@
+"""What readers think of answers: a line each, in the format of question files, so that `footnote eval` runs on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from rag.answering.question import MOST_QUESTION_CHARS, History, checked_turns
+from rag.errors import FeedbackError
+from rag.share.provenance import text_hash
+from rag.text.words import encodable, visible
+from rag.types import Answer
+
+FILE = "feedback.jsonl"
+MOST_REASON_CHARS = 2_000
+_MOST_TURNS = 20
+_MOST_TURN_CHARS = 8_000
+_MOST_BYTES = 64 << 20
+_LOCK_WAIT_S = 5.0
+_GOLD = re.compile(r".+:\d+")  # as question files have it: a file name may hold a line end
+
+
+def record_feedback(
+    home: Path, key: str, answer: Answer, *, liked: bool | None, reason: str = "", history: History = ()
+) -> None:
+    """Keeps what a reader thinks of an answer, in place of what they thought of it before.
+
+    A liked answer is a question whose gold are the papers cited; a liked refusal one that the library does not answer.
+    Of a disliked answer nobody said what is right.
+
+    Args:
+        home: Where the file is.
+        key: Another one for every answer given; what is kept has a hash of it.
+        liked: None takes back what was said.
+        history: The turns before the question.
+
+    Raises:
+        FeedbackError: It cannot be written.
+    """
+    line_id = text_hash(key)
+    if liked is None and not (home / FILE).exists():
+        return
+    added = [] if liked is None else [json.dumps(_line(line_id, answer, liked, reason, history), ensure_ascii=False)]
+    _rewrite(home, lambda lines: [*(line for line in lines if _id(line) != line_id), *added])
+
+
+def _line(line_id: str, answer: Answer, liked: bool, reason: str, history: History) -> dict[str, Any]:
+    turns = checked_turns(history)[-_MOST_TURNS:]
+    places = (f"{source}:{line}" for citation in answer.citations for source, line in citation.paper.places)
+    cited = list(dict.fromkeys(place for place in places if _GOLD.fullmatch(place)))
+    return {
+        "id": line_id,
+        "type": ("liked" if cited else "unanswerable") if liked else "disliked",
+        "question": _bounded(answer.question, MOST_QUESTION_CHARS),
+        "history": [{"role": turn.role, "content": turn.content[:_MOST_TURN_CHARS]} for turn in turns],
+        "gold": cited if liked else [],
+        "gold_mode": "any",  # each was cited; that all are needed, nobody said
+        "facts": [],
+        "liked": liked,
+        "reason": _bounded(reason, MOST_REASON_CHARS),
+        "outcome": answer.outcome.value,
+        "cited": cited,
+        "model": answer.model,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _bounded(text: str, most_chars: int) -> str:
+    return visible(encodable(text)).strip()[:most_chars].strip()
+
+
+def _id(line: str) -> str:
+    """Of a line; "" where it is none of ours, which is left as it is."""
+    with suppress(ValueError, RecursionError):
+        row = json.loads(line)
+        if isinstance(row, dict):
+            return str(row.get("id", ""))
+    return ""
+
+
+def _rewrite(home: Path, change: Callable[[list[str]], list[str]]) -> None:
+    """One writer at a time; the file is the old one or the new one, also after a power cut."""
+    path = home / FILE
+    aside = path.with_name(f".{FILE}.{uuid.uuid4().hex[:8]}")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home / "feedback.lock", timeout=_LOCK_WAIT_S):
+            try:
+                _write(aside, change(_lines(path)))
+                aside.replace(path)
+                _sync_folder(home)
+            finally:
+                aside.unlink(missing_ok=True)
+    except Timeout as error:
+        raise FeedbackError(f"{path}: another program is writing it; try again.") from error
+    except OSError as error:
+        raise FeedbackError(f"{path}: it cannot be written ({error.strerror}); nothing in it was lost.") from error
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    if path.stat().st_size > _MOST_BYTES:
+        raise FeedbackError(f"{path}: it is larger than {_MOST_BYTES:,} bytes; move it away to begin a new one.")
+    # Not splitlines: JSON may hold other line ends, as themselves.
+    return [line for line in path.read_text("utf-8", "surrogateescape").split("\n") if line.strip()]
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # questions are private
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.writelines(f"{line}\n" for line in lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """That the new name leads to the new file is written by the folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,199 @@
+"""A passport as one page for people: no script, nothing from elsewhere, and every text of others as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+
+from rag.corpus.details import web_address
+from rag.share.passports.carried import Passport, to_element
+from rag.text.words import visible
+from rag.types import Answer, Citation, Claim, Filter, Outcome, Paper, Passage, Verdict
+
+MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,4})\]")  # not arr[1]
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_OUTCOMES = {
+    Outcome.ANSWERED: "Answered from the library",
+    Outcome.PARTIAL: "Partly answered from the library",
+    Outcome.NOT_IN_CORPUS: "Not answered: the library does not say",
+}
+_VERDICTS = {
+    Verdict.SUPPORTED: "supported",
+    Verdict.PARTIAL: "partly supported",
+    Verdict.UNSUPPORTED: "not supported",
+    Verdict.NO_CLAIM: "claims nothing",
+}
+_HOW_TO_CHECK = (
+    "Save this file as it is and run “footnote verify FILE” where the library is. It checks, without a network, that"
+    " page and data belong together, and that every quote stands in its abstract at the place given. The digest shows"
+    " that something was changed; as anyone can compute one, it does not show who made this page."
+)
+
+
+def page(passport: Passport) -> str:
+    """The whole file; the same passport gives the same bytes."""
+    answer = passport.answer
+    outcome = _element("p", _OUTCOMES[answer.outcome], f"outcome {answer.outcome.value.replace('_', '-')}")
+    title = _element("p", "Footnote · evidence passport", "kind") + _element("h1", _text(answer.question))
+    digest = _element("p", f"SHA-256 of the data: <code>{passport.digest}</code>")
+    sections = {
+        "Answer": _answer(answer),
+        "Sentence by sentence": _claims(answer),
+        "Quotes": _quotes(answer),
+        "Ranking": _ranking(answer),
+        "How it was made": _origin(passport),
+        "How to check it": _element("p", _HOW_TO_CHECK) + digest,
+    }
+    listed = (_element("section", _element("h2", name) + content) for name, content in sections.items() if content)
+    body = _element("header", title + outcome) + "".join(listed)
+    style = files("rag.share.passports").joinpath("page.css").read_text("utf-8")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f"<title>{_text(answer.question)} – evidence passport</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}</main>\n{to_element(passport)}\n</body>\n</html>\n"
+    )
+
+
+def _answer(answer: Answer) -> str:
+    known = {citation.number for citation in answer.citations}
+    pieces, position = [], 0
+    for marker in MARKER.finditer(answer.text):
+        shown = f'<a href="#cited-{marker[1]}">[{marker[1]}]</a>' if int(marker[1]) in known else marker[0]
+        pieces += [_text(answer.text[position : marker.start()]), shown]
+        position = marker.end()
+    said = _element("p", "".join(pieces) + _text(answer.text[position:]), "text")
+    remarks = {
+        "Missing": answer.missing,
+        "Nowhere in the library": answer.unknown_terms,
+        "Markers of the model that name no passage, removed": answer.removed_markers,
+        "Note": answer.notices,
+        "Cut": ("the model broke off; this is what had arrived",) if answer.cut else (),
+    }
+    return said + "".join(
+        _element("p", f"{name}: {_text('; '.join(items))}", "remark") for name, items in remarks.items() if items
+    )
+
+
+def _claims(answer: Answer) -> str:
+    rows = (_claim(answer.text[claim.start : claim.end], claim) for claim in answer.claims)
+    return _table(("Sentence", "Cites", "Verdict"), rows) if answer.claims else ""
+
+
+def _claim(sentence: str, claim: Claim) -> tuple[str, str, str]:
+    cites = " ".join(f'<a href="#cited-{number}">[{number}]</a>' for number in claim.citations)
+    by_us = "<br>attributed by Footnote, not by the text" if claim.attributed else ""
+    passed = ", ".join(check.kind.value for check in claim.checks if check.passed)
+    failed = "".join(
+        f"<br>{_text(check.kind.value)} failed: {_text(check.reason)}" for check in claim.checks if not check.passed
+    )
+    looked_at = f"<br><small>passed: {_text(passed)}</small>" if passed else ""
+    return _text(sentence), cites + by_us, f"<strong>{_VERDICTS[claim.verdict]}</strong>{failed}{looked_at}"
+
+
+def _quotes(answer: Answer) -> str:
+    by_number: dict[int, list[Citation]] = {}
+    for citation in answer.citations:
+        by_number.setdefault(citation.number, []).append(citation)
+    ranks = {passage.paper.id: rank for rank, passage in enumerate(answer.passages, start=1)}
+    cards = (_card(number, cited, ranks) for number, cited in by_number.items())
+    return "".join(cards) or _element("p", "Nothing is cited.")
+
+
+def _card(number: int, citations: Sequence[Citation], ranks: dict[str, int]) -> str:
+    paper = citations[0].paper
+    quotes = "".join(
+        _element("blockquote", _text(each.quote))
+        + _element("p", f"characters {each.start:,} to {each.end:,} of the abstract", "place")
+        for each in citations
+    )
+    rank = f", rank {ranks[paper.id]}" if paper.id in ranks else ""
+    untitled = "untitled; the heading is the opening words of its abstract" if paper.label_is_made else ""
+    doi = f"doi:{paper.doi}" if paper.doi else ""
+    known = ", ".join(filter(None, (*paper.authors, paper.venue, str(paper.year or ""), doi, untitled)))
+    place = f"read from {_places(paper)}; paper {_text(paper.id)}{rank}"
+    about = _element("p", f"{_text(known)}<br>{place}" if known else place, "place")
+    link = web_address(paper.url)
+    about += _element("p", f'<a href="{escape(link)}" rel="noreferrer noopener">{_text(link)}</a>') if link else ""
+    abstract = _element("p", _marked(paper.abstract, [(each.start, each.end) for each in citations]))
+    folded = _element("details", _element("summary", "The whole abstract, quotes marked") + abstract)
+    return f'<article id="cited-{number}"><h3>[{number}] {_text(paper.label)}</h3>{about}{quotes}{folded}</article>\n'
+
+
+def _marked(abstract: str, spans: Iterable[tuple[int, int]]) -> str:
+    pieces, position = [], 0
+    for start, end in sorted(spans):
+        if position <= start < end <= len(abstract):  # a quote within one that is marked is marked with it
+            pieces += [_text(abstract[position:start]), _element("mark", _text(abstract[start:end]))]
+            position = end
+    return "".join(pieces) + _text(abstract[position:])
+
+
+def _ranking(answer: Answer) -> str:
+    numbers = {citation.paper.id: citation.number for citation in answer.citations}
+    rows = (_found(rank, passage, numbers) for rank, passage in enumerate(answer.passages, start=1))
+    return (
+        _table(("Rank", "Paper", "Score", "Cited as"), rows) if answer.passages else _element("p", "Nothing was found.")
+    )
+
+
+def _found(rank: int, passage: Passage, numbers: dict[str, int]) -> tuple[str, ...]:
+    paper = passage.paper
+    signals = ", ".join(f"{_text(name)} {value:.3f}" for name, value in passage.signals.items())
+    best = f"best passage: characters {passage.start:,} to {passage.end:,}"
+    number = f'<a href="#cited-{numbers[paper.id]}">[{numbers[paper.id]}]</a>' if paper.id in numbers else ""
+    told = f"{_text(paper.label)}<br><small>{_places(paper)}; {best}<br>{signals}</small>"
+    return str(rank), told, f"{passage.score:.3f}", number
+
+
+def _origin(passport: Passport) -> str:
+    answer = passport.answer
+    rows = {
+        "Searched for": "; ".join((answer.standalone_question, *answer.searches)),
+        "Restricted to": _restriction(passport.where),
+        "Written by": answer.model or "no language model: sentences quoted from the abstracts",
+        "Tokens": str(answer.usage),
+        "Library": f"{passport.library_papers:,} papers, hash {passport.library_hash}, when this page was made",
+        "Ranking by": passport.embedding_model,
+        "Footnote": passport.footnote,
+        "This page made": passport.made,
+        "Time": ", ".join(f"{name} {ms:,.0f} ms" for name, ms in answer.timings_ms.items()),
+    }
+    table = "".join(
+        f'<tr><th scope="row">{name}</th><td>{_text(value)}</td></tr>\n' for name, value in rows.items() if value
+    )
+    settings = _text(json.dumps(passport.settings, ensure_ascii=False, indent=1, sort_keys=True))
+    return _element("table", table, "origin") + _element(
+        "details", _element("summary", "Settings when this page was made") + _element("pre", settings)
+    )
+
+
+def _restriction(where: Filter | None) -> str:
+    if where is None:
+        return ""
+    years = f"years {where.years[0]} to {where.years[1]}" if where.years else ""
+    listed = {"files": where.sources, "papers": where.paper_ids, "venues": where.venues}
+    return "; ".join(filter(None, (*(f"{name} {', '.join(of)}" for name, of in listed.items() if of), years)))
+
+
+def _places(paper: Paper) -> str:
+    return ", ".join(f"{_text(source)}:{line}" for source, line in paper.places)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = "".join(f'<th scope="col">{title}</th>' for title in head)
+    listed = "".join(_element("tr", "".join(_element("td", cell) for cell in row)) for row in rows)
+    return _element("table", _element("thead", _element("tr", titles)) + _element("tbody", listed))
+
+
+def _element(tag: str, content: str, css: str = "") -> str:
+    named = f' class="{css}"' if css else ""
+    return f"<{tag}{named}>{content}</{tag}>\n"
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))

@@ -1,0 +1,183 @@
+"""Whether a passport holds: its page, data and markers by themselves, its papers and quotes beside the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rag.errors import QuestionError
+from rag.share.passports.carried import Passport, from_page
+from rag.share.passports.page import MARKER, page
+from rag.share.provenance import library_hash
+from rag.types import Answer, Filter, Paper, Passage
+
+
+class Search(Protocol):
+    """As `Assistant.search`."""
+
+    def __call__(self, question: str, *, k: int = ..., where: Filter | None = ...) -> list[Passage]:
+        """The k best papers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyCheck:
+    """One thing that was looked at.
+
+    Attributes:
+        passed: None where there is nothing to pass: what a reader should know.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What became of every check, and the passport's answer as its data have it."""
+
+    checks: tuple[VerifyCheck, ...]
+    answer: Answer
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(check.passed is not False for check in self.checks)
+
+
+def verified(text: str, papers: Iterable[Paper], search: Search | None = None) -> VerifyReport:
+    """Checks the text of a passport against the papers of a library.
+
+    Args:
+        search: Finds what is found today; without it, that is not looked at.
+
+    Raises:
+        PassportError: The text is no passport.
+    """
+    passport, stated = from_page(text)
+    library = {paper.id: paper for paper in papers}
+    checks = (_data(passport, stated), _page(passport, text), _markers(passport.answer),
+              *_cited(passport.answer, library), *_notes(passport, library))  # fmt: skip
+    if search:
+        checks = (*checks, _ranking(passport, search))
+    return VerifyReport(checks, passport.answer)
+
+
+def _ranking(passport: Passport, search: Search) -> VerifyCheck:
+    """How the ranking of today compares with that of the answer."""
+    answer = passport.answer
+    if answer.searches:
+        return VerifyCheck("ranking", None, "not tried: the language model had searched in other words, too")
+    then = [passage.paper.id for passage in answer.passages]
+    try:
+        found = search(answer.standalone_question, k=len(then), where=passport.where)
+    except QuestionError as error:
+        return VerifyCheck("ranking", None, f"not tried: {error}")
+    now = [passage.paper.id for passage in found]
+    if then == now:
+        return VerifyCheck("ranking", None, f"the same {len(then)} papers in the same order")
+    first = next((rank for rank, pair in enumerate(zip(then, now, strict=False), start=1) if pair[0] != pair[1]), 0)
+    first = first or min(len(then), len(now)) + 1
+    shared = len(set(then) & set(now))
+    return VerifyCheck(
+        "ranking", None, f"{shared} of its {len(then)} papers are found today; differs from rank {first}"
+    )
+
+
+def _data(passport: Passport, stated: str) -> VerifyCheck:
+    if passport.digest == stated:
+        return VerifyCheck("data", True, f"they have the digest that is stated, {stated[:16]}…")
+    return VerifyCheck("data", False, "they are not those that the digest was made of: something in them was changed")
+
+
+def _page(passport: Passport, text: str) -> VerifyCheck:
+    """The page made again must be the file: what a reader sees is then what was checked."""
+    expected = page(passport)
+    if text == expected:
+        return VerifyCheck("page", True, "it shows these data, to the letter")
+    pairs = zip(text.split("\n"), expected.split("\n"), strict=False)
+    line = next((number for number, (one, other) in enumerate(pairs, start=1) if one != other), "the last")
+    was = "it was changed, or saved by a browser rather than copied"
+    return VerifyCheck("page", False, f"it is not what Footnote makes of these data, first in line {line}: {was}")
+
+
+def _markers(answer: Answer) -> VerifyCheck:
+    cited = {citation.number for citation in answer.citations}
+    text = answer.text
+    by_ledger = {number for claim in answer.claims for number in claim.citations}
+    used = {int(marker[1]) for marker in MARKER.finditer(text)} | by_ledger
+    for citation in answer.citations:
+        text = text.replace(citation.quote, "")  # an abstract may have brackets of its own
+    wanted = {int(marker[1]) for marker in MARKER.finditer(text)} | by_ledger
+    faults = [f"[{number}] cites nothing" for number in sorted(wanted - cited)]
+    faults += [f"[{number}] is in no sentence" for number in sorted(cited - used)]
+    faults += [f"[{number}] stands for several papers" for number in sorted(_ambiguous(answer))]
+    return _check("markers", faults, f"{_count(len(cited), 'number')}, each with its citation")
+
+
+def _ambiguous(answer: Answer) -> set[int]:
+    papers: dict[int, str] = {}
+    return {each.number for each in answer.citations if papers.setdefault(each.number, each.paper.id) != each.paper.id}
+
+
+def _cited(answer: Answer, library: Mapping[str, Paper]) -> Iterator[VerifyCheck]:
+    """Papers and quotes, as the library has them now."""
+    cited = {citation.paper.id: citation for citation in answer.citations}
+    faults = []
+    for paper_id, citation in cited.items():
+        if paper_id not in library:
+            faults.append(f"[{citation.number}] {paper_id} is not in the library")
+        elif any(
+            each.paper.abstract != library[paper_id].abstract for each in answer.citations if each.paper.id == paper_id
+        ):
+            faults.append(f"[{citation.number}] {paper_id} has another abstract in the library")
+    yield _check("papers", faults, f"{_count(len(cited), 'cited paper')} in the library, with these abstracts")
+    wrong = [
+        f"[{each.number}] does not stand at {each.start}-{each.end}"
+        for each in answer.citations
+        if each.paper.id not in library
+        or not _stands(library[each.paper.id].abstract, each.quote, each.start, each.end)
+    ]
+    quotes = _count(len(answer.citations), "quote")
+    yield _check("quotes", wrong, f"{quotes} in the library's abstracts, letter for letter where stated")
+    far = [
+        str(rank)
+        for rank, passage in enumerate(answer.passages, start=1)
+        if not 0 <= passage.start < passage.end <= len(passage.paper.abstract)
+    ]
+    far += [str(number) for number, claim in enumerate(answer.claims, start=1)
+            if not 0 <= claim.start < claim.end <= len(answer.text)]  # fmt: skip
+    yield _check("offsets", [f"number {each} lies outside its text" for each in far], "all within their texts")
+
+
+def _stands(abstract: str, quote: str, start: int, end: int) -> bool:
+    return 0 <= start < end <= len(abstract) and abstract[start:end] == quote
+
+
+def _notes(passport: Passport, library: Mapping[str, Paper]) -> Iterator[VerifyCheck]:
+    """What may differ without fault: a library grows, files move, details are corrected."""
+    same = library_hash(library) == passport.library_hash
+    grown = f"{passport.library_papers:,} papers then, {len(library):,} now, not the same"
+    yield VerifyCheck("library", None, f"the same {len(library):,} papers as then" if same else grown)
+    differing: dict[int, set[str]] = {}
+    for citation in passport.answer.citations:
+        if now := library.get(citation.paper.id):
+            names = {name for name in _TOLD if getattr(citation.paper, name) != getattr(now, name)}
+            differing[citation.number] = differing.get(citation.number, set()) | names
+    for number, names in differing.items():
+        if names:
+            told = ", ".join(name for name in _TOLD if name in names)
+            yield VerifyCheck("details", None, f"of [{number}] the library now says otherwise: {told}")
+
+
+_TOLD = ("title", "places", "authors", "year", "venue", "url", "doi")
+
+
+def _check(name: str, faults: Sequence[str], fine: str) -> VerifyCheck:
+    return VerifyCheck(name, not faults, "; ".join(faults) or fine)
+
+
+def _count(count: int, of: str) -> str:
+    return f"1 {of}" if count == 1 else f"{count} {of}s"

@@ -1,0 +1,155 @@
+"""Quantities by their wording: what a question wants counted or measured, and whether a sentence states it; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag.text.words import STOP_WORDS, fold, words
+
+Terms = Callable[[str], Sequence[str]]
+
+REACH = 5  # words from a number to what it counts, "40 professional-level Capture the Flag tasks": results/honesty.json
+_REACH_BACK = 1  # "tasks (160266"
+
+_NUMBER_WORD = (
+    r"(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
+    r"|dozens?|hundreds?|thousands?|millions?|billions?|single|pair|half|twice|double|triple|few|several)"
+)
+_NUMBER = re.compile(rf"[~$]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?(?:[kmbx%]|st|nd|rd|th|hz)?\+?|{_NUMBER_WORD}", re.IGNORECASE)
+_NEAR = r"\D{0,120}"  # between a number and its word: no further number, which keeps a long line's search short
+_NOT_COUNTED = re.compile(r"an?", re.IGNORECASE)
+_TOKEN = re.compile(r"[$~]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?[a-zA-Z%]*\+?|\w+(?:[-'’]\w+)*")
+_DIGITS = re.compile(r"(?<![\w-])[~$]?\d|\b(?:half|twice|double|triple)\b", re.IGNORECASE)
+
+_HOW_MANY = re.compile(
+    r"\b(?:how many|number of)\s+(?:(?:different\s+)?(?:kinds|types|sorts)\s+of\s+)?((?:[\w-]+\s*){1,4})", re.IGNORECASE
+)
+_MADE = "made|created|built|developed|designed|invented|authored|released|published"
+_FACTOR = re.compile(r"^(?:times|percent|more|fewer|other|such)\b", re.IGNORECASE)
+_MEASURES = (
+    r"(?:rates?|accurac(?:y|ies)|scores?|sizes?|ranks?|ratios?|temperatures?|lengths?|dimensions?|thresholds?"
+    r"|frequenc(?:y|ies)|agreement|ratings?|errors?|perplexity|latency|throughput|resolution|budget"
+    r"|correlation|ages?|distance|height|speed|duration|epsilon|sigma|lambda)"
+)
+# Stated by a number and its unit, "82Hz", "28M": a sentence need not name them.
+_TOLD_BY_UNITS = frozenset(
+    "rate rates accuracy accuracies score scores size sizes ratio length lengths frequency frequencies error errors"
+    " latency resolution age ages distance height speed duration dimension dimensions".split()
+)
+_MEASURED = re.compile(
+    rf"\b(?:what|which|what[’']?s)\s+(?:(?:is|was|are|were)\s+)?(?:the\s+)?((?:[\w-]+\s+){{0,3}}?{_MEASURES})(?![\w-])",
+    re.IGNORECASE,
+)
+# Words that say which of the values is asked, which a sentence that states it need not repeat.
+_WHICH_VALUE = frozenset(
+    "overall average mean median total best top final main exact highest lowest maximum new".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A kind of quantity: how it is asked for, how a sentence states it, and what to call it."""
+
+    phrase: str
+    asked: re.Pattern[str]
+    stated: re.Pattern[str]
+
+
+def _quantity(phrase: str, asked: str, stated: str) -> Quantity:
+    flags = re.IGNORECASE | re.VERBOSE
+    return Quantity(phrase, re.compile(asked, flags), re.compile(stated, flags))
+
+
+QUANTITIES = (
+    _quantity(
+        "what it costs",
+        r"""\bhow\ much\b.{0,120}\b(?:costs?|pay|spend|spent)\b | \bwhat\b.{0,120}\bcosts?\W*$ | \bhow\ expensive\b
+          | \bprice\b""",
+        rf"""[$€£]\s?\d | \d{_NEAR}\b(?:dollars?|usd|euros?|costs?|cheaper|price)\b
+          | \b(?:costs?|cheaper|price)\b{_NEAR}\d""",
+    ),
+    _quantity(
+        "how long it takes",
+        r"\bhow\ long\ (?:does|do|did|is|was|were|it)\b | \bhow\ much\ time\b",
+        rf"""\b(?:\d[\d.,]{{0,15}}|{_NUMBER_WORD})[\s-]{{1,3}}(?:\w+[\s-]{{1,3}}){{0,2}}(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)
+          \b | \d\s?m?s\b
+          | \b(?:runtime|speed-?ups?|faster)\b{_NEAR}\d | \d{_NEAR}\b(?:runtime|speed-?ups?|faster)\b""",
+    ),
+    _quantity(
+        "the share",
+        r"\b(?:what|which)\ (?:percentage|share|fraction|proportion|percent)\b | \bhow\ often\b",
+        r"\d\s?% | \d/\d | \b0?\.\d | \b(?:half|thirds?|quarters?|percent|times|always|never|every)\b | \d\s?x\b",
+    ),
+    _quantity("the year", r"\b(?:what|which)\ years?\b", r"\b(?:19|20)\d\d\b"),
+    _quantity(
+        "when it was made",
+        rf"\bwhen\ (?:was|were|did)\b.{{0,120}}\b(?:{_MADE}|launched|appear|come\ out)\b",
+        r"\b(?:19|20)\d\d\b",
+    ),
+    _quantity(
+        "how much",
+        r"\bhow\ (?:much|big|large|fast|accurate|cheap)\b",
+        rf"""(?<![\w-])[~$]?\d | \b(?:order.of.magnitude|\w+fold)\b
+          | \b(?!(?:an?|one|single|few|several)\b){_NUMBER_WORD}\b""",
+    ),
+    _quantity(
+        "who made or paid for it",
+        rf"""\bwho\ (?:wrote|funded|paid|sponsored|{_MADE})\b
+          | \bwho\ (?:is|are|were)\ the\ authors?\b""",
+        rf"\b(?:written|funded|paid|sponsored|supported|{_MADE})\ by\ (?!\w+ing\b)",
+    ),
+)
+
+
+def counted(question: str) -> str:
+    """What the question wants counted: "GPU hours" of "how many GPU hours did it take"; "" where nothing."""
+    asked = _HOW_MANY.search(question)
+    if not asked or _FACTOR.match(asked[1]):
+        return ""
+    phrase: list[str] = []
+    for word in words(asked[1]):
+        if fold(word) in STOP_WORDS or word.lower() == "vs" or not any(map(str.isalpha, word)):
+            break
+        phrase.append(word)
+    plural = next((place for place in range(len(phrase), 0, -1) if phrase[place - 1].endswith("s")), len(phrase))
+    return " ".join(phrase[:plural])
+
+
+def has_count(sentence: str, things: str, terms: Terms) -> bool:
+    """Whether the sentence has a number with the last word of what is counted."""
+    head = set(terms(things.rsplit(maxsplit=1)[-1]))
+    tokens = _TOKEN.findall(sentence)
+    numbers = [
+        place for place, token in enumerate(tokens) if _NUMBER.fullmatch(token) and not _NOT_COUNTED.fullmatch(token)
+    ]
+    return any(
+        head & set(terms(token)) and any(-_REACH_BACK <= place - number <= REACH for number in numbers)
+        for place, token in enumerate(tokens)
+    )
+
+
+def measured(question: str) -> str:
+    """The measure that is asked for: "learning rate" of "what learning rate do they use"; "" where none."""
+    asked = _MEASURED.search(question)
+    if not asked:
+        return ""
+    kept = [word for word in words(asked[1]) if word.lower() not in _WHICH_VALUE]
+    return "" if any(fold(word) in STOP_WORDS for word in kept) else " ".join(kept)
+
+
+def states_measure(sentence: str, measure: str, terms: Terms) -> bool:
+    """Whether the sentence has a number and the words of the measure, or a number alone where its unit tells."""
+    told = measure.lower() in _TOLD_BY_UNITS or set(terms(measure)) <= set(terms(sentence))
+    return told and bool(_DIGITS.search(sentence))
+
+
+def states(question: str, sentence: str, terms: Terms) -> bool:
+    """Whether the sentence states a quantity that the question asks for."""
+    things, measure = counted(question), measured(question)
+    return (
+        bool(things and has_count(sentence, things, terms))
+        or bool(measure and states_measure(sentence, measure, terms))
+        or any(each.asked.search(question) and each.stated.search(sentence) for each in QUANTITIES)
+    )

@@ -1,0 +1,61 @@
+"""Papers side by side as a table, every cell a quoted sentence; pure."""
+
+from __future__ import annotations
+
+from rag import Cell, Comparison, ComparisonRow, comparison_csv
+from ui.html.escaping import element, inert, shortened
+
+_HEADS = {"aim": "Aim", "method": "Method", "result": "Result", "asked": "On the question"}
+_LONGEST = 240  # characters of a label or of the question
+
+
+def comparison(compared: Comparison) -> str:
+    """The table, on a phone a card a paper, and a button that saves it as a file.
+
+    A cell's button carries what it is about: `data-paper` and `data-start` of the sentence, the citation's number in
+    `data-number` where the answer cites the paper.
+    """
+    if not compared.rows:
+        return element("p", "There are no papers to compare.", "fn-note")
+    caption = element("caption", "Papers compared: " + inert(shortened(compared.question, _LONGEST)))
+    heads = element("th", "Paper", scope="col", role="columnheader")
+    heads += "".join(element("th", head, scope="col", role="columnheader") for head in _HEADS.values())
+    head = element("thead", element("tr", heads, role="row"), role="rowgroup")
+    body = element("tbody", "".join(map(_row, compared.rows)), role="rowgroup")
+    # The roles are those of the elements; without them a table that the style makes cards of on a phone is none.
+    table = element("table", caption + head + body, "fn-compare-table", role="table")
+    told = {"data-save": comparison_csv(compared), "data-name": "comparison.csv"}
+    save = element("button", "Download CSV", "fn-compare-save", type="button", **told)
+    note = element("p", "Every cell is a sentence of the abstract, word for word.", "fn-note")
+    return element("div", table + element("div", note + save, "fn-compare-foot"), "fn-compare")
+
+
+def _row(row: ComparisonRow) -> str:
+    number = element("span", f"[{row.number}]", "fn-compare-number") + " " if row.number is not None else ""
+    cells = "".join(_cell(row, name, head) for name, head in _HEADS.items())
+    label = element("th", number + inert(shortened(row.paper.label, _LONGEST)), scope="row", role="rowheader")
+    return element("tr", label + cells, role="row")
+
+
+def _cell(row: ComparisonRow, name: str, head: str) -> str:
+    told = element("span", head, "fn-compare-head", **{"aria-hidden": "true"})  # shown on a phone only
+    return element("td", told + _said(row, row.cells[name]), role="cell")
+
+
+def _said(row: ComparisonRow, cell: Cell) -> str:
+    """The sentence, and a button to its place where the page has a card of the paper."""
+    if not cell.text:
+        reason = cell.reason
+        for name, head in _HEADS.items():
+            reason = reason.replace(f"under {name}", f"under “{head}”")
+        return element("span", inert(reason), "fn-compare-none")
+    quote = element("q", inert(cell.text))
+    if row.number is None:
+        return quote
+    place = {"data-paper": row.paper.id, "data-start": str(cell.start), "data-number": str(row.number)}
+    label = f"Show in the abstract of citation {row.number}"
+    return (
+        quote
+        + " "
+        + element("button", f"[{row.number}]", "fn-compare-place", type="button", **place, **{"aria-label": label})
+    )

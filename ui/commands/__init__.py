@@ -1,0 +1,1 @@
+"""The commands that the chat adds to `footnote`: ui and user."""

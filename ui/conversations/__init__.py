@@ -1,0 +1,1 @@
+"""Conversations as they are kept, listed, exported and downloaded."""

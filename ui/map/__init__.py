@@ -1,0 +1,1 @@
+"""The map tab: papers that are alike lie together."""

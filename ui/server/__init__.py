@@ -1,0 +1,1 @@
+"""What stands between the network and the page: log-in, owners, headers, how many at once."""

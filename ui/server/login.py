@@ -1,0 +1,163 @@
+"""Logging in and out: which browser is whose, and how often a password may be tried."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from rag import SettingsError
+from ui.server.accounts import admits, read_accounts
+from ui.server.login_page import login_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI
+    from starlette.requests import HTTPConnection, Request
+
+_COOKIE = "footnote_login"
+_LASTS_S = 14 * 24 * 3600
+_LONGEST_FORM = 8192  # bytes
+_AT_ONCE, _WAITING = 2, 16  # a try costs time and memory on purpose
+_TRIES, _WITHIN_S = 10, 60  # from one address
+_WRONG = "This name and password do not belong together."
+_TOO_OFTEN = "Too many tries. Wait a minute, then try again."
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """Who has logged in with which line of the users' file, and until when that holds (seconds since the epoch)."""
+
+    name: str
+    line: str
+    until: float
+
+
+class Login:
+    """The users of a file and their sessions, which end with the process, after two weeks, or with their line."""
+
+    def __init__(self, users: Path) -> None:
+        self._users = users
+        self._read_at: tuple[int, ...] = ()
+        self._accounts: Mapping[str, str] = {}
+        self._sessions: dict[str, _Session] = {}
+        self._tries: dict[str, list[float]] = {}  # by address
+        self._trying = 0
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    def user(self, request: HTTPConnection) -> str | None:
+        """Who asks; None for one who has not logged in, was removed, or has another password since."""
+        session = self._sessions.get(request.cookies.get(_COOKIE, ""))
+        if session is None or session.until < time.time():
+            return None
+        return session.name if self._known().get(session.name) == session.line else None
+
+    def serve(self, app: FastAPI) -> None:
+        """Adds /login and /logout."""
+        app.add_route("/login", self._page, ["GET"])
+        app.add_route("/login", self._enter, ["POST"])
+        app.add_route("/logout", self._leave, ["POST"])
+
+    async def _page(self, _: Request) -> Response:
+        return _told("", 200)
+
+    async def _enter(self, request: Request) -> Response:
+        name, password = await _filled_in(request)
+        address = request.client.host if request.client else ""
+        if self._trying >= _AT_ONCE + _WAITING or not self._may_try(address):
+            _logger.warning("A login from %s was refused: too many tries", address)
+            return _told(_TOO_OFTEN, 429)
+        self._trying += 1
+        try:
+            async with self._places:
+                accounts = self._known()
+                is_right = await asyncio.to_thread(admits, accounts, name, password)
+        finally:
+            self._trying -= 1
+        if not is_right:
+            # A name that nobody has may be a password that was typed into the wrong box.
+            _logger.warning("A login from %s failed: %s", address, name if name in accounts else "an unknown name")
+            return _told(_WRONG, 401)
+        self._tries[address] = self._tries.get(address, [])[:-1]
+        entered = RedirectResponse("./", 303) if _is_a_form(request) else Response()
+        entered.set_cookie(
+            _COOKIE, self._opened(name, accounts[name]), max_age=_LASTS_S, httponly=True, samesite="lax",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return entered
+
+    async def _leave(self, request: Request) -> Response:
+        self._sessions.pop(request.cookies.get(_COOKIE, ""), None)
+        left = RedirectResponse("login", 303)
+        left.delete_cookie(_COOKIE)
+        return left
+
+    def _opened(self, name: str, line: str) -> str:
+        now = time.time()
+        self._sessions = {token: kept for token, kept in self._sessions.items() if kept.until > now}
+        token = secrets.token_urlsafe(32)
+        self._sessions[token] = _Session(name, line, now + _LASTS_S)
+        return token
+
+    def _may_try(self, address: str) -> bool:
+        """Whether there were few tries from this address lately; counts this one."""
+        since = time.monotonic() - _WITHIN_S
+        recent = {other: [at for at in times if at > since] for other, times in self._tries.items()}
+        self._tries = {other: times for other, times in recent.items() if times}
+        tries = self._tries.setdefault(address, [])
+        if len(tries) >= _TRIES:
+            return False
+        tries.append(time.monotonic())
+        return True
+
+    def _known(self) -> Mapping[str, str]:
+        """The accounts as the file has them now; nobody's while it cannot be read, which the log says once."""
+        if (changed := _changed(self._users)) != self._read_at:
+            self._read_at, self._accounts = changed, {}
+            try:
+                self._accounts = read_accounts(self._users)
+            except SettingsError as error:
+                _logger.error("Nobody can log in: %s", error)
+            else:
+                if not self._accounts:
+                    _logger.error("Nobody can log in: %s has no user", self._users)
+        return self._accounts
+
+
+def _changed(path: Path) -> tuple[int, ...]:
+    """What is another once the file is written, or its permissions are changed, or it is gone."""
+    try:
+        there = path.stat()
+    except OSError as error:
+        return (error.errno or 0,)
+    return there.st_mtime_ns, there.st_ctime_ns, there.st_ino
+
+
+def _told(error: str, status: int) -> Response:
+    return HTMLResponse(login_page(error), status, {"cache-control": "no-store"})
+
+
+def _is_a_form(request: Request) -> bool:
+    """Whether a browser sent it; gradio_client wants no redirection."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+async def _filled_in(request: Request) -> tuple[str, str]:
+    """Name and password as forms send them; empty where the body is too long to be one."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LONGEST_FORM:
+            return "", ""
+    form = parse_qs(body.decode("utf-8", "replace"))
+    return form.get("username", [""])[0].strip(), form.get("password", [""])[0]

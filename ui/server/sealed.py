@@ -1,0 +1,111 @@
+"""The page as a web application that serves itself and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from rag import names_this_machine
+from ui.server.login import Login
+from ui.server.owner import new_cookie
+from ui.server.plotly_file import PLOTLY_ADDRESS, serve_plotly
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from fastapi import FastAPI
+    from starlette.types import Message, Receive, Scope, Send
+
+    from rag import Listener
+
+# Gradio's page has scripts and styles of its own inline, and its HTML component compiles templates.
+_POLICY = (
+    b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data: blob:; object-src 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+# What the page and gradio_client ask for. Gradio has more: uploads, files, logs, profiles, links to stored states.
+_SERVED = re.compile(
+    rf"/((config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|{re.escape(PLOTLY_ADDRESS)})?|(assets|static)/.+"
+    r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server|(call|heartbeat)/.+)/?)"
+)
+
+
+def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) -> _Sealed:
+    """The page as a web application.
+
+    Args:
+        users: The file of those who may log in; without it only this machine is served, and everybody on it.
+
+    Gradio's own `launch()` is not used: it asks for its start page over HTTP, through a proxy where one is
+    set in the environment, and looks for a free port on 127.0.0.1 only.
+    """
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from ui.app import look
+
+    web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    login = Login(users) if users else None
+    serve_plotly(web)  # before Gradio, which answers for every other address
+    if login:
+        login.serve(web)
+    # No address but the page's own: neither API pages, nor Gradio's log of runs, nor files from disk.
+    app = gr.mount_gradio_app(
+        web, page, path="", server_name=listener.host, server_port=listener.port,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+        footer_links=[], run_history=False, allowed_paths=[], show_error=False, max_file_size=1,
+        ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
+        auth_dependency=login.user if login else None, **look(),
+    )  # fmt: skip
+    return _Sealed(app, login)
+
+
+class _Sealed:
+    """Serves those who may be served what the page needs, and has the browser refuse whatever would reach out."""
+
+    def __init__(self, app: FastAPI, login: Login | None) -> None:
+        self._app, self._login = app, login
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if answer := self._instead(scope):
+            await answer(scope, receive, send)
+            return
+        cookies: list[tuple[bytes, bytes]] = []
+        if scope["path"] == "/":
+            cookie = new_cookie(_header(scope, b"cookie"))
+            cookies = [(b"set-cookie", cookie.encode())] if cookie else []
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY), *cookies]
+            await send(message)
+
+        # uvicorn has heeded what a proxy says that it trusts; Gradio believes anybody.
+        plain = [(name, value) for name, value in scope["headers"] if not name.startswith(b"x-forwarded-")]
+        await self._app({**scope, "headers": plain}, receive, sealed)
+
+    def _instead(self, scope: Scope) -> Response | None:
+        """What is answered without asking the page; None where the page is."""
+        host, origin, path = _header(scope, b"host"), _header(scope, b"origin"), scope["path"]
+        if self._login is None and not names_this_machine(host):
+            return PlainTextResponse("Only this machine is served; the Host header says otherwise.", 403)
+        if origin and urlsplit(origin).netloc != host:  # Gradio lets pages of other origins in
+            return PlainTextResponse("Only this page itself is served; the Origin header says otherwise.", 403)
+        if self._login and (path == "/login" or (path == "/logout" and scope.get("method") == "POST")):
+            return None
+        if not _SERVED.fullmatch(path):
+            return PlainTextResponse("There is nothing here.", 404)
+        if self._login and self._login.user(HTTPConnection(scope)) is None:
+            return RedirectResponse("login", 303) if path == "/" else PlainTextResponse("Log in first.", 401)
+        return None
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return b"; ".join(value for key, value in scope["headers"] if key == name).decode("latin-1")
