@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import SeedAssistant, served
 
 from rag import Assistant, Settings
+from tests.ui.conftest import SeedAssistant, served
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
