@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rag.explore.comparison import Comparison
     from rag.explore.paper_map import PaperMaps
     from rag.ingestion.sync import Embedder, Progress
-    from rag.langchain.chain import AnswerChain
     from rag.library.library import Library
     from rag.share.passports.verification import VerifyReport
 
@@ -53,13 +52,6 @@ class Assistant:
 
                 self._opened = Answering(self.settings)
             return self._opened
-
-    @property
-    def chain(self) -> AnswerChain:
-        """The same as a LangChain Runnable."""
-        from rag.langchain.chain import AnswerChain
-
-        return AnswerChain(self.answering)
 
     def stream(
         self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False

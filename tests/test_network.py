@@ -47,6 +47,7 @@ import asyncio
 import rag
 from rag import Assistant
 from rag.commands.doctor import examine
+from rag.langchain.chain import build_chain
 from rag.langchain.retriever import PaperRetriever
 
 assistant = Assistant.open()
@@ -54,8 +55,8 @@ file, question = sys.argv[1:]
 assistant.ingest([file])
 assert assistant.answer(question).passages
 assert list(assistant.stream(question))
-assert asyncio.run(assistant.chain.ainvoke({"question": question}))
-assert assistant.chain.batch([{"question": question}])
+assert asyncio.run(build_chain().ainvoke({"question": question}))
+assert build_chain().batch([{"question": question}])
 assert assistant.search(question)
 assert assistant.papers()
 assert assistant.similar(assistant.papers()[0].id)

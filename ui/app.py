@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -20,10 +19,6 @@ from ui.shared import Shared
 
 if TYPE_CHECKING:
     from rag import Assistant
-
-STATIC = Path(__file__).parent / "static"
-_SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
-_SYSTEM_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 def build_app(assistant: Assistant) -> gr.Blocks:
@@ -56,16 +51,6 @@ def build_app(assistant: Assistant) -> gr.Blocks:
         chat.connect(page, tabs)
     page.queue(max_size=None)  # the turnstile says how many may wait, and turns others away with a word
     return page
-
-
-def look() -> dict[str, Any]:
-    """Theme, style and script of the page, by the names Gradio's launch and mount functions give them."""
-    scripts = (path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.js")))
-    return {
-        "theme": gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO),
-        "css_paths": sorted(STATIC.glob("*.css")),
-        "head": "".join(f"<script>{script}</script>" for script in scripts),
-    }
 
 
 def _header(model: str | None, user: str = "") -> str:

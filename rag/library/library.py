@@ -31,10 +31,8 @@ from rag.types import Filter, Paper
 if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
-    from langchain_chroma import Chroma
 
     from rag.library.lexical_index import LexicalIndex
-    from rag.models.embedding import EmbeddingModel
 
 _PAGE = 1_000  # papers read or written at once
 _MOST_BYTES = 20_000_000  # a server takes 40 MB at once, unless it is told otherwise
@@ -50,7 +48,7 @@ class Library:
     """One view of the library, as of one generation; several can be open at once."""
 
     def __init__(self, settings: Settings, client: Client, collection: Collection, stamp: Stamp) -> None:
-        self._settings = settings
+        self.settings = settings
         self._client = client
         self._collection = collection
         self.stamp = stamp
@@ -121,7 +119,7 @@ class Library:
         """The lexical index of the papers in the store."""
         with self._lock:
             if self._lexical is None:
-                self._lexical = self.read(partial(open_lexical, self._settings))
+                self._lexical = self.read(partial(open_lexical, self.settings))
             return self._lexical
 
     def read(self, look: Callable[[Papers], _Seen]) -> _Seen:
@@ -134,7 +132,7 @@ class Library:
             log.info("The papers in %s cannot be read (%s); they are read from Chroma again.", store.path, error)
         with self._lock:
             if self._store is store:
-                self._store = replaced_store(self._settings, store, self._renewed)
+                self._store = replaced_store(self.settings, store, self._renewed)
         with self._opened_store().reading() as papers:
             return look(papers)
 
@@ -184,11 +182,11 @@ class Library:
             return scan.nearest(vector, limit)
         keys, distances = self._query(vector, limit)
         if len(keys) < limit:  # as many as there are, or vectors are gone: Chroma leaves them out in silence
-            with chroma_errors(self._settings):
+            with chroma_errors(self.settings):
                 count = self._collection.count()
             keys, distances = self._query(vector, limit)  # after the count, for another process may be adding
             if 2 * len(keys) < min(limit, count):
-                raise damaged(self._settings, "most of its vectors are gone")
+                raise damaged(self.settings, "most of its vectors are gone")
         best: dict[str, float] = {}
         for key, distance in zip(keys, distances, strict=True):
             best.setdefault(key.rsplit(":", 1)[0], 1.0 - distance)
@@ -196,27 +194,11 @@ class Library:
 
     def _query(self, vector: Vectors, limit: int) -> tuple[list[str], list[float]]:
         """Chunks and their cosine distances, nearest first."""
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             found = self._collection.query(
                 query_embeddings=vector.reshape(1, -1), n_results=limit, include=["distances"]
             )
         return found["ids"][0], [float(distance) for distance in (found["distances"] or [[]])[0]]
-
-    def vectorstore(self, model: EmbeddingModel) -> Chroma:
-        """The chunks as LangChain's vector store, for those who build on it."""
-        from langchain_chroma import Chroma
-
-        from rag.langchain.embeddings import LangChainEmbeddings
-
-        client = connect(self._settings)  # its own: it may outlive this view
-        with chroma_errors(self._settings):
-            store = Chroma(
-                client=client,
-                collection_name=self._collection.name,
-                embedding_function=LangChainEmbeddings(model),
-            )
-        weakref.finalize(store, disconnect, client)
-        return store
 
     def write(self, records: Sequence[Record], vectors: Vectors, *, surplus: Sequence[str] = ()) -> None:
         """Adds or replaces papers, all records of a paper in one transaction.
@@ -231,7 +213,7 @@ class Library:
             self._upsert(page, vectors[first:after])
             first = after
         if surplus:
-            with chroma_errors(self._settings):
+            with chroma_errors(self.settings):
                 self._collection.delete(ids=list(surplus))
 
     def _upsert(self, records: Sequence[Record], vectors: Vectors) -> None:
@@ -243,7 +225,7 @@ class Library:
                 ids.append(chunk_id(record.paper.id, number))
                 documents.append(chunk.text)
                 metadatas.append(self._metadata(record, number))
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             self._collection.upsert(ids=ids, embeddings=vectors, documents=documents, metadatas=metadatas)
 
     def rewrite_places(self, records: Sequence[Record]) -> None:
@@ -253,28 +235,28 @@ class Library:
             for record in records
             for number in range(len(record.chunks))
         }
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             for page in pages(said, _PAGE):
                 self._collection.update(ids=page, metadatas=[said[key] for key in page])
 
     def sweep(self) -> None:
         """Removes chunks that no paper has: a sync was killed after it replaced a paper by a shorter one."""
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             # These first: what another machine writes from now on is not among them.
             there = self._collection.get(include=[])["ids"]
         suspects = sorted({key.rpartition(":")[0] for key in there if head_of(key) is None})
         owned = set(filter(head_of, there))
         for page in pages(suspects, _PAGE):
-            for head in page_of_heads(self._settings, self._collection, page):
+            for head in page_of_heads(self.settings, self._collection, page):
                 owned.update(chunk_id(head.said.paper.id, number) for number in range(len(head.said.chunks)))
         orphans = [key for key in there if key not in owned]
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             for page in pages(orphans, _PAGE):
                 self._collection.delete(ids=page)
 
     def remove(self, paper_ids: Sequence[str]) -> None:
         """Removes papers with all their chunks."""
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             for page in pages(paper_ids, _PAGE):
                 these: dict[str, Any] = {"paper_id": {"$in": page}}
                 self._collection.delete(where=these)
@@ -292,7 +274,7 @@ class Library:
             revision=max(self.stamp.revision, now.revision) + syncing,
             lineage=lineage,
         )
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             dimension = int((self._collection.metadata or {}).get("dimension", 0))
             self._collection.modify(metadata=stamp_metadata(self.stamp, dimension))
         with self._lock:
@@ -300,14 +282,14 @@ class Library:
 
     def newest_stamp(self) -> Stamp:
         """The stamp as it is now, whoever changed it."""
-        return read_stamp(self._settings, self._renewed())
+        return read_stamp(self.settings, self._renewed())
 
     def disagreements(self) -> Mapping[str, set[str]]:
         """Ids of papers that Chroma has and what is derived from it has not, or the other way round, by where.
 
         Empty where all agree, as they do after every completed sync.
         """
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             there = set(filter(None, map(head_of, self._collection.get(include=[])["ids"])))
         stored = set(self.read(lambda papers: papers.ids()))
         found = {"paper store": there ^ stored, "lexical index": there ^ self.lexical.paper_ids()}
@@ -316,7 +298,7 @@ class Library:
     def _opened_store(self) -> PaperStore:
         with self._lock:
             if self._store is None:
-                self._store = open_store(self._settings, self._renewed)
+                self._store = open_store(self.settings, self._renewed)
             return self._store
 
     def _renewed(self) -> Collection:
@@ -326,12 +308,12 @@ class Library:
             LibraryMismatch: It did.
         """
         name = self._collection.name
-        with chroma_errors(self._settings):
+        with chroma_errors(self.settings):
             # The end of another's rebuild, which may have been killed there, is a moment without a collection.
-            collection = find_collection(self._settings, self._client) if name == self._settings.collection else None
+            collection = find_collection(self.settings, self._client) if name == self.settings.collection else None
             collection = collection or self._client.get_collection(name, embedding_function=None)
-        if (model := read_stamp(self._settings, collection).model) != self.stamp.model:
-            raise _mismatch(self._settings, model)
+        if (model := read_stamp(self.settings, collection).model) != self.stamp.model:
+            raise _mismatch(self.settings, model)
         return collection
 
     def _metadata(self, record: Record, number: int) -> Metadata:

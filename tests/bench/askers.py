@@ -22,6 +22,7 @@ from typing import Any
 
 from rag import Answer, Assistant, load_settings
 from rag.evaluation.questions import read_questions
+from rag.langchain.chain import AnswerChain
 from tests.bench.measuring import ROOT, Target, conclude, in_turns, median, percentiles_ms
 
 ASKERS = (1, 4, 16)
@@ -79,12 +80,12 @@ def _threads(assistant: Assistant, questions: list[str], askers: int) -> tuple[l
 
 
 def _tasks(assistant: Assistant, questions: list[str], askers: int) -> tuple[list[Asked], float]:
-    left, answers = iter(questions), []
+    left, answers, chain = iter(questions), [], AnswerChain(assistant.answering)
 
     async def asker() -> None:
         for question in left:  # all askers share what is left
             began = time.perf_counter()
-            answer = await assistant.chain.ainvoke({"question": question})
+            answer = await chain.ainvoke({"question": question})
             answers.append((answer, time.perf_counter() - began))
 
     async def all_askers() -> None:

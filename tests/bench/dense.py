@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
 from rag.library.records import Record
 from rag.models.embedding import EmbeddingModel
@@ -98,7 +99,7 @@ def part_of(source: Library, model: EmbeddingModel, size: int, home: Path) -> Li
     """A library of whole papers of another one that have so many chunks, or one or two less."""
     settings = Settings(_env_file=None, home=home)  # type: ignore[call-arg]
     library = Library.create(settings, model.dimension)
-    store, written = source.vectorstore(model), 0
+    store, written = open_vectorstore(source.settings, model), 0
     records = _until(source.records(), size)
     while page := list(islice(records, _PAGE)):
         ids = [f"{record.paper.id}:{number}" for record in page for number in range(len(record.chunks))]

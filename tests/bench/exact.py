@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
 from rag.library.vector_search import ExactScan
 from rag.models.embedding import EmbeddingModel, Vectors
@@ -15,7 +16,7 @@ _PAGE = 5_000
 
 def stored_vectors(library: Library, model: EmbeddingModel) -> tuple[list[str], Vectors]:
     """The ids of all chunks in Chroma, and their unit vectors as the model gave them: shape `(chunks, d)`."""
-    store = library.vectorstore(model)
+    store = open_vectorstore(library.settings, model)
     ids: list[str] = []
     pages: list[Vectors] = []
     while (page := store.get(limit=_PAGE, offset=len(ids), include=["embeddings"]))["ids"]:

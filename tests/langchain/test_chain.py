@@ -365,7 +365,9 @@ def test_several_questions_at_once_keep_their_own_answers(seed_settings):
 
     questions = [f"What do language models know about topic {n}?" for n in range(8)]
     with ChatServer(echoes) as chat:
-        answers = with_model(seed_settings, chat).chain.batch([{"question": question} for question in questions])
+        answers = build_chain(with_model(seed_settings, chat).settings).batch(
+            [{"question": question} for question in questions]
+        )
     assert [answer.text for answer in answers] == [f"{question} [1]." for question in questions]
 
 
@@ -381,7 +383,7 @@ def test_as_many_are_answered_at_once_as_ask_however_few_threads_the_loop_has(se
         return await asyncio.gather(*(chain.ainvoke(QUESTION) for _ in range(8)))
 
     with ChatServer(waits_for_the_others) as chat:
-        answers = asyncio.run(all_at_once(with_model(seed_settings, chat, llm_expand_below=0).chain))
+        answers = asyncio.run(all_at_once(build_chain(with_model(seed_settings, chat, llm_expand_below=0).settings)))
     assert [answer.text for answer in answers] == [GOOD] * 8
 
 
@@ -401,10 +403,10 @@ def test_a_question_alone_is_input_enough_and_a_filter_that_is_none_is_an_error(
 def test_an_extractive_answer_is_the_one_that_is_given_where_no_model_is_configured(seed_settings, tmp_path):
     follow_up = {"question": "How many tasks does it have?", "history": ASKED}
     with ChatServer(GOOD) as chat:
-        configured = with_model(seed_settings, chat)
+        configured = build_chain(with_model(seed_settings, chat).settings)
         for asked in ({"question": QUESTION}, follow_up, {"question": OFFTOPIC}):
             quoted, plain = (
-                configured.chain.invoke({**asked, "extractive": True}),
+                configured.invoke({**asked, "extractive": True}),
                 build_chain(seed_settings).invoke(asked),
             )
             assert (quoted.text, quoted.passages, quoted.model) == (plain.text, plain.passages, "")

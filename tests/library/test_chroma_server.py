@@ -18,6 +18,7 @@ from rag.corpus.sources import Place
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
 from rag.ingestion import lease
 from rag.ingestion.sync import reembed, sync
+from rag.langchain.vectorstore import open_vectorstore
 from rag.library.chroma import connect, disconnect
 from rag.library.handle import LibraryHandle
 from rag.library.library import Library
@@ -178,7 +179,7 @@ def test_a_view_that_is_open_says_that_its_server_is_gone_and_goes_on_when_it_is
         lambda: library.nearest(vector, 2),
         library.newest_stamp,
         library.disagreements,
-        lambda: library.vectorstore(open_model(served)),
+        lambda: open_vectorstore(served, open_model(served)),
         lambda: Library.open(served),
         lambda: sync(served),
     ):

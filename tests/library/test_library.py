@@ -21,6 +21,7 @@ from rag.corpus.sources import Place
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
 from rag.ingestion.rebuild import rebuild
 from rag.ingestion.sync import reembed, sync
+from rag.langchain.vectorstore import open_vectorstore
 from rag.library.handle import LibraryHandle
 from rag.library.library import Library
 from rag.library.records import Record, make_paper
@@ -420,6 +421,7 @@ def test_a_disk_that_is_full_from_the_start_is_an_error_and_leaves_nothing_in_th
 _USE = """
 import sys
 from rag.settings import Settings
+from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
 library = Library.open(Settings(home=sys.argv[1], embedding_model=sys.argv[2]))
 sys.stdin.readline()
@@ -454,7 +456,7 @@ def test_a_library_can_be_opened_more_often_than_there_are_spellings_of_its_fold
 
 
 def test_langchains_view_of_the_chunks_says_where_each_stands(filled: Settings) -> None:
-    store = opened(filled).vectorstore(open_model(filled))
+    store = open_vectorstore(filled, open_model(filled))
     (document,) = store.similarity_search(SHORT[0][:60], k=1)
     paper = papers(filled)[SHORT[0]]
     assert paper.abstract[document.metadata["start"] : document.metadata["end"]] == document.page_content

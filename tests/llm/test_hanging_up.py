@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from rag import AnswerStream, Assistant, Done, Settings, Token
-from rag.langchain.chain import AnswerChain
+from rag.langchain.chain import AnswerChain, build_chain
 from rag.llm.client import ChatModel
 from rag.llm.deadline import Patience
 from tests import llm_server as server
@@ -31,7 +31,7 @@ def _warm(seed_settings):
 
 def chain_of(settings: Settings, chat: ChatServer, **others: object) -> AnswerChain:
     chosen = {"llm_model": "tiny", "openai_base_url": chat.base_url, "llm_retries": 0, **others}
-    return Assistant.open(Settings(_env_file=None, home=settings.home, **chosen)).chain
+    return build_chain(Settings(_env_file=None, home=settings.home, **chosen))
 
 
 def wait_for_request(chat: ChatServer) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from rag import Assistant
 from rag.errors import EmbeddingError
-from rag.langchain.embeddings import LangChainEmbeddings
+from rag.langchain.vectorstore import LangChainEmbeddings
 from rag.library.records import pack, unpack
 from rag.models.embedding import EmbeddingModel, _opened, open_model
 from rag.models.encoders import Encoded, OnnxEncoder, SentenceTransformersEncoder

@@ -12,6 +12,7 @@ from langchain_core.runnables import RunnableLambda
 from rag import Assistant, Filter, LibraryMissing, Outcome, QuestionError
 from rag.corpus.sources import Place
 from rag.langchain.retriever import PaperRetriever
+from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
 from rag.library.records import Record, make_paper
 from rag.retrieval.ranking import WEIGHTS, Query, _of_neighbours, fused, retrieve
@@ -184,7 +185,7 @@ def test_the_retriever_of_an_empty_library_names_the_command(settings, answering
 
 
 def test_the_chunks_are_a_vector_store_of_langchain(answering):
-    store = answering.filled().vectorstore(answering.model)
+    store = open_vectorstore(answering.settings, answering.model)
     [(document, distance)] = store.similarity_search_with_score("What is TimeArena?", k=1)
     assert "TimeArena" in document.page_content
     assert 0 <= distance < 1

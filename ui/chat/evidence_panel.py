@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag import Answer, Citation, Filter, Outcome, Paper, Passage, Verdict, bibtex, instructions, reference
+from rag import Answer, Citation, Filter, Outcome, Passage, Verdict, bibtex, reference
 from ui.chat.answer_view import by_number
 from ui.conversations.conversation import Exchange
-from ui.html.escaping import element, highlighted, inert, papers, shortened
+from ui.html.escaping import element, inert, shortened
+from ui.html.papers import about, abstract, scope_in_words
 
-_SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
-_MADE_LABEL = "untitled; label made from its opening words"
-_ANY_YEARS = (0, 9999)  # the ends of a range that is open
 _REGION = {"aria-label": "Evidence"}
 _LONGEST_HEADING = 300  # characters of a title
 
@@ -48,28 +46,6 @@ def no_evidence() -> str:
     """The evidence panel before the first question."""
     text = "The papers behind an answer appear here, with the quoted sentences marked in their abstracts."
     return element("section", element("h2", "Evidence") + element("p", text, "fn-empty"), "fn-turn", **_REGION)
-
-
-def scope_in_words(scope: Filter) -> str:
-    """What a filter lets through, in plain words."""
-    bits = []
-    if scope.paper_ids:
-        bits.append(papers(len(scope.paper_ids)))
-    if scope.sources:
-        bits.append("from " + ", ".join(scope.sources))
-    if scope.years:
-        bits.append(_years(*scope.years))
-    if scope.venues:
-        bits.append("in " + ", ".join(scope.venues))
-    return " ".join(bits if scope.paper_ids else ["papers", *bits])
-
-
-def _years(first: int, last: int) -> str:
-    if first <= _ANY_YEARS[0]:
-        return f"until {last}"
-    if last >= _ANY_YEARS[1]:
-        return f"since {first}"
-    return f"of {first}" if first == last else f"of {first} to {last}"
 
 
 def _asked_of(scope: Filter | None) -> str:
@@ -141,24 +117,6 @@ def _found(found: Sequence[_Place], heading: str, note: str, turn: int) -> str:
     )
     top = element("h3", heading, "fn-subhead") if heading else ""
     return top + (element("p", note, "fn-note") if note else "") + items
-
-
-def abstract(paper: Paper, spans: Sequence[tuple[int, int]], css: str) -> str:
-    """The abstract with these places marked, and with those that speak to an assistant marked in another way."""
-    suspect = instructions(paper.abstract)
-    warning = element("p", _SUSPECT, "fn-warning") if suspect else ""
-    return warning + element("p", highlighted(paper.abstract, spans, suspect=suspect), css)
-
-
-def about(paper: Paper) -> str:
-    """Where the paper was found, and what its source says of it."""
-    made = element("p", _MADE_LABEL, "fn-made") if paper.label_is_made else ""
-    bits = [", ".join(paper.authors), paper.venue, str(paper.year or "")]
-    written = " · ".join(inert(bit) for bit in bits if bit)
-    place = f"{inert(paper.source)}, line {paper.line}"
-    if paper.also_in:
-        place += "; also in " + ", ".join(f"{inert(source)}, line {line}" for source, line in paper.also_in)
-    return made + (element("p", written, "fn-written") if written else "") + element("p", place, "fn-place")
 
 
 def _also_searched(searches: Sequence[str]) -> str:

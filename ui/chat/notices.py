@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ui.chat.evidence_panel import scope_in_words
 from ui.conversations.conversation import Conversation
 from ui.html.escaping import element, inert, shortened
+from ui.html.papers import scope_in_words
 
 LONGEST_REASON = 1000  # characters
 _LONGEST_SCOPE = 300

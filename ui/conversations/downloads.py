@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rag import RagError, bibtex, ris
-from ui.chat.evidence_panel import scope_in_words
 from ui.conversations.conversation import Conversation, Exchange, State
 from ui.conversations.export import Said, answer_markdown, cited_papers, conversation_json, conversation_markdown
+from ui.html.papers import scope_in_words
 
 if TYPE_CHECKING:
     from rag import Assistant

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
 from rag import Paper, Passage
-from ui.chat.evidence_panel import abstract
 from ui.html.escaping import element, inert, shortened
+from ui.html.papers import abstract
 from ui.papers.table import button
 
 _LONGEST_HEADING = 300  # characters; the whole title of an absurd one unfolds below

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -32,6 +32,9 @@ _SERVED = re.compile(
     rf"/((config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|{re.escape(PLOTLY_ADDRESS)})?|(assets|static)/.+"
     r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server|(call|heartbeat)/.+)/?)"
 )
+_STATIC = Path(__file__).parents[1] / "static"
+_SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+_SYSTEM_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) -> _Sealed:
@@ -46,8 +49,6 @@ def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) ->
     import gradio as gr
     from fastapi import FastAPI
 
-    from ui.app import look
-
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     login = Login(users) if users else None
     serve_plotly(web)  # before Gradio, which answers for every other address
@@ -59,7 +60,7 @@ def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) ->
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         footer_links=[], run_history=False, allowed_paths=[], show_error=False, max_file_size=1,
         ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
-        auth_dependency=login.user if login else None, **look(),
+        auth_dependency=login.user if login else None, **_look(),
     )  # fmt: skip
     return _Sealed(app, login)
 
@@ -109,3 +110,15 @@ class _Sealed:
 
 def _header(scope: Scope, name: bytes) -> str:
     return b"; ".join(value for key, value in scope["headers"] if key == name).decode("latin-1")
+
+
+def _look() -> dict[str, Any]:
+    """Theme, style and script of the page, by the names Gradio's launch and mount functions give them."""
+    import gradio as gr
+
+    scripts = (path.read_text(encoding="utf-8") for path in sorted(_STATIC.glob("*.js")))
+    return {
+        "theme": gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=_SYSTEM_FONTS, font_mono=_SYSTEM_MONO),
+        "css_paths": sorted(_STATIC.glob("*.css")),
+        "head": "".join(f"<script>{script}</script>" for script in scripts),
+    }
