@@ -266,10 +266,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An earlier turn of the conversation; `role` is "user" or "assistant"."""
+    """An earlier turn of the conversation.
+
+    Attributes:
+        role: "user" or "assistant".
+        outcome: How that answer ended; None where it is not known, or the turn is the user's.
+        cited: The papers that the answer cites, where they are known.
+    """
 
     role: str
     content: str
+    outcome: Outcome | None = None
+    cited: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
