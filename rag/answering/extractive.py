@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from rag.answering.gate import share_of_papers
+from rag.answering.unstated import unstated
+from rag.library.library import Library
 from rag.library.records import Record, Vectors
 from rag.markers.reader import MARKER
 from rag.retrieval.ranking import Ranking
 from rag.text import cues
 from rag.text.prompt_injection import instructions
 from rag.text.quantities import states
-from rag.types import Check, CheckKind, Citation, Claim, Passage, Verdict
+from rag.types import Answer, Check, CheckKind, Citation, Claim, Outcome, Passage, Token, Verdict
 
 # Figures with these values: tests/bench/results/questions.json; with neighbouring ones of those that a list of papers,
 # a question of several parts or a follow-up needs: honesty.json. The others were tried by hand, without a result file.
 _MOST_SENTENCES = 4  # of one paper; a list that is broken over sentences may add to them
+_NEAREST_SENTENCES = 2  # of an answer that lacks what was asked
 _MOST_IN_ALL = 6  # over all papers, and with the whole of a list
 _MOST_PAPERS = 4
 _PAPER_MARGIN = 0.65  # of the best paper's score, for a further paper of an answer from several
@@ -53,6 +58,32 @@ class Extract:
         )
         own = Claim(0, len(opening.rstrip()), (), Verdict.NO_CLAIM)
         return Extract(opening + self.text, self.citations, (own, *shifted))
+
+
+def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
+    """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
+    lexical, query = library.lexical, ranking.query
+    read = partial(extract, query.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
+    found = read()
+    papers = list({citation.number: citation.paper for citation in found.citations}.values())
+    lacks = unstated(query.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
+    if lacks.phrases and len(cues.parts(query.question)) == 1:  # no other part is answered: less says as much
+        found = read(most=_NEAREST_SENTENCES)
+    if lacks.phrases:
+        found = found.opened_by(lacks.sentence(len(papers)))
+    for start, end in zip(
+        (0, *(claim.end for claim in found.claims[:-1])), (claim.end for claim in found.claims), strict=True
+    ):
+        yield Token(found.text[start:end])
+    yield Token(found.text[found.claims[-1].end :])
+    return replace(
+        draft,
+        text=found.text,
+        outcome=Outcome.PARTIAL if lacks.phrases else Outcome.ANSWERED,
+        missing=lacks.phrases,
+        citations=found.citations,
+        claims=found.claims,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from rag.answering.extractive import NEAREST
-from rag.answering.outcomes import is_refusal
+from rag.answering.refusal import is_refusal
 from rag.text.cues import names
 from rag.text.sentences import sentence_spans
 from rag.text.words import content_words

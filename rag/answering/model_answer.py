@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 
-from rag.answering.outcomes import grounded
+from rag.answering.grounding import grounded
 from rag.answering.question import MOST_QUESTION_CHARS
 from rag.checks.ledger import Entailment, Judge, Nearness
 from rag.errors import LLMError

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
+from rag.answering.extractive import quoted
 from rag.answering.followup import context_of
+from rag.answering.gate import share_of_papers, strays, unknown_terms
 from rag.answering.model_answer import Writer
-from rag.answering.outcomes import quoted, refused, share_of_papers, strays, unknown_terms
 from rag.answering.question import History, check_sources, checked_question, checked_turns
+from rag.answering.refusal import refused
 from rag.answering.stream import AnswerStream
 from rag.corpus.sources import SEEDS
 from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError

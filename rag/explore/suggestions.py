@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from rag.answering.outcomes import unknown_terms
+from rag.answering.gate import unknown_terms
 from rag.checks.slots import names
 from rag.explore.example_questions import is_question, on_subject
 from rag.library.library import Library

@@ -9,7 +9,7 @@ import pytest
 from rag import Assistant, Outcome, QuestionError, Turn
 from rag.answering.extractive import NEAREST
 from rag.answering.followup import context_of
-from rag.answering.outcomes import share_of_papers
+from rag.answering.gate import share_of_papers
 from rag.evaluation.questions import read_questions, score
 from tests.conftest import ROOT
 

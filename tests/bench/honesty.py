@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from rag import Answer, Assistant, Outcome, load_settings
-from rag.answering.outcomes import share_of_papers
-from rag.answering.pipeline import extractive
-from rag.answering.pipeline import unstated as requirements
+from rag.answering import extractive
+from rag.answering import unstated as requirements
+from rag.answering.gate import share_of_papers
 from rag.evaluation.questions import OFFTOPIC, UNANSWERABLE, Question, read_questions, score
 from rag.text import quantities
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from rag.answering.quotes import read_claims
+from rag.answering.grounding import read_claims
 from rag.markers.reader import MARKER, MarkerReader
 
 

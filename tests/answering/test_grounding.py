@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.quotes import best_quote, read_claims
+from rag.answering.grounding import best_quote, read_claims
 
 ABSTRACT = (
     "We present TimeArena, an environment for agents. It reaches 41.5% on 3 datasets with 1,500 tasks,"
