@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from rag.explore.comparison import Cell, Comparison, ComparisonRow, comparison_csv
     from rag.explore.overview import Overview, PaperMap, Topic
     from rag.langchain.chain import build_chain
-    from rag.serve.listener import Listener, names_this_machine
+    from rag.loopback import names_this_machine
+    from rag.serve.listener import Listener
     from rag.settings import Settings, load_settings
     from rag.share.feedback import record_feedback
     from rag.share.passports.verification import VerifyCheck, VerifyReport
@@ -140,7 +141,8 @@ _HOMES = {
     "rag.answering.stream": {"AnswerStream"},
     "rag.assistant": {"Assistant", "answer", "ingest", "papers", "passport", "search", "similar", "stream", "verify"},
     "rag.langchain.chain": {"build_chain"},
-    "rag.serve.listener": {"Listener", "names_this_machine"},
+    "rag.loopback": {"names_this_machine"},
+    "rag.serve.listener": {"Listener"},
     "rag.share.feedback": {"record_feedback"},
     "rag.explore.comparison": {"Cell", "Comparison", "ComparisonRow", "comparison_csv"},
     "rag.text.prompt_injection": {"instructions"},

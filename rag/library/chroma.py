@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.request import getproxies
 
 from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
+from rag.loopback import is_this_machine
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,10 +111,11 @@ def chroma_errors(settings: Settings) -> Iterator[None]:
 
 def _ask_directly(host: str | None) -> None:
     """A server on this machine is not asked through a proxy elsewhere; Chroma's client goes by the environment."""
-    if (host or "").strip("[]") in _THIS_MACHINE and {"http", "https", "all"} & getproxies().keys():
-        for name in ("no_proxy", "NO_PROXY"):
-            given = [each for each in os.environ.get(name, "").split(",") if each]
-            os.environ[name] = ",".join(dict.fromkeys([*given, *_THIS_MACHINE]))
+    name = (host or "").strip("[]")
+    if is_this_machine(name) and {"http", "https", "all"} & getproxies().keys():
+        for variable in ("no_proxy", "NO_PROXY"):
+            given = [each for each in os.environ.get(variable, "").split(",") if each]
+            os.environ[variable] = ",".join(dict.fromkeys([*given, name]))
 
 
 def _check_server(settings: Settings) -> None:
@@ -154,7 +156,6 @@ def _folder(settings: Settings) -> Path:
     return settings.home / "chroma"
 
 
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _openings = 0
 _openings_lock = threading.Lock()
 

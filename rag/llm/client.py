@@ -17,6 +17,7 @@ from rag.llm.cache import AnswerCache, Kept
 from rag.llm.deadline import Patience
 from rag.llm.faults import Explainer, foreign_errors, is_overlong
 from rag.llm.thinking import Thoughts, after_thoughts
+from rag.loopback import is_this_machine
 from rag.prices import priced
 from rag.settings import Settings
 from rag.types import Usage
@@ -272,7 +273,7 @@ class ChatModel:
             request.headers["authorization"] = f"Bearer {self._key or _NO_KEY}"
 
         # No proxy elsewhere can reach a server on this machine; time-outs are kept per token, in `_chunks`.
-        use_proxies = not _is_loopback(self._base_url)
+        use_proxies = not is_this_machine(urlsplit(self._base_url).hostname)
         hooks = {"request": [only_ours]}
         return openai.DefaultAsyncHttpxClient(
             follow_redirects=False, timeout=None, trust_env=use_proxies, event_hooks=hooks
@@ -363,8 +364,3 @@ def _counted(chunk: ChatCompletionChunk) -> Usage | None:
 def _estimated(messages: list[Message], written_chars: int) -> Usage:
     prompt_chars = sum(len(content) for _, content in messages)
     return Usage(prompt_chars // _CHARS_PER_TOKEN + 1, written_chars // _CHARS_PER_TOKEN + 1, estimated=True)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from rag.serve.listener import names_this_machine
+from rag.loopback import names_this_machine
 from rag.serve.protocol import RequestError
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from rag.errors import ServeError
+from rag.loopback import is_this_machine
 
 if TYPE_CHECKING:
     import uvicorn
@@ -42,7 +41,7 @@ class Listener:
         except (OSError, UnicodeError) as error:  # the latter for a name that IDNA does not allow
             raise ServeError(_reason(error, host, port, *settings)) from error
         self.host, self.port = self._socket.getsockname()[:2]
-        self.is_loopback = ipaddress.ip_address(self.host).is_loopback
+        self.is_loopback = is_this_machine(self.host)
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - read, not bound
         self.address = f"http://[{reached}]:{self.port}" if ":" in reached else f"http://{reached}:{self.port}"
 
@@ -79,20 +78,6 @@ class Listener:
 
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S)
         return Announcing(config)
-
-
-def names_this_machine(host: str) -> bool:
-    """Whether a Host header is one that only programs of this machine send.
-
-    A page that has its own name resolve to this machine (DNS rebinding) is given away by it.
-    """
-    if "@" in host:  # which a Host header cannot have
-        return False
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name in ("localhost", "localhost.") or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _listening(host: str, port: int) -> socket.socket:
