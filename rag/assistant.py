@@ -76,7 +76,7 @@ class Assistant:
         from rag.answering.question import check_sources, checked_question
         from rag.retrieval.ranking import Query, retrieve
 
-        query, library = Query(checked_question(question)), self.answering.filled()
+        query, library = Query(checked_question(question)), self.answering.handle.filled()
         check_sources(library, where)
         return list(retrieve(library, self.answering.model, query, k=max(k, 0), where=where).passages)
 
@@ -132,7 +132,7 @@ class Assistant:
         from rag.explore.comparison import compare
 
         answer = self.answer(asked, where=where, extractive=True) if isinstance(asked, str) else asked
-        library = self.answering.filled()
+        library = self.answering.handle.filled()
         return compare(answer, library, self.answering.model, k=k, gate=self.settings.evidence_gate)
 
     def example_questions(self, k: int = 4) -> list[str]:
@@ -177,7 +177,7 @@ class Assistant:
 
         answering = self.answering
         gate = self.settings.evidence_gate
-        return follow_ups(answer, answering.filled(), answering.model, k=k, gate=gate, asked=asked, where=where)
+        return follow_ups(answer, answering.handle.filled(), answering.model, k=k, gate=gate, asked=asked, where=where)
 
     def ingest(
         self,
@@ -217,7 +217,7 @@ class Assistant:
         try:
             before = self._library()
             empty = before is None or not before.size
-            library = self.answering.filled(progress)
+            library = self.answering.handle.filled(progress)
             self.answering.model.embed(["warm"])
             if self.settings.llm_configured:
                 _ = self.answering.writer.entailment

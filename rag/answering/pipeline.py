@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -20,15 +19,11 @@ from rag.answering.model_answer import Writer
 from rag.answering.question import History, check_sources, checked_question, checked_turns
 from rag.answering.refusal import refused
 from rag.answering.stream import AnswerStream
-from rag.corpus.sources import SEEDS
-from rag.errors import CorpusError, LibraryMissing, LLMError, QuestionError
-from rag.ingestion.sync import Progress, is_idle, sync
-from rag.library.chroma import place
-from rag.library.handle import LibraryHandle
+from rag.errors import LLMError, QuestionError
+from rag.ingestion.library_handle import LibraryHandle
 from rag.library.library import Library
 from rag.llm.deadline import Patience
 from rag.models.embedding import EmbeddingModel, cores, open_model
-from rag.progress import progress_bar
 from rag.retrieval.query_expansion import DEPTH, fused_with
 from rag.retrieval.ranking import Query, Ranking, retrieve
 from rag.settings import Settings
@@ -39,10 +34,6 @@ log = logging.getLogger(__name__)
 
 PASSAGES = 20  # how many an Answer carries
 
-_EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
-_INTERRUPTED = "An ingest was interrupted; it is completed first."
-_LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
-
 
 class Answering:
     """Answers questions about one library; safe to share between threads."""
@@ -51,7 +42,6 @@ class Answering:
         keep_quiet()
         self.settings = settings
         self.handle = LibraryHandle(settings)
-        self._filling = threading.Lock()
         # More searches at once than there are cores only stand in each other's way: tests/bench/results/askers.json.
         self._searching = threading.BoundedSemaphore(cores())
 
@@ -106,50 +96,18 @@ class Answering:
             events.close()
             thread.shutdown(wait=False)
 
-    def filled(self, progress: Progress | None = None) -> Library:
-        """The library, with the bundled seeds ingested first where there is nothing in it.
-
-        Raises:
-            LibraryMissing: There is nothing in it, and the settings forbid to ingest.
-        """
-        with self._filling:
-            library = self.handle.current()
-            empty = library is None or not library.size
-            if library is not None and not empty and not self._was_interrupted(library):
-                return library
-            if not self.settings.auto_ingest:
-                raise LibraryMissing(
-                    f"The library in {place(self.settings)} is empty; run `footnote ingest PATHS` with your files, or"
-                    " `footnote ingest` for the bundled seeds (RAG_AUTO_INGEST=true does that by itself)."
-                )
-            title = "Ingesting the bundled seeds" if empty else "Completing the ingest"
-            with progress_bar(title) if progress is None else nullcontext(progress) as told:
-                try:
-                    sync(self.settings, [SEEDS] if empty else [], progress=told, wait_s=_LONGEST_INGEST_S)
-                except CorpusError:
-                    if empty:
-                        raise  # else what the interrupted ingest had written is there, and its files are not
-            self.handle.forget()
-            filled = self.handle.current()
-        if filled is None:
-            raise LibraryMissing("The bundled seeds could not be read; run `footnote ingest PATHS` with your files.")
-        return filled
-
-    def _was_interrupted(self, library: Library) -> bool:
-        """Whether an ingest from here was killed and can be completed; on a server it may be another machine's."""
-        return (
-            library.stamp.syncing
-            and self.settings.auto_ingest
-            and self.settings.chroma_url is None
-            and is_idle(self.settings)
-        )
-
     def _answer(
         self, question: str, history: Sequence[Turn], where: Filter | None, patience: Patience | None
     ) -> Generator[AnswerEvent, None, None]:
         """The events of an answer; without patience for the language model none is asked."""
         clock = _Clock()
-        library, notices = yield from self._opened()
+        notices: tuple[str, ...] = ()
+        library = self.handle.ready()
+        if library is None:
+            if why := self.handle.why_not_ready():
+                notices = (why,)
+                yield Notice(why)
+            library = self.handle.filled()
         check_sources(library, where)
         clock.lap("open")
         query, usage, fault = self._spelled_out(library, question, history, patience)
@@ -198,16 +156,6 @@ class Answering:
         log.info("answered a question: %s, %d citations, %.0f ms",
                  answer.outcome.value, len(answer.citations), answer.timings_ms["total"])  # fmt: skip
         yield Done(answer)
-
-    def _opened(self) -> Generator[Notice, None, tuple[Library, tuple[str, ...]]]:
-        """The library, and what was told of it before it was filled."""
-        library = self.handle.current()
-        empty = library is None or not library.size
-        if library is not None and not empty and not self._was_interrupted(library):
-            return library, ()
-        told = (_EMPTY if empty else _INTERRUPTED,) if self.settings.auto_ingest else ()
-        yield from map(Notice, told)
-        return self.filled(), told
 
     def _is_found(self, ranking: Ranking, unknown: Sequence[str]) -> bool:
         """Whether there is evidence enough to write an answer from."""

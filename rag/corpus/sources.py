@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,13 +137,19 @@ def _rows(path: str, name: str, entries: Iterable[Read], skipped: list[Skipped])
         yield paper_id, path, name, entry.line, entry.title, json.dumps(entry.details.as_row()), entry.abstract
 
 
-def read_sources(roots: Iterable[str], known: Mapping[str, str], known_roots: Collection[str] = ()) -> Reading:
+def read_sources(
+    roots: Iterable[str],
+    known: Mapping[str, str],
+    known_roots: Collection[str] = (),
+    check: Callable[[], None] | None = None,
+) -> Reading:
     """Reads every file below the roots.
 
     Args:
         roots: Canonical paths of files and folders.
         known: Name by canonical path of every file that the library has papers of.
         known_roots: Roots of earlier syncs, also those that gave no paper.
+        check: Called before every file; what it raises ends the reading.
 
     Raises:
         CorpusError: A root neither exists nor is known.
@@ -166,6 +172,7 @@ def read_sources(roots: Iterable[str], known: Mapping[str, str], known_roots: Co
         for path in sorted(below - found.keys()):
             _report_gone(reading, path, names[path], f"it is no longer at {path}")
         for path in sorted(found.keys() - reading.paths - reading.gone):
+            check()
             _read_one(reading, path, names.setdefault(path, _name(path, names)), is_known=path in known)
     return reading
 

@@ -78,7 +78,7 @@ def run_collection(settings: Settings, folder: Path, *, split: str | None = None
     paper_of = {document: by_line[line] for document, line in lines.items() if line in by_line}
     measured = Measured(ablation)
     answering = assistant.answering
-    library = answering.filled()
+    library = answering.handle.filled()
     retrieve(library, answering.model, Query(judged[0].text), k=DEPTH)  # warm, as above
     with progress_bar("Searching") as progress:
         for number, query in enumerate(judged, start=1):
@@ -122,9 +122,9 @@ def _deep_ranking(assistant: Assistant, question: Question, answer: Answer) -> l
         query = Query(answer.standalone_question)
     else:
         turns = checked_turns([turn.model_dump() for turn in question.history])
-        query = answering.standalone(answering.filled(), question.question, turns)
+        query = answering.standalone(answering.handle.filled(), question.question, turns)
     known = {passage.paper.id for passage in answer.passages}
-    deep = retrieve(answering.filled(), answering.model, query, k=DEPTH).passages
+    deep = retrieve(answering.handle.filled(), answering.model, query, k=DEPTH).passages
     return [*answer.passages, *(passage for passage in deep if passage.paper.id not in known)]
 
 

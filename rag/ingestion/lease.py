@@ -28,19 +28,20 @@ _STALE_S = 30.0  # without a beat; a server under load may be slow to take one
 
 
 @contextmanager
-def lease(settings: Settings, wait_s: float) -> Iterator[Callable[[], None]]:
-    """Holds the lease of the library; gives what raises an error once it is lost.
+def lease(settings: Settings, wait_s: float, check_stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Holds the lease of the library; gives what raises an error once it is lost, or as `check_stop` does.
 
     Only for a caller that holds the lock of its home: it takes over at once what an earlier one of this home left.
 
     Args:
         wait_s: How long to wait for a holder that is alive; one that may be dead is watched for longer.
+        check_stop: Raises once whoever asked for the lease wants it no more.
 
     Raises:
         LibraryError: Another ingest is at work, or the server does not answer.
     """
     client = connect(settings)
-    held = _Lease(settings, client)
+    held = _Lease(settings, client, check_stop)
     try:
         held.claim(wait_s)
         with _beating(held):
@@ -52,8 +53,8 @@ def lease(settings: Settings, wait_s: float) -> Iterator[Callable[[], None]]:
 
 
 class _Lease:
-    def __init__(self, settings: Settings, client: Client) -> None:
-        self._settings, self._client = settings, client
+    def __init__(self, settings: Settings, client: Client, check_stop: Callable[[], None]) -> None:
+        self._settings, self._client, self._check_stop = settings, client, check_stop
         self._name = f"{settings.collection}.lease"  # no library's name has a dot
         self._holder = uuid.uuid4().hex
         self._left_here = _note(settings)
@@ -70,6 +71,7 @@ class _Lease:
         seen: tuple[str, int] | None = None
         alive = False
         while not self._taken():
+            self._check_stop()
             there = self._there()
             if there is None:
                 continue
@@ -91,6 +93,7 @@ class _Lease:
 
     def check(self) -> None:
         """Raises an error where another has taken the lease over; the server says so, no clock that may stand still."""
+        self._check_stop()
         if not self._is_held():
             raise LibraryError(
                 f"This ingest gave {place(self._settings)} no sign of life for {_STALE_S:.0f} s, and another has taken"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ _MOST_CHARACTERS = 1_000_000  # of these papers: three times what 256 abstracts 
 _PAGE = 500  # papers read or changed at once
 _MOST_COMPARED = 1_000  # removed papers, and new ones, to see which of them is which
 _LOCK_WAIT_S = 2.0
+_LOOK_UP_S = 0.5  # how often who waits looks whether it is told to stop
 
 
 @dataclass(slots=True)
@@ -53,11 +55,13 @@ class _Comparison:
 
     Attributes:
         settled: Files that this sync says all about.
+        check: Called before every page.
     """
 
     reading: Reading
     library: Library | None
     settled: frozenset[str]
+    check: Check
 
     def kept(self, record: Said) -> tuple[Place, ...]:
         """Places in files that this sync says nothing about."""
@@ -66,6 +70,7 @@ class _Comparison:
     def papers(self, paper_ids: Sequence[str]) -> Iterator[tuple[Fresh, Said | None, Found | None]]:
         """Each of these papers as it shall be, as it is in the library, and as it was read."""
         for page in pages(paper_ids, _PAGE):
+            self.check()
             known = {said.paper.id: said for said in self.library.said(page)} if self.library else {}
             read = {found.paper_id: found for found in self.reading.papers(page)}
             for paper_id in page:
@@ -83,9 +88,15 @@ class _Comparison:
         return paper_id, record.paper.abstract if kept else found.abstract, places
 
 
-def embedded_here(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Generator[Embedded, None, None]:
-    """Embeds in this process; while one batch is computed, the next is already cut into chunks."""
-    stop = threading.Event()
+def embedded_here(
+    settings: Settings, batches: Iterable[Sequence[Fresh]], stop: threading.Event | None = None
+) -> Generator[Embedded, None, None]:
+    """Embeds in this process; while one batch is computed, the next is already cut into chunks.
+
+    Args:
+        stop: Once set, what is begun ends with `CancelledError`. Set here, too, where the papers are not waited for.
+    """
+    stop = stop or threading.Event()
     model = open_model(settings, settings.embedding_precision).until(stop)
     with ThreadPoolExecutor(2, "footnote-batch") as threads:
         try:
@@ -96,8 +107,9 @@ def embedded_here(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Gen
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
-        finally:
+        except BaseException:
             stop.set()  # who interrupts an ingest does not wait for what is begun
+            raise
 
 
 def sync(
@@ -107,6 +119,7 @@ def sync(
     prune: bool = False,
     progress: Progress | None = None,
     wait_s: float = _LOCK_WAIT_S,
+    stop: threading.Event | None = None,
     embedded_by: Embedder = embedded_here,
 ) -> IngestReport:
     """Brings the library in step with files and folders; without paths, with those it knows already.
@@ -115,20 +128,22 @@ def sync(
         prune: Whether papers of files that are missing or unreadable are removed; they are kept otherwise.
         progress: Called with (papers done, papers to do) after every batch that is safely written.
         wait_s: How long to wait for another sync to end.
+        stop: Once set, by any thread, the sync ends before its next step. What was written stays.
         embedded_by: Who makes the vectors; in any order, every paper once.
 
     Raises:
+        CancelledError: `stop` was set.
         CorpusError: A path does not exist and the library does not know it either.
         LibraryError: The library cannot be opened or written.
     """
-    with _one_at_a_time(settings, wait_s) as check:
+    with _one_at_a_time(settings, wait_s, stop) as check:
         library = Library.open(settings)
         names = {at.path: at.name for said in library.all_said() for at in said.places} if library else {}
         known_roots = library.stamp.roots if library else ()
         roots = tuple(canonical(path) for path in paths) or known_roots or (SEEDS,)
-        reading = read_sources(roots, names, known_roots)
+        reading = read_sources(roots, names, known_roots, check)
         settled = frozenset(reading.paths | (reading.gone if prune else set()))
-        comparison = _Comparison(reading, library, settled)
+        comparison = _Comparison(reading, library, settled, check)
         plan = _plan(comparison, prune=prune)
         forgotten = reading.gone if prune else set()
         useless = {skip for skip in roots if skip not in known_roots and skip in reading.fruitless}
@@ -357,19 +372,34 @@ def _batches(papers: Iterable[Fresh], count: int) -> Iterator[Sequence[Fresh]]:
 
 
 @contextmanager
-def _one_at_a_time(settings: Settings, wait_s: float) -> Iterator[Check]:
+def _one_at_a_time(settings: Settings, wait_s: float, stop: threading.Event | None = None) -> Iterator[Check]:
     """Two syncs would plan against a library that the other is changing; on a server, also those of two homes."""
+
+    def check_stop() -> None:
+        if stop and stop.is_set():
+            raise CancelledError
+
     with chroma_errors(settings):
         settings.home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(settings.home / "sync.lock")
-        try:
-            lock.acquire(timeout=wait_s)
-        except Timeout as error:
-            raise LibraryError(
-                f"Another ingest is at work on {place(settings)}; wait until it is done, then run this again."
-            ) from error
+        _wait_for(lock, settings, wait_s, check_stop)
     try:
-        with lease(settings, wait_s) if settings.chroma_url else nullcontext(lambda: None) as check:
+        with lease(settings, wait_s, check_stop) if settings.chroma_url else nullcontext(check_stop) as check:
             yield check
     finally:
         lock.release()
+
+
+def _wait_for(lock: FileLock, settings: Settings, wait_s: float, check_stop: Check) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        left_s = max(deadline - time.monotonic(), 0)
+        try:
+            lock.acquire(timeout=min(left_s, _LOOK_UP_S))
+            return
+        except Timeout as error:
+            check_stop()
+            if left_s <= _LOOK_UP_S:
+                raise LibraryError(
+                    f"Another ingest is at work on {place(settings)}; wait until it is done, then run this again."
+                ) from error

@@ -8,7 +8,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
 from rag.errors import LibraryMissing
-from rag.library.handle import LibraryHandle
+from rag.ingestion.library_handle import LibraryHandle
 from rag.models.embedding import EmbeddingModel
 from rag.retrieval.ranking import Query, retrieve
 from rag.types import Filter, Passage

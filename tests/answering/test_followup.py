@@ -220,7 +220,7 @@ def test_a_pronoun_of_a_later_clause_means_what_the_question_has_just_named(assi
         Turn("user", "How many tasks does TimeArena have?"),
         Turn("assistant", "TimeArena grounds to 30 real-world tasks in cooking, household and laboratory work [1]."),
     ]
-    library = assistant.answering.filled()
+    library = assistant.answering.handle.filled()
     assert context_of(question, said, partial(share_of_papers, library)) == ""
     for leaning in (
         "How many tasks are there, and how are they scored?",

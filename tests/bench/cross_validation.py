@@ -77,7 +77,7 @@ def _rankings() -> Iterator[Ranking]:
     assistant = Assistant.open(load_settings())
     assistant.prepare()
     answering = assistant.answering
-    library = answering.filled()
+    library = answering.handle.filled()
     for question in read_questions(HERE / "questions.jsonl"):
         if question.answerable:
             turns = checked_turns([turn.model_dump() for turn in question.history])

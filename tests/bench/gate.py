@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _evidence(assistant: Assistant, question: str, history: Sequence[Mapping[str, str]]) -> float:
-    answering, library = assistant.answering, assistant.answering.filled()
+    answering, library = assistant.answering, assistant.answering.handle.filled()
     query = answering.standalone(library, question, checked_turns(history))
     return retrieve(library, answering.model, query, k=1).evidence
 

@@ -68,7 +68,7 @@ def figures(answers: Answers) -> dict[str, Any]:
 
 def rates(assistant: Assistant, answers: Answers) -> dict[str, str]:
     """Partial among answerable and caught among unanswerable questions, with the thresholds as they are now."""
-    library = assistant.answering.filled()
+    library = assistant.answering.handle.filled()
     counts: dict[str, list[bool]] = defaultdict(list)
     for question, answer in answers:
         if question.type == OFFTOPIC:

@@ -87,7 +87,7 @@ def _bytes_per_paper(home: Path) -> dict[str, float]:
     """What the signals of one paper take, on average: embeddings made, vectors kept, and the bytes of these."""
     from rag import Assistant, load_settings
 
-    library = Assistant.open(load_settings(home=home)).answering.filled()
+    library = Assistant.open(load_settings(home=home)).answering.handle.filled()
     records = list(library.records())
     chunks, sentences, tokens = (
         float(np.mean([len(part) for part in parts]))

@@ -28,7 +28,7 @@ def main() -> None:
     given = arguments.parse_args()
     assistant = Assistant.open(load_settings())
     assistant.prepare()
-    library = assistant.answering.filled()
+    library = assistant.answering.handle.filled()
     questions = [each for each in read_questions(HERE / "questions.jsonl") if each.answerable and not each.history]
     typed = [
         (each, slip) for each in questions for n in range(VARIANTS) if (slip := _mistyped(library, each.question, n))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rag.errors import CorpusError, LibraryError, LibraryMissing
+from rag.ingestion.library_handle import LibraryHandle
 from rag.ingestion.sync import _batches, reembed, sync
-from rag.library.handle import LibraryHandle
 from rag.library.library import Library
 from rag.library.records import Record
 from rag.models.embedding import open_model

@@ -17,10 +17,10 @@ import pytest
 from rag.corpus.sources import Place
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
 from rag.ingestion import lease
+from rag.ingestion.library_handle import LibraryHandle
 from rag.ingestion.sync import reembed, sync
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.chroma import connect, disconnect
-from rag.library.handle import LibraryHandle
 from rag.library.library import Library
 from rag.library.records import Record, make_paper
 from rag.models.embedding import open_model

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+import rag.ingestion.library_handle
 import rag.ingestion.rebuild
-import rag.library.handle
 import rag.library.library
 from rag.corpus.sources import Place
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
+from rag.ingestion.library_handle import LibraryHandle
 from rag.ingestion.rebuild import rebuild
 from rag.ingestion.sync import reembed, sync
 from rag.langchain.vectorstore import open_vectorstore
-from rag.library.handle import LibraryHandle
 from rag.library.library import Library
 from rag.library.records import Record, make_paper
 from rag.models.embedding import open_model
@@ -119,7 +119,7 @@ def test_embedding_again_mends_a_library_of_another_model(filled: Settings) -> N
 def test_an_open_handle_says_so_when_the_library_is_embedded_again_with_another_model(
     filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rag.library.handle, "_CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(rag.ingestion.library_handle, "_CHECK_EVERY_S", 0.0)
     handle = LibraryHandle(filled)
     assert handle.current() is not None
     reembed(with_bundled(filled))
@@ -184,7 +184,7 @@ def test_who_asks_between_the_last_steps_of_embedding_again_disturbs_neither(
 
     def asked_first(settings: Settings, client: Client) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr("rag.library.handle._CHECK_EVERY_S", 0.0)
+            patched.setattr("rag.ingestion.library_handle._CHECK_EVERY_S", 0.0)
             seen = handle.current()
         assert seen is not None
         assert seen.size == 5
@@ -193,7 +193,7 @@ def test_who_asks_between_the_last_steps_of_embedding_again_disturbs_neither(
     monkeypatch.setattr("rag.ingestion.rebuild._put_in_place", asked_first)
     assert reembed(settings).total == 5
     assert used_with_bundled(filled) == 5
-    monkeypatch.setattr("rag.library.handle._CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr("rag.ingestion.library_handle._CHECK_EVERY_S", 0.0)
     newest = handle.current()
     assert newest is not None
     assert newest.stamp == opened(settings).stamp

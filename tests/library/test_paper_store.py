@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
+import rag.ingestion.library_handle
 import rag.library.derived
-import rag.library.handle
 import rag.library.lexical_index
 import rag.library.paper_store
 from rag.errors import LibraryError
+from rag.ingestion.library_handle import LibraryHandle
 from rag.ingestion.sync import sync
 from rag.library.derived import page_of_heads
-from rag.library.handle import LibraryHandle
 from rag.library.library import Library
 from rag.library.paper_store import PaperStore
 from rag.settings import Settings
@@ -383,7 +383,7 @@ def test_a_store_that_is_locked_is_no_damaged_one(filled: Settings, monkeypatch:
 def test_an_open_handle_sees_what_changed_leave_and_come(
     filled: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rag.library.handle, "_CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(rag.ingestion.library_handle, "_CHECK_EVERY_S", 0.0)
     handle = LibraryHandle(filled)
     path = write(tmp_path / "papers" / "c.jsonl", [entry(number) for number in range(100, 110)])
     sync(filled, [path])

@@ -208,7 +208,8 @@ def test_a_fault_that_the_answer_would_meet_as_well_is_told_at_once(seed_setting
 def test_the_question_keeps_its_say_whatever_is_searched_besides(seed_settings):
     answering = Assistant.open(seed_settings).answering
     ask = [
-        retrieve(answering.filled(), answering.model, Query(text), k=200) for text in (PLAIN, "protein folding", PLAIN)
+        retrieve(answering.handle.filled(), answering.model, Query(text), k=200)
+        for text in (PLAIN, "protein folding", PLAIN)
     ]
     own, astray, same = ask
     assert [p.paper.id for p in fused_with(own, [same]).passages] == [p.paper.id for p in own.passages]
@@ -224,7 +225,7 @@ def test_the_question_keeps_its_say_whatever_is_searched_besides(seed_settings):
 
 def test_a_ranking_of_nothing_is_fused_with_anything(seed_settings):
     answering = Assistant.open(seed_settings).answering
-    own = retrieve(answering.filled(), answering.model, Query(PLAIN), k=5)
+    own = retrieve(answering.handle.filled(), answering.model, Query(PLAIN), k=5)
     nothing = Ranking((), {}, own.question_vector, Query(""), {}, 0.0)
     assert [p.paper.id for p in fused_with(own, [nothing]).passages] == [p.paper.id for p in own.passages]
     assert len(fused_with(nothing, [own]).passages) == 5

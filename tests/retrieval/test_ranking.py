@@ -48,7 +48,7 @@ def test_a_paraphrase_is_found_although_it_shares_no_word_with_the_paper(assista
 def test_a_rare_acronym_is_found_although_its_vector_is_far_from_the_paper(assistant, answering):
     best = assistant.search(ACRONYM)[0]
     assert ACRONYM in best.paper.abstract
-    nearest = [paper_id for paper_id, _ in answering.filled().nearest(answering.model.embed([ACRONYM])[0], 150)]
+    nearest = [paper_id for paper_id, _ in answering.handle.filled().nearest(answering.model.embed([ACRONYM])[0], 150)]
     assert best.paper.id not in nearest[:50]
 
 
@@ -174,7 +174,7 @@ def test_it_is_a_retriever_of_langchain(retriever, assistant):
 
 def test_the_retriever_keeps_to_its_filter(answering):
     within = PaperRetriever(handle=answering.handle, model=answering.model, where=Filter(sources=(THIRD,)))
-    admitted = {paper.id for paper in answering.filled().catalogue().values() if THIRD in dict(paper.places)}
+    admitted = {paper.id for paper in answering.handle.filled().catalogue().values() if THIRD in dict(paper.places)}
     assert {document.id for document in within.invoke("models")} <= admitted
 
 
@@ -209,8 +209,10 @@ def test_similar_to_no_paper_says_how_to_find_one(assistant):
 
 
 def test_what_a_follow_up_refers_to_weighs_less_than_what_it_asks(answering):
-    alone = retrieve(answering.filled(), answering.model, Query("What is grokking?"), k=5)
-    leaning = retrieve(answering.filled(), answering.model, Query("What is grokking?", "TimeArena tests agents."), k=5)
+    alone = retrieve(answering.handle.filled(), answering.model, Query("What is grokking?"), k=5)
+    leaning = retrieve(
+        answering.handle.filled(), answering.model, Query("What is grokking?", "TimeArena tests agents."), k=5
+    )
     assert "rok" in leaning.passages[0].paper.abstract
     assert alone.passages[0].paper.id in {passage.paper.id for passage in leaning.passages}
     assert Query("Why?", "TimeArena").standalone == "Why? (TimeArena)"
@@ -221,7 +223,7 @@ def test_a_score_is_the_weighted_sum_of_the_signals_that_there_are():
 
 
 def test_a_paper_among_good_ones_of_its_kind_gains_and_one_alone_has_no_neighbours(assistant):
-    library = assistant.answering.filled()
+    library = assistant.answering.handle.filled()
     means = np.stack([record.chunk_vectors.mean(axis=0) for record in list(library.records())[:12]])
     assert _of_neighbours(means[:1], np.array([0.7])).tolist() == [0.0]
     assert _of_neighbours(means[:2], np.array([0.7, 0.2])) == pytest.approx([0.2, 0.7])

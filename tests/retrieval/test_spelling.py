@@ -71,7 +71,7 @@ def test_questions_without_misspelt_words_are_not_changed(seed_settings):
     answering = assistant.answering
     from rag.retrieval.ranking import Query, retrieve
 
-    library = answering.filled()
+    library = answering.handle.filled()
     changed = {
         question.id: retrieve(library, answering.model, Query(question.question), k=1).slips
         for question in read_questions(ROOT / "tests" / "bench" / "questions.jsonl")
