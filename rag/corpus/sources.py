@@ -141,7 +141,7 @@ def read_sources(
     roots: Iterable[str],
     known: Mapping[str, str],
     known_roots: Collection[str] = (),
-    check: Callable[[], None] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Reading:
     """Reads every file below the roots.
 

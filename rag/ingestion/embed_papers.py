@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +26,16 @@ class Embedded:
     texts: int
 
 
-def embed_papers(model: EmbeddingModel, papers: Sequence[Fresh]) -> Embedded:
+def embed_papers(
+    model: EmbeddingModel, papers: Sequence[Fresh], check_stop: Callable[[], None] = lambda: None
+) -> Embedded:
     """Chunks and embeds papers, all texts of all papers in one go.
 
     A chunk is embedded under its paper's title, a sentence alone: the first says what the paper is about, the second
     what it says. No text is longer than what the model reads.
+
+    Args:
+        check_stop: Called before every paper that is chunked; what it raises ends the work.
     """
     made = [make_paper(paper_id, abstract, places) for paper_id, abstract, places in papers]
     chunks: list[list[Span]] = []
@@ -39,6 +44,7 @@ def embed_papers(model: EmbeddingModel, papers: Sequence[Fresh]) -> Embedded:
     sentence_texts: list[str] = []
     starts: list[int] = []
     for paper in made:
+        check_stop()
         heading, its_tokens = _heading(model, paper)
         room = model.max_tokens - its_tokens
         chunks.append(chunk_spans(paper.abstract, model.count_tokens, room))

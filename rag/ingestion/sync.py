@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -97,12 +98,13 @@ def embedded_here(
         stop: Once set, what is begun ends with `CancelledError`. Set here, too, where the papers are not waited for.
     """
     stop = stop or threading.Event()
+    check_stop = partial(_check_stop, stop)
     model = open_model(settings, settings.embedding_precision).until(stop)
     with ThreadPoolExecutor(2, "footnote-batch") as threads:
         try:
             begun: deque[Future[Embedded]] = deque()
             for batch in batches:
-                begun.append(threads.submit(embed_papers, model, batch))
+                begun.append(threads.submit(embed_papers, model, batch, check_stop))
                 if len(begun) == 2:
                     yield begun.popleft().result()
             while begun:
@@ -374,11 +376,7 @@ def _batches(papers: Iterable[Fresh], count: int) -> Iterator[Sequence[Fresh]]:
 @contextmanager
 def _one_at_a_time(settings: Settings, wait_s: float, stop: threading.Event | None = None) -> Iterator[Check]:
     """Two syncs would plan against a library that the other is changing; on a server, also those of two homes."""
-
-    def check_stop() -> None:
-        if stop and stop.is_set():
-            raise CancelledError
-
+    check_stop = partial(_check_stop, stop)
     with chroma_errors(settings):
         settings.home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(settings.home / "sync.lock")
@@ -388,6 +386,11 @@ def _one_at_a_time(settings: Settings, wait_s: float, stop: threading.Event | No
             yield check
     finally:
         lock.release()
+
+
+def _check_stop(stop: threading.Event | None) -> None:
+    if stop and stop.is_set():
+        raise CancelledError
 
 
 def _wait_for(lock: FileLock, settings: Settings, wait_s: float, check_stop: Check) -> None:
