@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -73,6 +74,14 @@ def test_the_names_are_sorted_and_each_can_be_imported():
     assert set(rag.__all__) <= namespace.keys()
 
 
+def test_type_checkers_see_the_names_that_python_gives_and_no_others():
+    statements = ast.parse((ROOT / "rag" / "__init__.pyi").read_text(encoding="utf-8")).body
+    assert all(isinstance(statement, ast.ImportFrom) for statement in statements)
+    seen = [alias.asname for statement in statements for alias in statement.names]  # type: ignore[attr-defined]
+    assert sorted(seen) == rag.__all__
+    assert {"ClusterError", "LLMError", "Verdict", "answer", "visible"} <= set(seen)
+
+
 def test_a_name_that_is_not_public_is_no_attribute():
     with pytest.raises(AttributeError, match="no attribute 'secret'"):
         rag.secret  # type: ignore[attr-defined] # noqa: B018
@@ -100,11 +109,13 @@ def test_the_engine_does_not_need_the_chat():
 
 def test_code_that_uses_the_names_passes_a_strict_type_check_and_wrong_code_does_not(tmp_path):
     (tmp_path / "use.py").write_text(USE, encoding="utf-8")
+    (tmp_path / "all.py").write_text(f"from rag import {', '.join(rag.__all__)}", encoding="utf-8")
     (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
     (tmp_path / "mypy.ini").write_text(STRICT, encoding="utf-8")
     done = python(
-        "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "--no-error-summary", "use.py", "wrong.py", cwd=tmp_path
-    )
+        "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "--no-error-summary", "use.py", "all.py", "wrong.py",
+        cwd=tmp_path,
+    )  # fmt: skip
     assert [line.split(":")[0:2] for line in done.stdout.splitlines() if ": error:" in line] == [
         ["wrong.py", "3"], ["wrong.py", "4"], ["wrong.py", "5"],
     ], done.stdout  # fmt: skip
