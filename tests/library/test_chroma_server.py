@@ -39,14 +39,14 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        chroma = Path(sys.executable).with_name("chroma")
-        self.log = (self.folder.parent / "chroma.log").open("wb")
-        self.process = subprocess.Popen(
-            [chroma, "run", "--path", self.folder, "--host", "127.0.0.1", "--port", str(self.port)],
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            cwd=self.folder.parent,
-        )
+        chroma = [sys.executable, "-c", "from chromadb.cli.cli import app; app()"]
+        with (self.folder.parent / "chroma.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [*chroma, "run", "--path", self.folder, "--host", "127.0.0.1", "--port", str(self.port)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder.parent,
+            )
         wait_for(self._answers, within_s=60, what="chroma run")
 
     def _answers(self) -> bool:
@@ -61,7 +61,6 @@ class Server:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(30)
-        self.log.close()
 
 
 @pytest.fixture

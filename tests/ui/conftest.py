@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -52,7 +51,8 @@ _LEFT = re.compile(
     r"ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED"
     r"|AbortError|Failed to fetch|network error|Connection errored out|Cancelled via cancel scope|Unable to preload CSS"
 )
-expect.set_options(timeout=10_000)  # ms; a machine that runs two of these tests at once takes its time
+PATIENCE_MS = 60_000  # a machine that does other things as well takes its time, and what comes is not waited for
+expect.set_options(timeout=PATIENCE_MS)
 SEEDS = Path(__file__).parents[2] / "seeds"
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> ![pixel](http://evil.test/a) "
@@ -78,7 +78,7 @@ class SeedAssistant:
     """Answers as the engine does, by counting common words: quick, and the same each time.
 
     Some words in a question change that: `unreachable` (an LLMError, but for an extractive answer), `crash` (a bug), `slowly` (0.2 s a
-    token), `never` (nothing comes before `go_on` is set).
+    token, and the last one not before `go_on` is set), `never` (nothing comes before `go_on` is set).
     """
 
     def __init__(self, papers: Sequence[Paper], settings: Settings | None = None) -> None:
@@ -136,17 +136,18 @@ class SeedAssistant:
     ) -> AnswerStream:
         if extractive:
             question = question.replace("unreachable", "")
-        return AnswerStream(self._events(question, history, where), Patience(60))
+        patience = Patience(60)
+        return AnswerStream(self._events(question, history, where, patience), patience)
 
     def _events(
-        self, question: str, history: Sequence[object], where: Filter | None
+        self, question: str, history: Sequence[object], where: Filter | None, patience: Patience
     ) -> Generator[AnswerEvent, None, None]:
         self.asked.append((question, list(history)))
         self.wheres.append(where)
         if not question.strip():
             raise QuestionError("the question is empty; type what you want to know")
         if "never" in question:
-            self.go_on.wait(60)
+            self._wait_to_go_on(patience)
         passages = self._ranking(question, where)
         yield Notice("The library was empty: the bundled seeds were ingested.")
         yield Retrieved(question, passages, searched=len(self.papers(where=where)))
@@ -155,10 +156,19 @@ class SeedAssistant:
         if "crash" in question:
             raise ZeroDivisionError("a secret in a traceback")
         answer = self._answer(question, passages)
-        for token in re.findall(r"\S+\s*", answer.text):
-            time.sleep(0.2 if "slowly" in question else 0.005)
+        *tokens, last = re.findall(r"\S+\s*", answer.text)
+        for token in tokens:
+            if "slowly" in question:
+                self.go_on.wait(0.2)
             yield Token(token)
+        if "slowly" in question:
+            self._wait_to_go_on(patience)
+        yield Token(last)
         yield Done(answer)
+
+    def _wait_to_go_on(self, patience: Patience) -> None:
+        while not (patience.ended or self.go_on.wait(0.05)):
+            pass
 
     def _ranking(self, question: str, where: Filter | None) -> tuple[Passage, ...]:
         def best(paper: Paper) -> tuple[int, int, int]:
@@ -231,7 +241,7 @@ def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
         )
         thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
-        assert ready.wait(30)
+        assert ready.wait(60)
         yield listener.address
         running.should_exit = True
         thread.join(10)
@@ -276,15 +286,14 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     def open_page(address: str, viewport: dict[str, int] = WIDE, *, example: str = QUESTION, **options: object) -> Page:
         contexts.append(browser.new_context(viewport=viewport, reduced_motion="reduce", **options))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
-        page.set_default_navigation_timeout(30_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: asked.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
         page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("response", lambda got: errors.append(got.url) if got.status >= 400 else None)
         own.add(address)
         page.goto(address)
-        expect(page.get_by_role("button", name=example, exact=True)).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name=example, exact=True)).to_be_visible()
         return page
 
     yield open_page

@@ -22,7 +22,7 @@ AUTOENCODERS = "How do sparse autoencoders make language models interpretable?"
 
 
 def ask(page: Page, question: str) -> None:
-    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
     box = page.get_by_role("textbox", name="Your question")
     box.fill(question)
     box.press("Enter")
@@ -51,7 +51,7 @@ def answers(page: Page) -> Locator:
 def ask_and_wait(page: Page, question: str) -> None:
     before = answers(page).count()
     ask(page, question)
-    expect(answers(page)).to_have_count(before + 1, timeout=20_000)
+    expect(answers(page)).to_have_count(before + 1)
 
 
 def conversations(page: Page) -> Locator:
@@ -104,11 +104,11 @@ def test_the_answer_streams_says_how_far_it_is_and_can_be_stopped(
     expect(evidence(page)).to_contain_text("Found so far")
     expect(answers(page)).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
-    expect(log(page)).to_contain_text("Stopped before the answer was complete", timeout=2_000)
+    expect(log(page)).to_contain_text("Stopped before the answer was complete")
     ask(page, "never")
     expect(log(page)).to_contain_text("Searching the library")
     page.get_by_role("button", name="Stop").click()
-    expect(log(page).get_by_text("Stopped before the answer was complete")).to_have_count(2, timeout=2_000)
+    expect(log(page).get_by_text("Stopped before the answer was complete")).to_have_count(2)
     assistant.go_on.set()
     ask_and_wait(page, QUESTION)
 
@@ -171,16 +171,16 @@ def test_a_model_that_fails_leaves_the_offer_of_an_answer_without_it(
             offer = log(page).get_by_role("button", name="Answer without the language model")
             expect(offer).to_be_hidden()
             ask(page, question)
-            expect(log(page)).to_contain_text("wants a key", timeout=30_000)
+            expect(log(page)).to_contain_text("wants a key")
             offer.click()
-            expect(answers(page)).to_have_count(1, timeout=20_000)
+            expect(answers(page)).to_have_count(1)
             expect(log(page)).to_contain_text("no language model")
             expect(evidence(page)).to_contain_text(question)
             expect(offer).to_be_hidden()
             ask_and_wait(page, "How many tasks does TimeArena have, please?")
             expect(log(page)).to_contain_text("The answer broke off here")
             offer.click()
-            expect(answers(page)).to_have_count(3, timeout=20_000)
+            expect(answers(page)).to_have_count(3)
             expect(offer).to_be_hidden()
             assert len(chat.requests) == 3
             ask_and_wait(page, "How many tasks does TimeArena have, in all?")
@@ -277,11 +277,12 @@ def test_two_tabs_of_a_conversation_do_not_overwrite_each_other(new_page: Open, 
     expect(answers(page)).to_have_count(3)
 
 
-def test_each_tab_gets_its_own_answer(new_page: Open, page_address: str) -> None:
+def test_each_tab_gets_its_own_answer(new_page: Open, page_address: str, assistant: SeedAssistant) -> None:
     one, other = new_page(page_address), new_page(page_address)
     ask(one, f"slowly: {QUESTION}")
     ask_and_wait(other, "Zebra fish swimming?")
-    expect(answers(one)).to_have_count(1, timeout=30_000)
+    assistant.go_on.set()
+    expect(answers(one)).to_have_count(1)
     assert "Zebra" not in one.content()
     assert "objective mismatch" not in log(other).inner_text()
 
@@ -498,7 +499,7 @@ def test_leaving_an_answer_hangs_up_on_a_model_that_is_silent(
         with served(Assistant.open(settings)) as address:
             page = new_page(address, example="Ask")
             ask(page, "How many tasks does TimeArena have?")
-            expect(log(page)).to_contain_text("It has 30", timeout=30_000)
+            expect(log(page)).to_contain_text("It has 30")
             if leave == "stop":
                 page.get_by_role("button", name="Stop").click()
             elif leave == "new":
@@ -537,10 +538,10 @@ def test_an_answer_is_lost_neither_by_a_retry_that_fails_nor_by_a_stale_tab(
     expect(answers(other)).to_have_count(2)
     ask_and_wait(page, AUTOENCODERS)
     other.get_by_role("button", name="Retry").click()  # of what is the last question there
-    expect(answers(other)).to_have_count(4, timeout=20_000)
+    expect(answers(other)).to_have_count(4)
     assistant.fails = True
     other.get_by_role("button", name="Retry").click()
-    expect(log(other)).to_contain_text("does not answer", timeout=20_000)
+    expect(log(other)).to_contain_text("does not answer")
     expect(answers(other)).to_have_count(4)
     page.reload()
     expect(answers(page)).to_have_count(4)
@@ -550,7 +551,7 @@ def test_an_answer_is_lost_neither_by_a_retry_that_fails_nor_by_a_stale_tab(
     expect(page.get_by_text("What do you want to know?")).to_be_visible()
     assistant.fails = False
     ask(other, "Zebra fish, after all?")
-    expect(answers(other)).to_have_count(1, timeout=20_000)
+    expect(answers(other)).to_have_count(1)
 
 
 def test_an_answer_begins_at_the_top_of_the_log_however_long_the_conversation(
@@ -627,7 +628,7 @@ def test_eight_people_who_ask_at_once_each_get_their_own_answer(new_page: Open, 
     for page in pages:
         page.get_by_role("textbox", name="Your question").press("Enter")
     for page, word in zip(pages, words, strict=True):
-        expect(answers(page)).to_have_count(1, timeout=30_000)
+        expect(answers(page)).to_have_count(1)
         expect(evidence(page)).to_contain_text(f"What is said about {word} in these abstracts?")
         others = [other for other in words if other != word]
         assert not any(f"about {other} in" in page.content() for other in others)

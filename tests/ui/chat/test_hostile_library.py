@@ -57,7 +57,7 @@ def log(page: Page) -> Locator:
 def ask(page: Page, question: str) -> None:
     page.get_by_role("textbox", name="Your question").fill(question)
     page.get_by_role("textbox", name="Your question").press("Enter")
-    expect(log(page).get_by_role("button", name="Passport")).to_be_visible(timeout=20_000)
+    expect(log(page).get_by_role("button", name="Passport")).to_be_visible()
 
 
 def assert_inert(page: Page, width: int) -> None:
@@ -120,7 +120,7 @@ def test_a_hostile_library_is_inert_in_every_tab_and_every_file_and_no_other_hos
     _take_away(page, tmp_path)
 
     log(page).get_by_role("button", name="Compare papers").click()
-    expect(page.get_by_role("table", name="Papers compared")).to_contain_text("<script>window.hacked", timeout=20_000)
+    expect(page.get_by_role("table", name="Papers compared")).to_contain_text("<script>window.hacked")
     assert_inert(page, width)
     compared = saved(page, "Download CSV").path().read_text(encoding="utf-8")
     assert not re.search(r"(?m)^[=+@-]", compared)
@@ -139,7 +139,7 @@ def test_a_hostile_library_is_inert_in_every_tab_and_every_file_and_no_other_hos
     page.get_by_role("tab", name="Map").click()
     page.get_by_label("Find a paper by its title").fill("gargoyle")
     titles = page.locator("button[data-paper]")  # not the topics, which may have the same words
-    expect(titles).to_have_count(2, timeout=20_000)  # the third is known by its opening words
+    expect(titles).to_have_count(2)  # the third is known by its opening words
     for title in titles.all():
         title.click()
         expect(page.get_by_role("article", name="The paper that was chosen")).to_be_visible()
@@ -149,7 +149,7 @@ def test_a_hostile_library_is_inert_in_every_tab_and_every_file_and_no_other_hos
     assert_inert(page, width)
     page.get_by_role("textbox", name="Your question").fill("What guards cathedrals?")
     page.get_by_role("textbox", name="Your question").press("Enter")
-    expect(log(page).get_by_role("button", name="Passport")).to_have_count(2, timeout=20_000)
+    expect(log(page).get_by_role("button", name="Passport")).to_have_count(2)
     asked = page.locator("#fn-chat [data-testid='user']").all_inner_texts()
     assert [text.split("\n")[0] for text in asked[1:]] == ["What guards cathedrals?"], "nothing was asked by the map"
 

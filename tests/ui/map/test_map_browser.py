@@ -85,7 +85,7 @@ def map_page(new_page: Callable[..., Page], address: str) -> Callable[..., Page]
         page = new_page(address, *viewport, example="Ready", **options)
         assert page.evaluate("typeof window.Plotly") == "undefined"
         page.get_by_role("tab", name="Map").click()
-        expect(points(page)).not_to_have_count(0, timeout=20_000)
+        expect(points(page)).not_to_have_count(0)
         return page
 
     return open_map
@@ -116,7 +116,7 @@ def test_the_map_is_loaded_when_its_tab_is_opened_and_shows_every_paper(
     assert page.evaluate(loaded) == 0
     page.get_by_role("tab", name="Map").click()
     count = len(assistant.papers())
-    expect(points(page)).to_have_count(count, timeout=20_000)
+    expect(points(page)).to_have_count(count)
     assert page.evaluate(loaded) == 1
     expect(page.get_by_text(f"{count} papers, a point each: papers that are alike lie close together")).to_be_visible()
     for topic in assistant.map().topics:
@@ -229,5 +229,5 @@ def test_an_empty_library_says_so(new_page: Callable[..., Page], tmp_path: Path)
     with served(Assistant.open(load_settings(home=tmp_path, llm_model=None))) as address:
         page = new_page(address, example="Ready")
         page.get_by_role("tab", name="Map").click()
-        expect(page.get_by_text("The library is empty; there is nothing to map yet.")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("The library is empty; there is nothing to map yet.")).to_be_visible()
         expect(page.get_by_role("button", name="Ask only these")).to_be_hidden()

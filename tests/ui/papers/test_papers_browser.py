@@ -19,7 +19,7 @@ Opener = Callable[..., Page]
 
 def opened(page: Page) -> Page:
     page.get_by_role("tab", name="Papers").click()
-    expect(page.get_by_role("table")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("table")).to_be_visible()
     return page
 
 
@@ -229,7 +229,7 @@ def test_a_papers_page_by_keyboard_alone(
     expect(page.get_by_role("textbox", name="Your question")).to_be_focused()
     page.keyboard.type("What is objective mismatch?")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("log").get_by_role("button", name="Passport")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("log").get_by_role("button", name="Passport")).to_be_visible()
     assert [question for question, _ in assistant.asked] == ["What is objective mismatch?"], "and nothing else"
 
 

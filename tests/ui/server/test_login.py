@@ -145,7 +145,7 @@ def enter(browser: Browser, address: str) -> Iterator[Callable[[str], Page]]:
         page.get_by_label("Name").fill(name)
         page.get_by_label("Password").fill(password(name))
         page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_text(f"Logged in as {name}")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text(f"Logged in as {name}")).to_be_visible()
         expect(page.get_by_role("button", name=QUESTION, exact=True)).to_be_visible()
         return page
 
@@ -161,16 +161,16 @@ def test_nobody_lists_opens_renames_deletes_or_searches_what_is_anothers(
     alice, bob = enter("alice"), enter("bob")
     alice.get_by_role("button", name=QUESTION, exact=True).click()
     kept = alice.get_by_role("navigation", name="Your conversations").get_by_role("listitem")
-    expect(kept).to_have_count(1, timeout=20_000)
-    expect(alice.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(1, timeout=20_000)
+    expect(kept).to_have_count(1)
+    expect(alice.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(1)
     key = kept.locator("[data-open]").get_attribute("data-open")
     bob.get_by_placeholder("Search").fill("objective")
     expect(bob.get_by_text("No conversation has these words.")).to_be_visible()
     bob.get_by_placeholder("Search").fill("")
     bob.get_by_role("button", name=QUESTION, exact=True).click()
     own = bob.get_by_role("navigation", name="Your conversations").get_by_role("listitem")
-    expect(own).to_have_count(1, timeout=20_000)
-    expect(bob.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(1, timeout=20_000)
+    expect(own).to_have_count(1)
+    expect(bob.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(1)
     bob.get_by_role("button", name="New conversation").click()
     expect(bob.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(0)
     # Bob's own button, with the key of Alice's conversation.
@@ -180,14 +180,14 @@ def test_nobody_lists_opens_renames_deletes_or_searches_what_is_anothers(
     expect(bob.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(0)
     bob.goto(f"{address}/?c={key}")
     opener.click()
-    expect(bob.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(1, timeout=20_000)
+    expect(bob.get_by_role("log").get_by_role("button", name="Copy", exact=True)).to_have_count(1)
     bob.on("dialog", lambda dialog: dialog.accept("Taken by Bob") if dialog.type == "prompt" else dialog.accept())
     for attribute in ("rename", "delete"):
         forged = own.locator(f"[data-{attribute}]")
         forged.evaluate("(button, [name, key]) => { button.dataset[name] = key; button.click(); }", [attribute, key])
         bob.wait_for_timeout(1000)
     alice.reload()
-    expect(kept).to_have_count(1, timeout=20_000)
+    expect(kept).to_have_count(1)
     expect(kept).to_contain_text("What is objective mismatch")
 
 
