@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -17,8 +15,3 @@ def plain(text: str) -> str:
 def printable(name: str) -> str:
     """A file name on one line."""
     return plain(name.replace("\n", "\\n"))
-
-
-def json_text(value: object) -> str:
-    """On a terminal in ASCII: characters beyond may be commands to it."""
-    return json.dumps(value, ensure_ascii=sys.stdout.isatty(), indent=2)

@@ -1,4 +1,4 @@
-"""What is configured, whether it works, and how to mend what does not."""
+"""`footnote doctor`: what is configured, whether it works, and how to mend what does not."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
+import typer
 
+from rag.commands.common import print_check
 from rag.errors import RagError, SettingsError
-from rag.settings import BUNDLED_MODEL, Settings, load_settings, variable
-from rag.telemetry import keep_quiet
+
+if TYPE_CHECKING:
+    from rag.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,20 @@ class Finding:
     detail: str
 
 
+def doctor() -> None:
+    """Say what is configured, what is missing, and how to mend it."""
+    findings = list(examine())
+    for finding in findings:
+        print_check(finding.ok, f"{finding.what:<16}", finding.detail)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(2)
+
+
 def examine() -> Iterator[Finding]:
     """Looks at everything a question needs, one finding after the other; asks the language model for one word."""
+    from rag.settings import load_settings
+    from rag.telemetry import keep_quiet
+
     keep_quiet()
     yield Finding("footnote", True, f"{version('footnote-rag')} on Python {platform.python_version()}")
     try:
@@ -33,28 +48,29 @@ def examine() -> Iterator[Finding]:
     except SettingsError as error:
         yield Finding("settings", False, str(error))
         return
-    yield Finding("settings", True, _chosen(settings) or "all at their defaults")
-    for what, look in (
-        ("home", _home),
-        ("prompts", _prompts),
-        ("embedding model", _embedding),
-        ("library", _library),
-        ("language model", _llm),
-    ):
-        yield _found(what, look, settings)
+    yield Finding("settings", True, _list_chosen(settings) or "all at their defaults")
+    looks: dict[str, Callable[[Settings], str]] = {
+        "home": _check_home,
+        "prompts": _check_prompts,
+        "embedding model": _check_embedding,
+        "library": _check_library,
+        "language model": _ask_llm,
+    }
     if settings.nli_model:
-        yield _found("entailment model", _entailment, settings)
+        looks["entailment model"] = _ask_entailment
+    for what, look in looks.items():
+        try:
+            yield Finding(what, True, look(settings))
+        except (RagError, OSError) as error:
+            yield Finding(what, False, str(error))
 
 
-def _found(what: str, look: Callable[[Settings], str], settings: Settings) -> Finding:
-    try:
-        return Finding(what, True, look(settings))
-    except (RagError, OSError) as error:
-        return Finding(what, False, str(error))
-
-
-def _chosen(settings: Settings) -> str:
+def _list_chosen(settings: Settings) -> str:
     """The settings that differ from their defaults; a key is only said to be set."""
+    from pydantic import SecretStr
+
+    from rag.settings import variable
+
     fields = type(settings).model_fields
     shown = {
         variable(name): "(set)" if isinstance(getattr(settings, name), SecretStr) else str(getattr(settings, name))
@@ -64,14 +80,14 @@ def _chosen(settings: Settings) -> str:
     return ", ".join(f"{name}={value}" for name, value in shown.items())
 
 
-def _home(settings: Settings) -> str:
+def _check_home(settings: Settings) -> str:
     nearest = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise SettingsError(f"{settings.home} cannot be written; set RAG_HOME to a folder that can.")
     return f"{settings.home}{'' if settings.home.exists() else ' (made at the first ingest)'}"
 
 
-def _prompts(settings: Settings) -> str:
+def _check_prompts(settings: Settings) -> str:
     from rag.llm.context_window import check_room
     from rag.llm.prompts import load_prompts
 
@@ -81,9 +97,10 @@ def _prompts(settings: Settings) -> str:
     return str(settings.prompts) if settings.prompts else "as shipped (your own: RAG_PROMPTS)"
 
 
-def _embedding(settings: Settings) -> str:
+def _check_embedding(settings: Settings) -> str:
     from rag.models.embedding import open_model
     from rag.models.onnx_export import checked_weights
+    from rag.settings import BUNDLED_MODEL
 
     is_bundled = settings.embedding_model == BUNDLED_MODEL
     if is_bundled and checked_weights() and not settings.models_folder.exists():
@@ -93,7 +110,7 @@ def _embedding(settings: Settings) -> str:
     return f"{model.name} ({kind}; {model.dimension} dimensions, reads {model.max_tokens} tokens)"
 
 
-def _entailment(settings: Settings) -> str:
+def _ask_entailment(settings: Settings) -> str:
     from rag.models.entailment import open_entailment
 
     name = str(settings.nli_model)
@@ -101,7 +118,7 @@ def _entailment(settings: Settings) -> str:
     return f"{name} (calls it {verdict} that what has 30 tasks has tasks)"
 
 
-def _library(settings: Settings) -> str:
+def _check_library(settings: Settings) -> str:
     from rag.library.chroma import place
     from rag.library.library import Library
 
@@ -116,7 +133,7 @@ def _library(settings: Settings) -> str:
     return f"{library.size} papers in {place(settings)}, from {roots}{state}"
 
 
-def _llm(settings: Settings) -> str:
+def _ask_llm(settings: Settings) -> str:
     from rag.llm.client import ChatModel
 
     if not settings.llm_configured:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rag.commands.common import AsJson, print_json
 from rag.errors import EvaluationError
-from rag.terminal import json_text
 
 
 def evaluate(
@@ -28,7 +28,7 @@ def evaluate(
         bool,
         typer.Option("--ablation", help="Also rank with each signal alone, left out, at half and twice its weight."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how good ranking and answers are, with confidence intervals and trivial baselines."""
     if (path is None) == (compare is None):
@@ -48,19 +48,17 @@ def evaluate(
     if save is not None:
         results.save(result, save)
     if as_json:
-        typer.echo(json_text(result.model_dump()))
+        print_json(result.model_dump())
     else:
         report.show(result)
 
 
 def _compare(before: Path, after: Path, *, as_json: bool) -> None:
-    from dataclasses import asdict
-
     from rag.evaluation import report, results
     from rag.evaluation.compare import compare
 
     found = compare(results.load(before), results.load(after))
     if as_json:
-        typer.echo(json_text(asdict(found)))
+        print_json(found)
     else:
         report.show_comparison(found, str(before), str(after))
