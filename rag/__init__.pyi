@@ -35,6 +35,7 @@ from rag.explore.comparison import comparison_csv as comparison_csv
 from rag.explore.overview import Overview as Overview
 from rag.explore.overview import PaperMap as PaperMap
 from rag.explore.overview import Topic as Topic
+from rag.files import replace_file as replace_file
 from rag.langchain.chain import build_chain as build_chain
 from rag.loopback import names_this_machine as names_this_machine
 from rag.serve.listener import Listener as Listener

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Difference, Estimate
+from rag.files import replace_file
 from rag.share.provenance import library_hash
 from rag.types import Paper
 
@@ -109,13 +109,8 @@ def save(result: Result, path: Path) -> None:
         EvaluationError: It cannot be written.
     """
     path = path.resolve()  # a link stays one
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        try:
-            aside.write_text(as_json(result) + "\n", encoding="utf-8")
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+        replace_file(path, as_json(result) + "\n")
     except OSError as error:
         raise EvaluationError(f"{path}: the result cannot be written ({error.strerror}).") from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from rag.explore.overview import Overview, PaperMap, Topic
+from rag.files import replace_file
 from rag.library.library import Library
 from rag.library.records import Vectors
 from rag.settings import Settings
@@ -144,14 +144,9 @@ def _read(path: Path, papers: Mapping[str, Paper]) -> PaperMap:
 
 
 def _write(path: Path, made: PaperMap) -> None:
-    """Writes aside and moves into place; maps of earlier generations are removed, and what killed processes left."""
+    """Replaces the file; maps of earlier generations are removed, and what killed processes left."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}")
-    try:
-        aside.write_text(json.dumps({"version": _VERSION, **asdict(made)}), encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    replace_file(path, json.dumps({"version": _VERSION, **asdict(made)}))
     for other in path.parent.iterdir():
         if other != path and not other.name.startswith(f".{path.stem}."):
             with suppress(OSError):

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,11 +15,12 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from rag.errors import SettingsError
+from rag.files import replace_file
 from rag.settings import Settings
 from rag.types import Usage
 
 MOST_BYTES = 16_000_000  # some thousands of answers; the longest unasked go first
-_SUFFIX, _ASIDE = ".json", "tmp"
+_SUFFIX = ".json"
 log = logging.getLogger(__name__)
 
 
@@ -74,14 +74,7 @@ class AnswerCache:
         entry = json.dumps(asdict(answer)).encode()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(prefix=_ASIDE, dir=self._folder)  # readable by its owner only
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(entry)
-                os.replace(aside, self._path(request))
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(aside)
+            replace_file(self._path(request), entry, private=True)
             self._make_room()
         except OSError as error:
             log.warning("The model's answer could not be kept in %s (%s).", self._folder, error)
@@ -121,7 +114,7 @@ class AnswerCache:
         with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):  # another process has removed it meanwhile
-                    ours = entry.name.endswith(_SUFFIX) or entry.name.startswith(_ASIDE)
+                    ours = entry.name.endswith(_SUFFIX) or (entry.name[0] == "." and f"{_SUFFIX}." in entry.name)
                     if not (ours and entry.is_file(follow_symlinks=False)):
                         continue
                     stat = entry.stat()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from rag.answering.question import MOST_QUESTION_CHARS, History, checked_turns
 from rag.errors import FeedbackError
+from rag.files import replace_file
 from rag.share.provenance import text_hash
 from rag.text.words import encodable, visible
 from rag.types import Answer
@@ -90,16 +89,12 @@ def _id(line: str) -> str:
 def _rewrite(home: Path, change: Callable[[list[str]], list[str]]) -> None:
     """One writer at a time; the file is the old one or the new one, also after a power cut."""
     path = home / FILE
-    aside = path.with_name(f".{FILE}.{uuid.uuid4().hex[:8]}")
     try:
         home.mkdir(parents=True, exist_ok=True)
         with FileLock(home / "feedback.lock", timeout=_LOCK_WAIT_S):
-            try:
-                _write(aside, change(_lines(path)))
-                aside.replace(path)
-                _sync_folder(home)
-            finally:
-                aside.unlink(missing_ok=True)
+            content = "".join(f"{line}\n" for line in change(_lines(path)))
+            # Private, for questions are.
+            replace_file(path, content.encode("utf-8", "surrogateescape"), private=True, durable=True)
     except Timeout as error:
         raise FeedbackError(f"{path}: another program is writing it; try again.") from error
     except OSError as error:
@@ -113,20 +108,3 @@ def _lines(path: Path) -> list[str]:
         raise FeedbackError(f"{path}: it is larger than {_MOST_BYTES:,} bytes; move it away to begin a new one.")
     # Not splitlines: JSON may hold other line ends, as themselves.
     return [line for line in path.read_text("utf-8", "surrogateescape").split("\n") if line.strip()]
-
-
-def _write(path: Path, lines: list[str]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # questions are private
-    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.writelines(f"{line}\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """That the new name leads to the new file is written by the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -198,7 +198,7 @@ def test_those_that_were_not_asked_for_longest_make_room(tmp_path):
 def test_what_a_killed_process_left_half_written_is_no_answer_and_is_cleared_away(tmp_path):
     cache = AnswerCache(tmp_path)
     cache.put(REQUEST, KEPT)
-    (tmp_path / "tmpabc").write_text("half")
+    (tmp_path / ".abc.json.01234567").write_text("half")
     assert cache.contents().answers == 1
     assert cache.clear().answers == 1
     assert files(tmp_path) == []

@@ -8,11 +8,10 @@ import hmac
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from rag import SettingsError
+from rag import SettingsError, replace_file
 
 SHORTEST_PASSWORD = 10
 _LONGEST_PASSWORD = 1024
@@ -59,9 +58,7 @@ def write_accounts(path: Path, accounts: Mapping[str, str]) -> None:
     text = "".join(f"{name}:{scrypted}\n" for name, scrypted in sorted(accounts.items()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as aside:
-            aside.write(text)
-        os.replace(aside.name, path)
+        replace_file(path, text, private=True)
     except OSError as error:
         raise SettingsError(f"{path}: the users cannot be written ({error}); choose another file.") from error
 
