@@ -14,7 +14,7 @@ from rag.markers.reader import BLANKS, MARKER
 from rag.text.figures import figures
 from rag.text.prompt_injection import statements
 from rag.text.sentences import sentence_spans
-from rag.text.words import STOP_WORDS, fold
+from rag.text.words import fold, is_stop_word
 from rag.types import Answer, Citation, Claim, Outcome, Paper, Passage, Verdict
 
 _ATTRIBUTED_FROM = 3  # the nearest papers, one of which may carry a sentence that cites none
@@ -128,7 +128,7 @@ def _words(text: str) -> Counter[str]:
     words: Counter[str] = Counter({str(figure.value.normalize()): 3 for figure in figures(text)})
     for word in re.findall(r"[^\W\d_]\w+", text):
         folded = fold(word)
-        if folded not in STOP_WORDS:
+        if not is_stop_word(folded):
             # Names and acronyms tell sentences apart better than other words do.
             words[stem(folded)] = max(words[stem(folded)], 2 if word[1:] != word[1:].lower() else 1)
     return words

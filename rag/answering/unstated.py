@@ -11,6 +11,7 @@ from itertools import islice
 from rag.text import cues
 from rag.text.quantities import QUANTITIES, counted, has_count, measured, states_measure
 from rag.text.sentences import sentence_spans
+from rag.text.word_lists import read_words
 from rag.text.words import content_words, fold, listed, words
 from rag.types import Paper
 
@@ -25,11 +26,6 @@ NAMED_SHARE = 0.1  # of a question's content words; less than that is said by th
 _SHORTEST_JOINED = 5  # letters of "Dobb-E", to be looked for as "dobbe" in a text without spaces
 _FEW = 3  # letters, beyond which words have misspellings
 _MOST_NAMES = 8  # of a question; who invents more has been told enough
-# Words in which papers are asked for, of no subject themselves.
-_ASKING = frozenset(
-    """compare compares list deal deals tackle tackles address addresses differ differs agree disagree mention mentions
-    discuss discusses cover covers talk talks concern concerns exist exists name idea ideas main published""".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,8 @@ def _unknown_subjects(
     question: str, known_missing: Sequence[str], found: _Text, terms: Terms, share: Share
 ) -> Iterator[str]:
     """What papers are asked for on a subject that no paper has."""
-    unheard = (word for word in content_words(question) if fold(word) not in _ASKING and not share(word))
+    asking = read_words("asking_words")
+    unheard = (word for word in content_words(question) if fold(word) not in asking and not share(word))
     for word in islice(unheard, _MOST_NAMES):
         if word not in known_missing and not _occurs(word, found, terms, share):
             yield word

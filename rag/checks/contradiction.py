@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rag.checks.evidence import FIT_BONUS, Source
 from rag.checks.polarity import Direction, denies, directions, negates
 from rag.checks.slots import Sentence, alike
-from rag.text.words import STOP_WORDS, fold
+from rag.text.words import is_stop_word
 from rag.types import Check, CheckKind
 
 _ALIGNED = 2  # sentences of the evidence that are compared, those that fit best
@@ -50,7 +50,7 @@ def negation(claim: Sentence, sources: Sequence[Source]) -> Check | None:
     theirs = [(source, _negated(source.sentence), _denied(source.sentence)) for source in aligned]
     wrong = {}
     for place, stemmed in enumerate(claim.stems):
-        if fold(claim.tokens[place][0]) in STOP_WORDS:
+        if is_stop_word(claim.tokens[place][0]):
             continue
         around = claim.around(place)
         found = [
@@ -131,7 +131,7 @@ def _scope(sentence: Sentence, place: int) -> tuple[int, ...]:
         token = sentence.tokens[behind]
         if len(scope) == _SCOPE or _BREAK.search(sentence.text, end, token.start()):
             break
-        if fold(token[0]) not in STOP_WORDS:
+        if not is_stop_word(token[0]):
             scope.append(behind)
         end = token.end()
     return tuple(scope)

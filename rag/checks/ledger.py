@@ -10,7 +10,8 @@ from rag.checks import numbers_and_names as stated
 from rag.checks.evidence import Evidence, Source
 from rag.checks.slots import Sentence
 from rag.markers.reader import MARKER
-from rag.text.words import STOP_WORDS, fold, words
+from rag.text.word_lists import read_words
+from rag.text.words import fold, is_stop_word, words
 from rag.types import Check, CheckKind, Paper, Verdict
 
 # The greatest cosine of a text with a sentence of a paper's abstract.
@@ -25,12 +26,6 @@ _LONGEST_CHARS = 1_500
 # Checks whose failing leaves a sentence in part: it is not contradicted, nor foreign to all that it cites.
 _SLIGHT = frozenset({CheckKind.NAMES, CheckKind.CITATION, CheckKind.LANGUAGE})
 _LAST_LATIN = "\u024f"
-# Frequent function words of German, French, Spanish, Italian, Portuguese and Dutch that are no English words.
-_FOREIGN = frozenset(
-    """der das und ist nicht fur auf von ein eine einer einem dem sich auch bei zu werden wird durch le les est une dans
-    pour que qui sur aux du sont avec cette el las del una se il di che gli sono della nel dei um uma nao com het een
-    niet zijn voor en dat""".split()
-)
 # An assistant that talks of itself. Not "I" alone: "the Phase I trial".
 _TALK = re.compile(
     r"\bI (?:hope|am|can|cannot|could|will|would|do|don['’]t|did|have|apologi[sz]e)\b|\bI['’](?:m|ll|ve|d)\b"
@@ -155,7 +150,7 @@ def is_foreign(text: str) -> bool:
     if sum(letter > _LAST_LATIN for letter in letters) > len(letters) / 3:
         return True
     said = [fold(word) for word in words(text) if not word.isupper()]
-    return sum(word in _FOREIGN for word in said) > sum(word in STOP_WORDS for word in said)
+    return sum(word in read_words("foreign_words") for word in said) > sum(map(is_stop_word, said))
 
 
 def _claimed(text: str) -> str:

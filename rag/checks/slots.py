@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rag.text.figures import Figure, figures
-from rag.text.words import STOP_WORDS, fold
+from rag.text.words import fold, is_stop_word
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # A name as it is written: capitals within, or digits behind letters, or a capital inside a sentence; parts joined by
@@ -76,7 +76,7 @@ class Sentence:
         spans = [(figure.start, figure.end) for figure in self.figures]
         return frozenset(
             stemmed for token, stemmed in zip(self.tokens, self.stems, strict=True)
-            if fold(token[0]) not in STOP_WORDS and not any(start <= token.start() < end for start, end in spans)
+            if not is_stop_word(token[0]) and not any(start <= token.start() < end for start, end in spans)
         )  # fmt: skip
 
     @cached_property
@@ -106,7 +106,7 @@ class Sentence:
             parts = re.findall(r"\d+|\D+", fold(token[0]))
             first = "".join(part if part.isdigit() else part[0] for part in parts)
             every += first
-            meant += "" if fold(token[0]) in STOP_WORDS else first
+            meant += "" if is_stop_word(token[0]) else first
         return every, meant
 
     def places(self, stemmed: str) -> list[int]:
@@ -125,7 +125,7 @@ class Sentence:
         around: dict[tuple[str, str], float] = {}
         for side, places in sides:
             for distance, place in enumerate(places, start=1):
-                base = _STOP_WEIGHT if fold(self.tokens[place][0]) in STOP_WORDS else 1.0
+                base = _STOP_WEIGHT if is_stop_word(self.tokens[place][0]) else 1.0
                 feature = (side, self.stems[place])
                 around[feature] = max(around.get(feature, 0.0), base / distance**0.5)
         return around
@@ -142,7 +142,7 @@ def names(text: str) -> Iterator[tuple[int, str]]:
         if not re.search(r"[A-Z]", word) and not re.search(r"[a-z]-?\d", word):
             continue
         inner = any(letter.isupper() for letter in word[1:]) or any(letter.isdigit() for letter in word)
-        if fold(word) in STOP_WORDS or (len(word) == 1):
+        if is_stop_word(word) or len(word) == 1:
             continue
         if not inner and (in_capitals or _OPENS.search(text, max(0, found.start() - _OPENING), found.start())):
             continue

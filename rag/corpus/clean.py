@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 
+from rag.text.word_lists import read_table
 from rag.text.words import visible
 
 _BOILERPLATE = re.compile(
@@ -26,15 +27,7 @@ _ACCENTED = re.compile(
     r"""\{?\\(?:(['`"^~=])\s?(?:\{\\?([A-Za-z])\}|\\?([A-Za-z]))|([cvuHr])(?:\{([A-Za-z])\}|\s([A-Za-z])))\}?"""
 )
 
-_SYMBOLS = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "eta": "η",
-    "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "pi": "π", "rho": "ρ", "sigma": "σ",
-    "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Delta": "Δ", "Sigma": "Σ", "Omega": "Ω",
-    "leq": "≤", "le": "≤", "geq": "≥", "ge": "≥", "neq": "≠", "approx": "≈", "sim": "~", "times": "×",
-    "cdot": "·", "pm": "±", "infty": "∞", "rightarrow": "→", "to": "→", "in": "∈", "ldots": "…", "dots": "…",
-    "ss": "ß", "o": "ø", "O": "Ø", "ae": "æ", "AE": "Æ", "aa": "å", "AA": "Å", "l": "ł", "L": "Ł", "i": "i",
-}  # fmt: skip
-_SYMBOL = re.compile(r"\\(" + "|".join(sorted(_SYMBOLS, key=len, reverse=True)) + r")(?![A-Za-z])\s?")
+_COMMAND = re.compile(r"\\([A-Za-z]+)")
 _HREF = re.compile(r"\\href\s*\{[^{}]*\}\s*\{([^{}]*)\}")
 _WRAPPED = re.compile(r"\\(?!href\b)[A-Za-z]+\*?\s*\{([^{}]*)\}")  # \emph{x}, \textbf{x}, \url{x}
 _SWITCHED = re.compile(r"\{\\(?:em|it|bf|tt|sc|sl|rm)\s+([^{}]*)\}")  # {\em x}
@@ -74,7 +67,7 @@ def fingerprint(text: str) -> str:
 
 def _without_latex(text: str) -> str:
     text = _ACCENTED.sub(_accented, text)
-    text = _SYMBOL.sub(lambda found: _SYMBOLS[found[1]] + (" " if found[0][-1:].isspace() else ""), text)
+    text = _COMMAND.sub(lambda found: read_table("latex_symbols").get(found[1], (found[0],))[0], text)
     text = _SWITCHED.sub(r"\1", text)
     while (unwrapped := _HREF.sub(r"\1", _WRAPPED.sub(r"\1", text))) != text:
         text = unwrapped

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise, zip_longest
 
 from rag.text.titles import as_phrase, own_name
-from rag.text.words import STOP_WORDS, fold, words
+from rag.text.words import fold, is_stop_word, words
 from rag.types import Paper
 
 _TOPIC_SHARE = 0.06
@@ -68,5 +68,5 @@ def _commonest_phrase(titles: Sequence[str]) -> str:
     counts: Counter[str] = Counter()
     for title in titles:
         parts = [fold(word) for word in words(title)]
-        counts.update({f"{one} {other}" for one, other in pairwise(parts) if not {one, other} & STOP_WORDS})
+        counts.update({" ".join(pair) for pair in pairwise(parts) if not any(map(is_stop_word, pair))})
     return next((phrase for phrase, count in counts.most_common() if 1 < count <= _TOPIC_SHARE * len(titles)), "")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from rag.explore.projection import MOST_FITTED
 from rag.library.records import Vectors
-from rag.text.words import STOP_WORDS, fold, visible
+from rag.text.word_lists import read_words
+from rag.text.words import fold, is_stop_word, visible
 
 MOST_TOPICS = 16  # as many as a legend and eight colours with two shapes can tell apart
 _READ = 150  # papers nearest to a topic's middle, from whose words its name is made
@@ -24,36 +25,6 @@ _TERM_SHARE = 0.1  # of a topic's papers that have a term, at least
 _SMOOTHING = 0.02  # a share of papers: what a term must occur in elsewhere before that counts against it
 _PHRASE_BONUS = 1.6  # "attention heads" tells more than "heads"
 _WORD = re.compile(r"[^\W\d_][\w]*(?:[-’'][^\W_]+)*")
-
-# What abstracts of every field say about themselves; it names no topic.
-_SCHOLARLY = frozenset(
-    """
-    able abstract achieve achieved achieves achieving across adding additional additionally address addresses aim aims
-    allow allowing allows analyse analyses analysis analyze analyzed applied apply approach approaches art available
-    background based best better capable challenge challenges challenging common commonly comparable compare compared
-    comparison complete complex conclusion conclusions conduct conducted consequently consider considered consist
-    consistent consistently consists current currently dataset datasets demonstrate demonstrated demonstrates
-    demonstrating design designed despite develop developed development different difficult directly discuss due easily
-    effect effective effectively effectiveness efficient efficiently enable enables enabling enhance enhanced enhances
-    enhancing essential evaluate evaluated evaluation evidence existing experiment experimental experiments explore
-    explored explores exploring extensive finally find finding findings first five focus found four framework full
-    fully furthermore general generally good help high higher highlight highlights highly however http https hypotheses
-    hypothesis identified identify impact important importantly improve improved improvement improvements improves
-    improving include included includes including increase increased increasing indicate indicates insight insights
-    introduce introduced introduces investigate investigated involve issue key large largely larger lead leading leads
-    less level levels limit limitation limitations limited low lower main mainly major manner measures mechanism
-    mechanisms method methods moreover multiple new notably novel number numerous objective observe observed obtain
-    obtained often outperform outperforms paradigm particular particularly perform performance performed performing
-    possible potential potentially present presented presents previous previously prior problem problems process
-    processes progress promising propose proposed proposes provide provided provides providing question questions range
-    rather recent recently reduce reduced reduces remain remains report reported require required requires research
-    result resulting results reveal reveals review rich role second set sets setting settings several show showed shown
-    shows significant significantly similar simple simply simultaneously single small specific specifically standard
-    state-of-the- strong suggest suggested suggesting suggests superior task tasks technique techniques term terms
-    thereby therefore third thorough three together total two type types typically understand understanding unlike
-    useful usually utilize utilizing variety various verify well-known whereas wide widely
-    """.split()
-)
 
 Groups = NDArray[np.int64]
 
@@ -140,7 +111,7 @@ def _form(term: str) -> str:
 @lru_cache(maxsize=50_000)
 def _tells(word: str) -> bool:
     folded = fold(word).replace("’", "'")
-    return 2 < len(word) <= _LONGEST_TERM and folded not in STOP_WORDS and folded not in _SCHOLARLY
+    return 2 < len(word) <= _LONGEST_TERM and not is_stop_word(folded) and folded not in read_words("scholarly_words")
 
 
 def _spellings(written: Mapping[str, int]) -> dict[str, str]:

@@ -7,23 +7,12 @@ from enum import Enum, auto
 
 from rag.markers.citation_forms import SQUARE, SUPERSCRIPTS, ranges
 from rag.markers.stream_patterns import LazyPattern, chars, maybe, sequence, words
+from rag.text.word_lists import read_lines, read_words
 
-_HEADINGS = """
-    references|reference|reference list|list of references|sources|source|sources used|sources cited|cited sources
-    |bibliography|citations|works cited|cited works|cited passages|passages cited|cited papers|papers cited|footnotes
-    |quellen|quelle|quellenangaben|quellenverzeichnis|literatur|literaturverzeichnis|literaturangaben|referenzen|belege
-    |fußnoten|références|référence|bibliographie|sources citées|referencias|referencia|fuentes|fuente|bibliografía
-    |referências|referência|fontes|fonte|bibliografia|riferimenti|riferimenti bibliografici|fonti|note a piè di pagina
-    |bronnen|referenties|literatuur|bronvermelding|källor|referenser|kilder|referencer|referanser|lähteet|źródła
-    |literatura|prameny|zdroje|források|hivatkozások|surse|referințe|kaynaklar|kaynakça|источники|литература
-    |список литературы|ссылки|джерела|література|πηγές|αναφορές|βιβλιογραφία|参考文献|参考资料|參考資料|来源|來源|引用
-    |出典|引用文献|참고문헌|참고 문헌|출처|المراجع|المصادر|מקורות|संदर्भ|स्रोत
-"""  # fmt: skip
-_WORDS = [" ".join(heading.split()) for heading in _HEADINGS.split("|")]
 _STRONG = chars("[*_]", 0, 3)
 _LINE_START = chars(r"[ \t]", 0, 3)
 _BULLET = maybe(sequence(chars("[-*•–—]"), chars(r"[ \t]", 1, 3)))
-_TITLED = sequence(chars(r"[ \t>#*_-]", 0, 10), words(*_WORDS), chars(r"[ \t*_]", 0, 6))
+_TITLED = sequence(chars(r"[ \t>#*_-]", 0, 10), words(*read_lines("reference_headings")), chars(r"[ \t*_]", 0, 6))
 _HEADING = sequence(_TITLED, chars("[:：]", 0, 1), chars(r"[ \t*_]", 0, 6))
 _ENTRY = sequence(_LINE_START, _BULLET, _STRONG, SQUARE, _STRONG)
 _HEADED_ENTRY = sequence(_TITLED, chars("[:：]"), chars(r"[ \t*_]", 0, 6), SQUARE)  # Sources: [1], [2]
@@ -48,10 +37,6 @@ _NUMBERED = re.compile(SQUARE.whole, re.IGNORECASE)
 _LONGEST_MARKER_CHARS = 80
 _FEWEST_ENTRIES = 2  # without a heading: a single one may be a sentence
 # Without a heading, only titles in capitals are left out: what has another word in lower case may be a sentence.
-_SMALL_WORDS = frozenset(
-    """a an and as at but by for from in into nor of off on onto or over per than the to under up upon via vs with
-    within without across against among between beyond through toward towards using""".split()
-)
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _ENDS_IN_STOP = re.compile(r"[.。][\s*_\"'”’»)\]]*\Z")
 _ADDRESS = re.compile(r"[<\s]*(?:https?:|www\.)", re.IGNORECASE)
@@ -232,6 +217,7 @@ def _may_be_title(text: str, *, is_open: bool) -> bool:
     """Whether every word is capitalised as in a title; of an open line, the last word may go on."""
     words = list(_WORD.finditer(text))
     whole = [word[0] for word in words if not (is_open and word.end() == len(text))]
-    if len(text) > _LONGEST_TITLE_CHARS or any(word.islower() and word not in _SMALL_WORDS for word in whole):
+    small = read_words("title_words")
+    if len(text) > _LONGEST_TITLE_CHARS or any(word.islower() and word not in small for word in whole):
         return False
     return is_open or (any(word[0].isupper() for word in whole) and not _ENDS_IN_STOP.search(text))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.text.words import STOP_WORDS, fold
+from rag.text.words import is_stop_word
 
 Vectors = NDArray[np.float32]
 Bits = NDArray[np.uint8]
@@ -56,7 +56,7 @@ def token_vectors(text: str, offsets: Sequence[tuple[int, int]], vectors: Vector
         if not word or word.start() > first:
             continue
         if carries_meaning is None:
-            carries_meaning = fold(word[0]) not in STOP_WORDS
+            carries_meaning = not is_stop_word(word[0])
         if carries_meaning:
             kept.append((row, word[0]))
     return TokenVectors(tuple(word for _, word in kept), vectors[[row for row, _ in kept]])

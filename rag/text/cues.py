@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rag.text.sentences import sentence_spans
-from rag.text.words import STOP_WORDS, content_words, fold, words
+from rag.text.words import content_words, is_stop_word, words
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _SEVERAL = re.compile(
@@ -143,7 +143,7 @@ def names(question: str) -> Iterator[str]:
     for word in words(question):
         start = question.index(word, position)
         position = start + len(word)
-        if word[0].isdigit() or fold(word) in STOP_WORDS or _PLACE_IN_A_PAPER.match(question, start):
+        if word[0].isdigit() or is_stop_word(word) or _PLACE_IN_A_PAPER.match(question, start):
             continue
         plain = (word.capitalize() == word or question.isupper()) and not any(char.isdigit() for char in word)
         before = question[:start].rstrip(_OPENING_MARKS)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 
+from rag.text.word_lists import read_table
+
 _ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
     seventeen eighteen nineteen""".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -24,41 +26,7 @@ _MAGNITUDES = {
     "billion": 9, "billions": 9, "t": 12, "trillion": 12, "trillions": 12, "hundred": 2, "hundreds": 2,
     "mio": 6, "millionen": 6, "millones": 6, "mrd": 9, "milliarden": 9, "milliards": 9,
 }  # fmt: skip
-# Ways to write a unit, by the unit. What is not listed has none: "3 datasets" is 3, and the noun is a word.
-_UNITS = {
-    "%": "% percent per\u00a0cent percents",
-    "points": "pp pps points percentage\u00a0points percentage\u00a0point point",
-    "x": "x × times fold -fold",
-    "ms": "ms millisecond milliseconds",
-    "s": "s sec secs second seconds",
-    "min": "min mins minute minutes",
-    "h": "h hr hrs hour hours",
-    "d": "day days",
-    "wk": "week weeks",
-    "mo": "month months",
-    "y": "year years yr yrs",
-    "KB": "kb kilobyte kilobytes",
-    "MB": "mb megabyte megabytes",
-    "GB": "gb gib gigabyte gigabytes",
-    "TB": "tb tib terabyte terabytes",
-    "bit": "bit bits",
-    "Hz": "hz",
-    "kHz": "khz",
-    "MHz": "mhz",
-    "GHz": "ghz",
-    "fps": "fps",
-    "mg": "mg milligram milligrams",
-    "µg": "µg μg ug mcg",
-    "g": "gram grams",
-    "kg": "kg kilogram kilograms",
-    "nm": "nm",
-    "µm": "µm μm um",
-    "mm": "mm",
-    "cm": "cm",
-    "km": "km kilometer kilometers kilometre kilometres",
-    "°": "° degrees degree",
-}  # fmt: skip
-_UNIT_OF = {way.replace("\u00a0", " "): unit for unit, ways in _UNITS.items() for way in ways.split(" ")}
+_UNIT_OF = {way: unit for unit, ways in read_table("units").items() for way in ways}
 _UNIT = "|".join(re.escape(way) for way in sorted(_UNIT_OF, key=len, reverse=True))
 _MAGNITUDE = "|".join(sorted(_MAGNITUDES, key=len, reverse=True))
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:[.·]\d+)?|\d+(?:[.,·]\d+)*|[.·]\d+"

@@ -8,9 +8,10 @@ citation, link or format from a model's word (see `rag.markers.reader`).
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from rag.text.sentences import Span, sentence_spans
+from rag.text.word_lists import read_table
 
 _OUTPUT = (
     "answers?|repl(?:y|ies)|respon[sd]es?|output|message|summary|text|solution|implementation|code(?:base)?|script"
@@ -56,31 +57,18 @@ _PATTERNS = (
     r"!\[[^\]]{0,80}\]\(|\]\(\s*(?:javascript:|data:)|<(?:script|img|iframe|svg|object|embed)\b",
     r"\b(?:[A-Za-z0-9+/]{4}){20,}={0,2}(?![\w/])",
 )
-_VERBS = r"""write|rewrite|draft|compose|translate|summari[sz]e|explain|describe|provide|give|tell|show|list|outline
-    |generate|create|suggest|recommend|solve|calculate|compute|convert|rephrase|paraphrase|respond|reply|answer|ignore
-    |include|add|insert|append|prepend|mention|integrate|incorporate|embed|modify|alter|adjust|augment|enhance|replace
-    |substitute|swap|remove|omit|delete|repeat|print|output|say|state|teach|help|encode|decode|encrypt|reverse
-    |rearrange|scramble|shuffle|group|misspell|spell|capitali[sz]e|break\ down|make|use|apply|change|format|render
-    |end|begin|start|conclude|finish|promote|advertise|quote|cite|recite|sing|develop|design|prepare|plan|analy[sz]e
-    |compare|classify|identify|discuss|evaluate|predict|name|find|extract|correct|edit|estimate|interpret|offer"""
-# What an order is about: the first word behind the verb.
-_OBJECT = r"""me|us|my|your|an?|the\ following|this|these|how|why|what|who|which|whether|every|each|all|only|no|to\ me
-    |in|with|as|to|by|nothing|something|letters|words|vowels|spaces|random|[\"'“‘]"""
-# Tasks that are set to an assistant; abstracts, which leave out their "we", begin "Use the ..." with others.
-_TASKS = r"""write|rewrite|draft|compose|translate|summari[sz]e|explain|describe|provide|list|outline|tell|show|give
-    |solve|break\ down|analy[sz]e|compare|classify|identify|discuss|evaluate|name|find|extract|correct|edit|interpret"""
-_ORDER = rf"""^(?:(?:please|now|then|first|next|finally|also|instead|always|never|only|just|simply),?\ ){{0,2}}(?:
-    (?:(?<=always\ )|(?<=never\ ))(?:{_VERBS})|(?:{_VERBS})\ (?:{_OBJECT})|(?:{_TASKS})\ the
+# Tasks alone may be set without an object: abstracts, which leave out their "we", begin "Use the ..." with other verbs.
+_ORDER = r"""^(?:(?:please|now|then|first|next|finally|also|instead|always|never|only|just|simply),?\ ){0,2}(?:
+    (?:(?<=always\ )|(?<=never\ ))(?:VERB)|(?:VERB)\ (?:OBJECT)|(?:TASK)\ the
     )(?:\b|(?<=\W))"""
 _ASKED_FOR_ONESELF = r"""^(?:can|could|will|would)\ you\b
     |^(?:how|what|where|when|why|which)\ (?:do|can|should|could|would|is|are)\ (?:i|my|you)\b"""
-_EXPLICIT = re.compile("|".join(f"(?:{each})" for each in (*_PATTERNS, _ORDER, _ASKED_FOR_ONESELF)), re.I | re.X)
 
 
 @lru_cache(maxsize=4096)  # every drawing of a page shows the same abstracts
 def instructions(text: str) -> tuple[Span, ...]:
     """The sentences of a text that read like instructions to an assistant, as offsets."""
-    return tuple((start, end) for start, end in sentence_spans(text) if _EXPLICIT.search(text[start:end]))
+    return tuple((start, end) for start, end in sentence_spans(text) if _explicit().search(text[start:end]))
 
 
 def statements(text: str) -> list[Span]:
@@ -88,3 +76,11 @@ def statements(text: str) -> list[Span]:
     ordered = set(instructions(text))
     spans = sentence_spans(text)
     return [span for span in spans if span not in ordered] or spans
+
+
+@cache
+def _explicit() -> re.Pattern[str]:
+    order = _ORDER
+    for part, words in read_table("orders").items():
+        order = order.replace(part.upper(), "|".join(words).replace(" ", r"\ "))
+    return re.compile("|".join(f"(?:{each})" for each in (*_PATTERNS, order, _ASKED_FOR_ONESELF)), re.I | re.X)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.text.words import STOP_WORDS, fold, words
+from rag.text.words import is_stop_word, words
 
 Terms = Callable[[str], Sequence[str]]
 
@@ -110,7 +110,7 @@ def counted(question: str) -> str:
         return ""
     phrase: list[str] = []
     for word in words(asked[1]):
-        if fold(word) in STOP_WORDS or word.lower() == "vs" or not any(map(str.isalpha, word)):
+        if is_stop_word(word) or word.lower() == "vs" or not any(map(str.isalpha, word)):
             break
         phrase.append(word)
     plural = next((place for place in range(len(phrase), 0, -1) if phrase[place - 1].endswith("s")), len(phrase))
@@ -136,7 +136,7 @@ def measured(question: str) -> str:
     if not asked:
         return ""
     kept = [word for word in words(asked[1]) if word.lower() not in _WHICH_VALUE]
-    return "" if any(fold(word) in STOP_WORDS for word in kept) else " ".join(kept)
+    return "" if any(is_stop_word(word) for word in kept) else " ".join(kept)
 
 
 def states_measure(sentence: str, measure: str, terms: Terms) -> bool:

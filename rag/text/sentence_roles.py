@@ -7,116 +7,16 @@ are worth here: tests/bench/results/roles.json.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 
 from rag.text import cues
+from rag.text.word_lists import read_table
 
 ROLES = ("aim", "method", "result")
 LEAST = 0.5  # of a score, for a sentence to be shown in a role
 
-_FLAGS = re.IGNORECASE | re.VERBOSE
-_OURS = (
-    r"(?:we|i|this\ (?:paper|work|study|article|survey|review|report)|the\ (?:present|current)\ (?:paper|study|work))"
-)
-# Headings of structured abstracts, as medicine has them.
-_HEADINGS = {
-    "aim": r"^(?:objectives?|aims?|purpose|goals?)\b(?=[:.]|\ [A-Z])",
-    "method": r"""^(?:(?:materials?\ and\ )?methods?|design|setting|participants|interventions?
-        |procedures?)\b(?=[:.,]|\ [A-Z])""",
-    "result": r"^(?:results?|(?:main\ |principal\ )?findings|conclusions?|interpretation)\b(?=[:.]|\ [A-Z])",
-}
-# By role: what speaks for it, each with its weight; the weights of all that are found add up.
-_CUES: Mapping[str, tuple[tuple[float, str], ...]] = {
-    "aim": (
-        (1.0, _HEADINGS["aim"]),
-        (
-            0.7,
-            rf"""\b{_OURS}\b.{{0,40}}?\b(?:propos|introduc|present|stud(?:y|ied)|investigat|explor|examin
-                |address|consider
-                |develop|aim|ask|seek|search|tackle|describe|analy[sz]e|provide|argue|review|formulat|survey|bring)""",
-        ),
-        (
-            0.5,
-            r"""\b(?:in|with)\ this\ (?:paper|work|study|article|survey|report|letter)\b|^(?:here
-                |this\ (?:paper|work|study|survey))\b""",
-        ),
-        (0.6, r"\b(?:the|our|main|primary)\ (?:\w+\ )?(?:aim|goal|objective|purpose)s?\ (?:of|is|was|are|were)\b"),
-        (
-            0.3,
-            r"""^(?:to\ (?:this\ end|address|tackle|bridge|overcome|mitigate|fill|solve|answer)|motivated\ by
-                |inspired\ by)\b""",
-        ),
-        (
-            0.4,
-            r"""\b(?:novel|new|first)\b.{0,60}\b(?:framework|method|approach|model|benchmark|dataset|algorithm
-                |task|system)""",
-        ),
-        (
-            0.5,
-            r"""\b(?:is|are|was|were|has\ been|have\ been)\ (?:\w+\ )?(?:presented|investigated|studied
-                |examined|considered|proposed|described|undertaken)\b""",
-        ),
-    ),
-    "method": (
-        (1.0, _HEADINGS["method"]),
-        (
-            0.6,
-            rf"""\b(?:{_OURS}|then|next)\b.{{0,30}}?\b(?:us(?:e|ed)\b|train|design|combin|construct|employ
-                |leverag|integrat|formulat
-                |build|built|creat|collect|adopt|devis|appl(?:y|ied)|learn\b|measur|model\b|finetune|fine-tune
-                    |adapt|compar
-                |optimi[sz]|decompos|enrolled|recruited|categori[sz]e)""",
-        ),
-        (
-            0.6,
-            r"""\b(?:our|the\ proposed|this)\ (?:\w+\ )?(?:method|approach|framework|model|algorithm|system
-                |technique|pipeline|architecture)\b.{0,25}
-                \b(?:us|learn|combin|consist|integrat|is\ based|employ|leverag|operat|rel(?:y|ies)|chooses
-                    |build|decompos)""",
-        ),
-        (
-            0.4,
-            r"\b(?:by|via|through)\ (?:\w+ly\ )?\w+ing\b|\bbased\ on\b|\bconsists?\ of\b|\b(?:in\ which|where)\ we\b",
-        ),
-        (
-            0.3,
-            r"""^(?:specifically|in\ particular|more\ specifically|first|then|next|concretely
-                |to\ achieve\ this|to\ do\ so|central\ to)\b""",
-        ),
-        (0.3, r"\bus(?:es|ing)\b|\bconditioned\ on\b|\bobjective\b|\bencod|\bmodule\b"),
-        (
-            0.4,
-            r"""\b(?:was|were|is|are)\ (?:then\ )?(?:used|measured|trained|applied|obtained\ by|computed
-                |derived|assessed|performed|analy[sz]ed|conducted)\b""",
-        ),
-    ),
-    "result": (
-        (1.0, _HEADINGS["result"]),
-        (
-            0.7,
-            r"""\b(?:we|results?|experiments?|evaluations?|findings?|analys[ei]s|evidence|it\ (?:is|was))\b.{0,60}?
-                \b(?:show|shown|find|found|demonstrat|observ|reveal|indicat|suggest|confirm|conclude|achiev
-                    |prove[ds]?\b|identify)""",
-        ),
-        (
-            0.5,
-            r"""\b(?:out-?perform|surpass|superior|exceed|state[-\ ]of[-\ ]the[-\ ]art|better\ than
-                |compared\ (?:to|with)|comparable|competitive)""",
-        ),
-        (
-            0.4,
-            r"""\b(?:significant(?:ly)?|improv(?:es?|ed|ing|ements?)|achiev(?:es?|ed|ing)|increas(?:e[sd]?
-                |ing)|reduc(?:e[sd]?|ing|tions?)|effective(?:ly)?)\b""",
-        ),
-        (0.4, r"\d(?:\.\d+)?\s?(?:%|x\b|×|points\b|percent|times\b)|\bp\s?[<=]"),
-        (
-            0.3,
-            r"""^(?:finally|additionally|moreover|further(?:more)?|notably|remarkably|surprisingly
-                |interestingly|importantly|empirically|experimentally)\b""",
-        ),
-    ),
-}
-_COMPILED = {role: tuple((weight, re.compile(cue, _FLAGS)) for weight, cue in found) for role, found in _CUES.items()}
+_OURS = r"(?:we|i|this (?:paper|work|study|article|survey|review|report)|the (?:present|current) (?:paper|study|work))"
 # Where in an abstract a role is at home, 0 its first sentence and 1 its last; and how much being there counts.
 _HOME = {"aim": 0.3, "method": 0.5, "result": 0.9}
 _PLACE = {"aim": 0.5, "method": 0.4, "result": 0.5}
@@ -149,8 +49,18 @@ def _said(sentence: str, role: str) -> float:
     """What the wording of a sentence says for a role, or against any."""
     if not sentence or cues.is_pointer(sentence):
         return -_POINTER
-    said = sum(weight for weight, cue in _COMPILED[role] if cue.search(sentence))
+    said = sum(weight for weight, cue in _cues()[role] if cue.search(sentence))
     return said - _MOTIVATION * cues.is_motivation(sentence)
+
+
+@cache
+def _cues() -> dict[str, list[tuple[float, re.Pattern[str]]]]:
+    """What speaks for each role, with its weight; the weights of all that are found add up."""
+    cues: dict[str, list[tuple[float, re.Pattern[str]]]] = {role: [] for role in ROLES}
+    for key, patterns in read_table("role_cues").items():
+        role, weight = key.split()
+        cues[role] += [(float(weight), re.compile(each.replace("{ours}", _OURS), re.IGNORECASE)) for each in patterns]
+    return cues
 
 
 def _at_home(role: str, place: float) -> float:

@@ -7,16 +7,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from rag.text.word_lists import read_words
 from rag.types import Chunk
 
 Span = tuple[int, int]
 
-_ABBREVIATIONS = frozenset(
-    """
-    e.g i.e cf vs al w.r.t viz resp approx fig figs eq eqs sec secs ref refs no nos vol pp ca dr mr mrs ms
-    prof st inc ltd dept univ ed eds jr sr u.s u.k a.k.a aka i.i.d s.t
-    """.split()
-)
 # An end: marks, then closing quotes and brackets, then a space before something that can open a sentence.
 # A mark between two spaces is one whatever follows: old collections, all in lower case, have no other.
 # Chinese and Japanese marks need no space. A row of marks is read once, from its beginning.
@@ -89,7 +84,7 @@ def _opener(before: str) -> str:
 def _is_abbreviation(word: str) -> bool:
     """`et al.`, `e.g.`, and initials such as the A of `A. Turing`."""
     is_initial = len(word) == 1 and word.isalpha() and word.isupper() and word != "I"
-    return is_initial or word.lower() in _ABBREVIATIONS
+    return is_initial or word.lower() in read_words("abbreviations")
 
 
 def _is_list_number(word: str, opener: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.text.words import STOP_WORDS
+from rag.text.words import is_stop_word
 from rag.types import Paper
 
 # A word with a capital or digit inside it: TimeArena, HTML-T5, LEGO.
@@ -42,7 +42,7 @@ def as_phrase(paper: Paper) -> str:
 
     def within(word: str) -> str:
         bare = word.strip("\"'“”‘’(),;:.?!")
-        if bare.lower() in STOP_WORDS or bare.lower() in known:
+        if is_stop_word(bare) or bare.lower() in known:
             return word.lower()
         named = bare in known or re.search(r"(?<![-/])[A-Z0-9]", bare[1:])
         return word if named else word.lower()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
+
+from rag.text.word_lists import read_lines, read_words
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 _MOST_LISTED = 8  # a sentence that lists more is not read
@@ -18,37 +21,6 @@ _UNSEEN = re.compile(
     rf"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|(?<![{_JOINED}])[\u200c\u200d]"
 )
 
-# Function words, and the words people ask and chat with ("tell", "paper", "thanks"): they match everywhere, and say
-# nothing about what is asked.
-STOP_WORDS = frozenset(
-    """
-    a about above after again against all along also although am among an and any anyone anybody anything are around
-    as at be became because been before being below between both but by can cannot could did do does doing done down
-    during each either else even ever every few for from further get gets getting give given go got had happen
-    happens has have having he hence her here hers him his how however i if in instead into is it its itself just
-    know let like make makes many may me might more most much must my near neither no nor not now of off ok okay on
-    once one ones only onto or other others our out over own per please pls quite rather really same say says shall
-    she should show since so some somebody someone something still such tell than that the their them themselves
-    then there these they thing things this those though through thus to too toward towards under until up upon us
-    use used uses using very via want was way we well were what whatever when where whether which while who whole
-    whom whose why will with within without won would yes yet you your dont don't doesn't isn't can't what's whats
-    it's i've i'm im i'd there's who's that's let's s t re ve ll d m thanks thank thx great cool nice hello hi hey
-    lol bye sorry welcome perfect awesome paper papers abstract abstracts author authors study studies work works
-    article articles corpus library
-    """.split()
-)
-
-# Nouns whose plural no stemmer brings together with them: singular, plural.
-_IRREGULAR = [pair.split() for pair in """
-    analysis analyses, axis axes, bacterium bacteria, basis bases, child children, corpus corpora, crisis crises,
-    criterion criteria, datum data, diagnosis diagnoses, foot feet, genus genera, goose geese, grandchild grandchildren,
-    hypothesis hypotheses, larva larvae, locus loci, man men, matrix matrices, medium media, metastasis metastases,
-    mitochondrion mitochondria, mouse mice, nucleus nuclei, ovum ova, ox oxen, person people, phenomenon phenomena,
-    prognosis prognoses, schoolchild schoolchildren, spectrum spectra, stimulus stimuli, stratum strata,
-    synthesis syntheses, thesis theses, tooth teeth, vertex vertices, woman women
-""".split(",")]  # fmt: skip
-_OTHER_NUMBER = dict(_IRREGULAR) | {plural: singular for singular, plural in _IRREGULAR}
-
 
 def fold(text: str) -> str:
     """Lower case without accents, as the lexical index sees it: `Tülu` -> `tulu`."""
@@ -56,6 +28,11 @@ def fold(text: str) -> str:
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def is_stop_word(word: str) -> bool:
+    """Whether a word only holds a text together, or only asks and chats: "the", "tell", "thanks"."""
+    return fold(word) in read_words("stop_words")
 
 
 def words(text: str) -> list[str]:
@@ -72,14 +49,21 @@ def listed(items: Sequence[str]) -> str:
 
 def content_words(text: str) -> list[str]:
     """The words that carry meaning, as written, in order, each once."""
-    kept = {fold(word): word for word in reversed(words(text)) if fold(word).replace("’", "'") not in STOP_WORDS}
+    kept = {fold(word): word for word in reversed(words(text)) if not is_stop_word(word.replace("’", "'"))}
     return list(reversed(kept.values()))
 
 
 def forms(word: str) -> tuple[str, ...]:
     """The word, and where it has an irregular plural, or is one, the other of the two: child, children."""
-    other = _OTHER_NUMBER.get(fold(word))
+    other = _other_numbers().get(fold(word))
     return (word, other) if other else (word,)
+
+
+@cache
+def _other_numbers() -> dict[str, str]:
+    """The singular of every irregular plural, and the other way round."""
+    pairs = [(one, many) for one, many in map(str.split, read_lines("irregular_plurals"))]
+    return dict(pairs) | {many: one for one, many in pairs}
 
 
 def encodable(text: str) -> str:

@@ -1,0 +1,29 @@
+"""Reads the word lists in `rag/text/data`: plain text, in which a line that begins with "# " is a comment."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def read_lines(name: str) -> tuple[str, ...]:
+    """The entries of a list that has one a line."""
+    text = files("rag.text").joinpath("data", f"{name}.txt").read_text("utf-8")
+    return tuple(line for line in text.splitlines() if line and not line.startswith("# "))
+
+
+@cache
+def read_words(name: str) -> frozenset[str]:
+    """The words of a list that has them apart by blanks."""
+    return frozenset(" ".join(read_lines(name)).split())
+
+
+@cache
+def read_table(name: str) -> dict[str, tuple[str, ...]]:
+    """The entries of a list by their key, in its order: a line is "key: entry, entry", a key may have several lines."""
+    table: dict[str, tuple[str, ...]] = {}
+    for line in read_lines(name):
+        key, _, entries = line.partition(": ")
+        table[key] = (*table.get(key, ()), *entries.split(", "))
+    return table
