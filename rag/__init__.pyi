@@ -1,6 +1,7 @@
 from rag.answering.answer_json import answer_from_json as answer_from_json
 from rag.answering.answer_json import answer_to_json as answer_to_json
 from rag.answering.stream import AnswerStream as AnswerStream
+from rag.answering.stream import read_events as read_events
 from rag.assistant import Assistant as Assistant
 from rag.assistant import answer as answer
 from rag.assistant import ingest as ingest
@@ -10,6 +11,7 @@ from rag.assistant import search as search
 from rag.assistant import similar as similar
 from rag.assistant import stream as stream
 from rag.assistant import verify as verify
+from rag.errors import Busy as Busy
 from rag.errors import ClusterError as ClusterError
 from rag.errors import CorpusError as CorpusError
 from rag.errors import EmbeddingError as EmbeddingError
@@ -50,6 +52,7 @@ from rag.share.references import reference as reference
 from rag.share.references import ris as ris
 from rag.text.prompt_injection import instructions as instructions
 from rag.text.words import visible as visible
+from rag.turnstile import Turnstile as Turnstile
 from rag.types import Answer as Answer
 from rag.types import AnswerEvent as AnswerEvent
 from rag.types import Check as Check

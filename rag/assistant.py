@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rag.errors import LibraryMissing
 from rag.explore.overview import Overview, PaperMap
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Filter, IngestReport, Paper, Passage
+from rag.types import Answer, AnswerEvent, Filter, IngestReport, Paper, Passage
 
 if TYPE_CHECKING:
     from rag.answering.pipeline import Answering
@@ -61,15 +61,29 @@ class Assistant:
         Raises:
             RagError: See the classes in `rag.errors`; the message is fit for a user.
         """
-        return self.answering.stream(question, history=history, where=where, extractive=extractive)
+        from rag.answering.stream import AnswerStream
+
+        return AnswerStream(self.astream(question, history=history, where=where, extractive=extractive))
+
+    def astream(
+        self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """As `stream`, in an event loop; closed or cancelled, it hangs up on the language model."""
+        return self.answering.events(question, history=history, where=where, extractive=extractive)
 
     def answer(
         self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
     ) -> Answer:
         """The answer at the end of `stream`."""
+        return self.stream(question, history=history, where=where, extractive=extractive).answer()
+
+    async def aanswer(
+        self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False
+    ) -> Answer:
+        """The answer at the end of `astream`."""
         from rag.answering.stream import drain
 
-        return drain(self.stream(question, history=history, where=where, extractive=extractive))
+        return await drain(self.astream(question, history=history, where=where, extractive=extractive))
 
     def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
         """The k papers that answer the question best, best first."""

@@ -2,6 +2,7 @@
 
 RagError
 ├── QuestionError         the question is empty or too long
+├── Busy                  too many questions wait already
 ├── SettingsError         a setting is misspelt, malformed or out of range
 ├── CorpusError           a file or folder to ingest cannot be read at all
 ├── EmbeddingError        the embedding model is missing, altered, or cannot be loaded
@@ -31,6 +32,10 @@ class RagError(Exception):
 
 class QuestionError(RagError):
     """The question is empty or too long."""
+
+
+class Busy(RagError):
+    """Too many questions wait already."""
 
 
 class SettingsError(RagError):

@@ -3,18 +3,14 @@
 # No `from __future__ import annotations` here: Gradio describes the endpoints by the types themselves.
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from gradio.events import api
 
-from rag import Answer, Done, Filter, Passage, QuestionError, RagError
+from rag import Answer, Filter, Passage, QuestionError
 from ui.server.faults import told
-from ui.server.stream import events
 
 if TYPE_CHECKING:
-    from rag import AnswerStream
     from ui.chat.asking import Asking
 
 _MOST_FOUND = 100
@@ -36,11 +32,10 @@ def add_api(asking: "Asking") -> None:
         with told():
             _check(question)
             where = _filter(sources, paper_ids, years, venues)
-
-            def opened() -> "AnswerStream":
-                return asking.assistant.stream(question, history=history or (), where=where, extractive=extractive)
-
-            return await _answer(asking, opened)
+            async with asking.admitted():
+                return await asking.assistant.aanswer(
+                    question, history=history or (), where=where, extractive=extractive
+                )
 
     async def search(  # noqa: PLR0917
         question: str,
@@ -56,7 +51,7 @@ def add_api(asking: "Asking") -> None:
             if not _is_whole(k) or not 1 <= k <= _MOST_FOUND:
                 raise QuestionError(f"k is {k!r}; it must be a whole number from 1 to {_MOST_FOUND}.")
             where = _filter(sources, paper_ids, years, venues)
-            async with asking.admitted(asyncio.Event()):
+            async with asking.admitted():
                 return await asyncio.to_thread(asking.assistant.search, question, k=k, where=where)
 
     for endpoint in (ask, search):
@@ -96,13 +91,3 @@ def _texts(name: str, given: object) -> tuple[str, ...]:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-async def _answer(asking: "Asking", opened: Callable[[], "AnswerStream"]) -> Answer:
-    """The answer at the end of a stream, which is closed when the caller has gone."""
-    stop = asyncio.Event()
-    async with asking.admitted(stop), aclosing(events(opened, stop)) as told:
-        async for event in told:
-            if isinstance(event, Done):
-                return event.answer
-    raise RagError("The answer was stopped before its end; ask again.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from rag.retrieval.ranking import Ranking
 from rag.text import cues
 from rag.text.prompt_injection import instructions
 from rag.text.quantities import states
-from rag.types import Answer, Check, CheckKind, Citation, Claim, Outcome, Passage, Token, Verdict
+from rag.types import Answer, Check, CheckKind, Citation, Claim, Outcome, Passage, Verdict
 
 # Figures with these values: tests/bench/results/questions.json; with neighbouring ones of those that a list of papers,
 # a question of several parts or a follow-up needs: honesty.json. The others were tried by hand, without a result file.
@@ -60,7 +60,7 @@ class Extract:
         return Extract(opening + self.text, self.citations, (own, *shifted))
 
 
-def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token, None, Answer]:
+def quoted(draft: Answer, ranking: Ranking, library: Library) -> Answer:
     """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
     lexical, query = library.lexical, ranking.query
     read = partial(extract, query.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)
@@ -71,11 +71,6 @@ def quoted(draft: Answer, ranking: Ranking, library: Library) -> Generator[Token
         found = read(most=_NEAREST_SENTENCES)
     if lacks.phrases:
         found = found.opened_by(lacks.sentence(len(papers)))
-    for start, end in zip(
-        (0, *(claim.end for claim in found.claims[:-1])), (claim.end for claim in found.claims), strict=True
-    ):
-        yield Token(found.text[start:end])
-    yield Token(found.text[found.claims[-1].end :])
     return replace(
         draft,
         text=found.text,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 
@@ -13,7 +15,6 @@ from rag.errors import LLMError
 from rag.library.records import Vectors
 from rag.llm.client import ChatModel
 from rag.llm.context_window import check_room, fitting, latest, prompt_room
-from rag.llm.deadline import Patience
 from rag.llm.prompts import Prompts, load_prompts
 from rag.llm.thinking import after_thoughts
 from rag.markers.reader import MarkerReader
@@ -61,7 +62,7 @@ class Writer:
         _ = self.llm, self.entailment
         check_room(self._settings, self.prompts)
 
-    def spelled_out(self, question: str, history: Sequence[Turn], patience: Patience) -> tuple[str, Usage]:
+    async def condense(self, question: str, history: Sequence[Turn], deadline: float) -> tuple[str, Usage]:
         """The question as it would be without the conversation before it.
 
         Raises:
@@ -69,53 +70,60 @@ class Writer:
         """
         asking = partial(self.prompts.condense, question)
         turns = latest(history, prompt_room(self._settings), asking)
-        text, usage = self.llm.complete(asking(turns), patience)
+        text, usage = await self.llm.complete(asking(turns), deadline)
         return text.strip()[:MOST_QUESTION_CHARS], usage
 
-    def searches(self, question: str, patience: Patience) -> tuple[tuple[str, ...], Usage]:
+    async def expand(self, question: str, deadline: float) -> tuple[tuple[str, ...], Usage]:
         """Searches in the field's own terms; none where the model fails at this, but may yet answer.
 
         Raises:
             LLMError: The model failed, and would at the answer.
         """
         try:
-            reply, usage = self.llm.complete(self.prompts.expand(question), patience)
+            reply, usage = await self.llm.complete(self.prompts.expand(question), deadline)
         except LLMError as error:
             if error.lasting:
                 raise
             return (), error.usage  # the question alone will do
         return searches_in(reply, question), usage
 
-    def write(self, draft: Answer, ranking: Ranking, patience: Patience) -> Generator[Token, None, Answer]:
-        """The model's answer, from half as much where the model reads less than the settings say.
+    async def write(self, draft: Answer, ranking: Ranking, deadline: float) -> AsyncGenerator[Token | Answer, None]:
+        """The model's answer in pieces, and last as a whole: its markers are citations, every sentence is checked.
+
+        Where the model reads less than the settings say, it is asked again with half as much.
 
         Raises:
             LLMError: The model failed before its first word; later its text is kept and marked as cut.
         """
         room = prompt_room(self._settings)
         try:
-            return (yield from self._written(draft, ranking, room, patience))
+            async with aclosing(self._write(draft, ranking, room, deadline)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
         except LLMError as error:
             if not error.is_overlong:
                 raise
         less = f"{self.llm.name} reads less than RAG_LLM_CONTEXT_TOKENS says, and was given less: lower that setting."
         told = replace(draft, notices=(*draft.notices, less))
-        return (yield from self._written(told, ranking, room // 2, patience))
+        async with aclosing(self._write(told, ranking, room // 2, deadline)) as pieces:
+            async for piece in pieces:
+                yield piece
 
-    def _written(
-        self, draft: Answer, ranking: Ranking, room: int, patience: Patience
-    ) -> Generator[Token, None, Answer]:
-        """What the model writes: streamed, its markers mapped to citations, every sentence checked against them."""
+    async def _write(
+        self, draft: Answer, ranking: Ranking, room: int, deadline: float
+    ) -> AsyncGenerator[Token | Answer, None]:
         asking = partial(self.prompts.answer, draft.standalone_question)
         given = fitting(draft.passages[: self._settings.llm_passages], room, asking)
         reader, text, fault, usage, notices = MarkerReader(len(given)), "", "", draft.usage, draft.notices
         try:
-            for piece in self.llm.stream(asking(given), patience):
-                if isinstance(piece, Usage):
-                    usage += piece
-                elif shown := reader.feed(piece):
-                    text += shown
-                    yield Token(shown)
+            async with aclosing(self.llm.stream(asking(given), deadline)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Usage):
+                        usage += piece
+                    elif shown := reader.feed(piece):
+                        text += shown
+                        yield Token(shown)
         except LLMError as error:
             if not text.strip():
                 error.usage = usage
@@ -130,11 +138,10 @@ class Writer:
             text, notices = said, (*notices, _THOUGHTS_DROPPED)
         if fault:  # the last of them
             notices = (*notices, fault)
-        return grounded(
-            replace(draft, text=text, cut=bool(fault), notices=notices, usage=usage, model=self.llm.name,
-                    removed_markers=tuple(reader.removed)),
-            draft.passages[: len(given)], reader.order, Judge(self._nearness(ranking), self.entailment),
-        )  # fmt: skip
+        written = replace(draft, text=text, cut=bool(fault), notices=notices, usage=usage, model=self.llm.name,
+                          removed_markers=tuple(reader.removed))  # fmt: skip
+        judge = Judge(self._nearness(ranking), self.entailment)
+        yield await asyncio.to_thread(grounded, written, draft.passages[: len(given)], reader.order, judge)
 
     def _nearness(self, ranking: Ranking) -> Nearness:
         """Cosines with the sentences of the papers found, whose vectors are at hand; each text is embedded once."""

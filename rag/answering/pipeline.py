@@ -6,11 +6,11 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from itertools import pairwise
 
 from rag.answering.extractive import quoted
 from rag.answering.followup import context_of
@@ -18,21 +18,23 @@ from rag.answering.gate import share_of_papers, strays, unknown_terms
 from rag.answering.model_answer import Writer
 from rag.answering.question import History, check_sources, checked_question, checked_turns
 from rag.answering.refusal import refused
-from rag.answering.stream import AnswerStream
 from rag.errors import LLMError, QuestionError
 from rag.ingestion.library_handle import LibraryHandle
 from rag.library.library import Library
-from rag.llm.deadline import Patience
 from rag.models.embedding import EmbeddingModel, cores, open_model
 from rag.retrieval.query_expansion import DEPTH, fused_with
 from rag.retrieval.ranking import Query, Ranking, retrieve
 from rag.settings import Settings
 from rag.telemetry import keep_quiet
-from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Turn, Usage
+from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Token, Turn, Usage
 
 log = logging.getLogger(__name__)
 
 PASSAGES = 20  # how many an Answer carries
+
+_EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
+_INTERRUPTED = "An ingest was interrupted; it is completed first."
+_LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
 
 
 class Answering:
@@ -42,6 +44,7 @@ class Answering:
         keep_quiet()
         self.settings = settings
         self.handle = LibraryHandle(settings)
+        self._filling = threading.Lock()
         # More searches at once than there are cores only stand in each other's way: tests/bench/results/askers.json.
         self._searching = threading.BoundedSemaphore(cores())
 
@@ -55,15 +58,15 @@ class Answering:
         """The language model that the settings name, opened when it is first needed."""
         return Writer(self.settings, lambda text: self.model.embed([text])[0])
 
-    def stream(
+    def events(
         self,
         question: object,
         *,
         history: History = (),
         where: Filter | None = None,
         extractive: bool = False,
-    ) -> AnswerStream:
-        """The events of an answer, the last of them `Done`; closing the stream hangs up on the language model.
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """The events of an answer, the last of them `Done`; closing or cancelling them hangs up on the language model.
 
         Args:
             question: A text; anything else is refused.
@@ -79,57 +82,48 @@ class Answering:
                 f"The filter is a {type(where).__name__}; give a Filter, e.g. Filter(sources=('a.txt',))."
             )
         with_model = self.settings.llm_configured and not extractive
+        return self._answer(question, checked_turns(history or ()), where, with_model=with_model)
+
+    def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> Query:
+        """What to search for without a language model: the question with what it refers to."""
+        return Query(question, context_of(question, history, partial(share_of_papers, library)))
+
+    async def _answer(
+        self, question: str, history: Sequence[Turn], where: Filter | None, *, with_model: bool
+    ) -> AsyncGenerator[AnswerEvent, None]:
         if with_model:
-            self.writer.check()
-        turns = checked_turns(history or ())
-        patience = Patience(self.settings.llm_deadline_s)
-        return AnswerStream(self._answer(question, turns, where, patience if with_model else None), patience)
-
-    async def astream(self, question: object, **given: Any) -> AsyncGenerator[AnswerEvent, None]:
-        """As `stream`, with the work in a thread; cancelled, it hangs up on the language model."""
-        events = self.stream(question, **given)
-        thread = ThreadPoolExecutor(1, "footnote-answer")  # the loop's own are few where there are few cores
-        try:
-            while (event := await asyncio.get_running_loop().run_in_executor(thread, next, events, None)) is not None:
-                yield event
-        finally:
-            events.close()
-            thread.shutdown(wait=False)
-
-    def _answer(
-        self, question: str, history: Sequence[Turn], where: Filter | None, patience: Patience | None
-    ) -> Generator[AnswerEvent, None, None]:
-        """The events of an answer; without patience for the language model none is asked."""
+            await asyncio.to_thread(self.writer.check)
         clock = _Clock()
         notices: tuple[str, ...] = ()
-        library = self.handle.ready()
+        library = await asyncio.to_thread(self.handle.ready)
         if library is None:
-            if why := self.handle.why_not_ready():
+            if why := await asyncio.to_thread(self.handle.why_not_ready):
                 notices = (why,)
                 yield Notice(why)
-            library = self.handle.filled()
-        check_sources(library, where)
+            library = await self._fill()
+        await asyncio.to_thread(check_sources, library, where)
         clock.lap("open")
-        query, usage, fault = self._spelled_out(library, question, history, patience)
+        deadline = time.monotonic() + self.settings.llm_deadline_s if with_model else None
+        query, usage, fault = await self._condense(library, question, history, deadline)
         clock.lap("condense")
-        ranking = self._ranked(library, query, where, k=DEPTH if patience else PASSAGES)
+        ranking = await asyncio.to_thread(self._rank, library, query, where, DEPTH if deadline else PASSAGES)
         clock.lap("retrieve")
         for typed, meant in ranking.slips.items():
             notices += (f"“{typed}” was read as “{meant}”.",)
             yield Notice(notices[-1])
-        unknown = unknown_terms(library, ranking.query.question)
+        unknown = await asyncio.to_thread(unknown_terms, library, ranking.query.question)
         found = self._is_found(ranking.best(PASSAGES), unknown)
         searches: tuple[str, ...] = ()
-        if found and patience and ranking.evidence < self.settings.llm_expand_below:
+        if found and deadline and ranking.evidence < self.settings.llm_expand_below:
             try:
-                ranking, searches, spent = self._widened(library, ranking, where, patience)
+                ranking, searches, spent = await self._expand(library, ranking, where, deadline)
             except LLMError as error:
                 error.usage += usage
                 raise
             usage += spent
             clock.lap("expand")
         ranking = ranking.best(PASSAGES)
-        searched = library.count(where) if where else library.size
+        searched = await asyncio.to_thread(library.count, where) if where else library.size
         yield Retrieved(ranking.query.standalone, ranking.passages, searches, searched)
         draft = Answer(
             question=question,
@@ -145,53 +139,76 @@ class Answering:
         )
         if fault and not found:  # perhaps only because the question was not spelled out
             raise fault
-        if not found:
-            answer = yield from refused(draft, library, filtered=where is not None)
-        elif patience:
-            answer = yield from self.writer.write(draft, ranking, patience)
-        else:
-            answer = yield from quoted(draft, ranking, library)
+        answer = draft if found else refused(draft, library, filtered=where is not None)
+        async with aclosing(self._write(answer, ranking, library, deadline)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Token):
+                    yield piece
+                else:
+                    answer = piece
         clock.lap("answer")
         answer = replace(answer, timings_ms=clock.total())
         log.info("answered a question: %s, %d citations, %.0f ms",
                  answer.outcome.value, len(answer.citations), answer.timings_ms["total"])  # fmt: skip
         yield Done(answer)
 
-    def _is_found(self, ranking: Ranking, unknown: Sequence[str]) -> bool:
-        """Whether there is evidence enough to write an answer from."""
-        gate = self.settings.evidence_gate
-        return bool(ranking.passages) and ranking.evidence >= gate and not strays(ranking, unknown, gate)
+    async def _write(
+        self, draft: Answer, ranking: Ranking, library: Library, deadline: float | None
+    ) -> AsyncGenerator[Token | Answer, None]:
+        """The text in pieces, and last the whole answer: by the model where there is a deadline for it."""
+        if draft.outcome is Outcome.NOT_IN_CORPUS:
+            yield Token(draft.text)
+            yield draft
+        elif deadline:
+            async with aclosing(self.writer.write(draft, ranking, deadline)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        else:
+            answer = await asyncio.to_thread(quoted, draft, ranking, library)
+            for start, end in pairwise((0, *(claim.end for claim in answer.claims), len(answer.text))):
+                yield Token(answer.text[start:end])
+            yield answer
 
-    def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> Query:
-        """What to search for without a language model: the question with what it refers to."""
-        return Query(question, context_of(question, history, partial(share_of_papers, library)))
+    async def _fill(self) -> Library:
+        """The library, filled first; the ingest ends soon after this is cancelled."""
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(self.handle.filled, stop=stop)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
 
-    def _spelled_out(
-        self, library: Library, question: str, history: Sequence[Turn], patience: Patience | None
+    async def _condense(
+        self, library: Library, question: str, history: Sequence[Turn], deadline: float | None
     ) -> tuple[Query, Usage, LLMError | None]:
         """What to search for, as the language model spells it out; where that failed, as we can, and the fault."""
         usage, fault = Usage(), None
-        if history and patience:
+        if history and deadline:
             try:
-                text, usage = self.writer.spelled_out(question, history, patience)
+                text, usage = await self.writer.condense(question, history, deadline)
             except LLMError as error:
                 if error.lasting:
                     raise
                 text, usage, fault = "", error.usage, error
             if text:
                 return Query(text), usage, None
-        return self.standalone(library, question, history), usage, fault
+        return await asyncio.to_thread(self.standalone, library, question, history), usage, fault
 
-    def _ranked(self, library: Library, query: Query, where: Filter | None, *, k: int) -> Ranking:
+    def _rank(self, library: Library, query: Query, where: Filter | None, k: int) -> Ranking:
         with self._searching:
             return retrieve(library, self.model, query, k=k, where=where)
 
-    def _widened(
-        self, library: Library, ranking: Ranking, where: Filter | None, patience: Patience
+    def _is_found(self, ranking: Ranking, unknown: Sequence[str]) -> bool:
+        """Whether there is evidence enough to write an answer from."""
+        gate = self.settings.evidence_gate
+        return bool(ranking.passages) and ranking.evidence >= gate and not strays(ranking, unknown, gate)
+
+    async def _expand(
+        self, library: Library, ranking: Ranking, where: Filter | None, deadline: float
     ) -> tuple[Ranking, tuple[str, ...], Usage]:
         """The ranking with a say for searches in the field's terms; those that find nothing have none."""
-        searches, usage = self.writer.searches(ranking.query.standalone, patience)
-        found = {search: self._ranked(library, Query(search), where, k=DEPTH) for search in searches}
+        searches, usage = await self.writer.expand(ranking.query.standalone, deadline)
+        found = {each: await asyncio.to_thread(self._rank, library, Query(each), where, DEPTH) for each in searches}
         found = {search: each for search, each in found.items() if each.evidence >= self.settings.evidence_gate}
         return fused_with(ranking, list(found.values())), tuple(found), usage
 

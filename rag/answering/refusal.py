@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 from dataclasses import replace
 
 from rag.library.library import Library
 from rag.llm.prompts import declines
 from rag.text.words import listed
-from rag.types import Answer, Outcome, Token
+from rag.types import Answer, Outcome
 
 _NO_ANSWER = "answers this question."
 _REFUSAL = re.compile(rf"(?:None of the [\d,]+ papers in the library|No paper that the filter admits) {_NO_ANSWER}")
@@ -20,11 +19,10 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.match(text)) or declines(text)
 
 
-def refused(draft: Answer, library: Library, *, filtered: bool) -> Generator[Token, None, Answer]:
+def refused(draft: Answer, library: Library, *, filtered: bool) -> Answer:
     """What is not there, in plain words; the passages of the draft are the near misses."""
     where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
     text = f"{where} {_NO_ANSWER}"
     if draft.unknown_terms:
         text += f" No abstract of the library mentions {listed(draft.unknown_terms)}."
-    yield Token(text)
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -139,5 +140,5 @@ def _ask_llm(settings: Settings) -> str:
     if not settings.llm_configured:
         return "none: answers quote the papers (for summaries: RAG_LLM_MODEL, and OPENAI_API_KEY or OPENAI_BASE_URL)"
     model = ChatModel.open(settings.model_copy(update={"llm_cache": False}))  # it shall answer now
-    model.complete([("user", "Reply with the word ready.")])
+    asyncio.run(model.complete([("user", "Reply with the word ready.")]))
     return f"{model.name} at {model.host} answers"

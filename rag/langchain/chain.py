@@ -12,7 +12,7 @@ from rag.answering.pipeline import Answering
 from rag.answering.stream import AnswerStream, drain
 from rag.langchain.retriever import PaperRetriever
 from rag.settings import Settings, load_settings
-from rag.types import Answer, AnswerEvent, Done, Filter
+from rag.types import Answer, AnswerEvent, Filter
 
 ChainInput = Mapping[str, Any] | str  # {question, history, where, extractive}, or the question alone
 _OPTIONS = {"history", "where", "extractive"}
@@ -35,19 +35,15 @@ class AnswerChain(Runnable[ChainInput, Any]):
 
     def invoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """The answer that `stream` ends with."""
-        return drain(self.stream(input, config, **kwargs))
+        return self.stream(input, config, **kwargs).answer()
 
     async def ainvoke(self, input: ChainInput, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """The answer that `astream` ends with; cancelled, it hangs up on the language model."""
-        async with aclosing(self.astream(input, config, **kwargs)) as events:
-            async for event in events:
-                if isinstance(event, Done):
-                    return event.answer
-        raise RuntimeError("a stream of events ended without Done")
+        return await drain(self.astream(input, config, **kwargs))
 
     def stream(self, input: ChainInput, config: RunnableConfig | None = None, **_: Any) -> AnswerStream:  # noqa: ARG002
-        """As `Answering.stream`."""
-        return self.answering.stream(**_given(input))
+        """The events of the answer; see `Answering.events`."""
+        return AnswerStream(self.answering.events(**_given(input)))
 
     async def astream(
         self,
@@ -55,8 +51,8 @@ class AnswerChain(Runnable[ChainInput, Any]):
         config: RunnableConfig | None = None,  # noqa: ARG002
         **_: Any,
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """As `Answering.astream`."""
-        async with aclosing(self.answering.astream(**_given(input))) as events:
+        """The events of the answer, asynchronously."""
+        async with aclosing(self.answering.events(**_given(input))) as events:
             async for event in events:
                 yield event
 

@@ -6,15 +6,13 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from rag.errors import LLMError
-from rag.llm.async_bridge import from_thread
 from rag.llm.cache import AnswerCache, Kept
-from rag.llm.deadline import Patience
 from rag.llm.faults import Explainer, foreign_errors, is_overlong
 from rag.llm.thinking import Thoughts, after_thoughts
 from rag.loopback import is_this_machine
@@ -54,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 class ChatModel:
-    """A chat model on a server; safe to use from several threads, and within a running event loop.
+    """A chat model on a server; safe to use from several threads and event loops.
 
     Attributes:
         name: The model, as the server knows it.
@@ -92,51 +90,28 @@ class ChatModel:
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
         return cls(settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings)
 
-    def stream(self, messages: Sequence[Message], patience: Patience | None = None) -> Iterator[Piece]:
-        """The answer in pieces as they arrive, and what each attempt took. Closing the iterator hangs up.
+    async def stream(self, messages: Sequence[Message], deadline: float | None = None) -> AsyncGenerator[Piece, None]:
+        """The answer in pieces as they arrive, and what each attempt took. Closing the generator hangs up.
 
         Passing faults are tried again, but only before the first piece. A request that was answered before is
-        answered from the cache.
+        answered from the cache; an answer that has come to its end without a fault is kept there.
 
         Args:
-            patience: Where this is one of several calls for the same answer, which share it.
+            deadline: On the monotonic clock, where several calls for the same answer share one.
 
         Raises:
             LLMError: The server refused, failed or broke off; the pieces that had arrived stand, and what they
                 took comes before the error.
         """
-        patience = patience or Patience(self._settings.llm_deadline_s)
-        return from_thread(self._remembered(list(messages), patience.deadline), patience)
-
-    def complete(self, messages: Sequence[Message], patience: Patience | None = None) -> tuple[str, Usage]:
-        """The whole answer and what it took.
-
-        Raises:
-            LLMError: As for `stream`; an incomplete answer counts as none. It carries what was spent.
-        """
-        text, usage = "", Usage()
-        try:
-            for piece in self.stream(messages, patience):
-                if isinstance(piece, Usage):
-                    usage += piece
-                else:
-                    text += piece
-        except LLMError as error:
-            error.usage = usage
-            raise
-        return after_thoughts(text), usage
-
-    async def _remembered(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
-        """The answer from the cache, or the model's, which is kept when it has come to its end without a fault."""
         request = self._request(messages)
         # In a thread: a disk may be slow, and others share the event loop.
-        kept = await asyncio.to_thread(self._cache.get, request) if self._cache else None
-        if kept:
+        if self._cache and (kept := await asyncio.to_thread(self._cache.get, request)):
             for text in kept.pieces:
                 yield text
             yield kept.usage
             return
         pieces, usage = [], Usage()
+        deadline = time.monotonic() + self._settings.llm_deadline_s if deadline is None else deadline
         async with aclosing(self._answer(messages, deadline)) as arriving:
             async for piece in arriving:
                 if isinstance(piece, Usage):
@@ -149,17 +124,36 @@ class ChatModel:
         if self._cache:
             await asyncio.to_thread(self._cache.put, request, Kept(pieces, usage))
 
-    def _request(self, messages: list[Message]) -> dict[str, object]:
+    async def complete(self, messages: Sequence[Message], deadline: float | None = None) -> tuple[str, Usage]:
+        """The whole answer and what it took.
+
+        Raises:
+            LLMError: As for `stream`; an incomplete answer counts as none. It carries what was spent.
+        """
+        text, usage = "", Usage()
+        try:
+            async with aclosing(self.stream(messages, deadline)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Usage):
+                        usage += piece
+                    else:
+                        text += piece
+        except LLMError as error:
+            error.usage = usage
+            raise
+        return after_thoughts(text), usage
+
+    def _request(self, messages: Sequence[Message]) -> dict[str, object]:
         """All that the answer depends on. Whose key pays for it is no part of that."""
         return {
             "server": self._base_url,
             "model": self.name,
-            "messages": messages,
+            "messages": list(messages),
             "temperature": self._settings.llm_temperature,
             "max_tokens": self._settings.llm_max_tokens,
         }
 
-    async def _answer(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
+    async def _answer(self, messages: Sequence[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """Attempts, until one answers or there is no use in another."""
         tries, answering = 0, False
         while True:
@@ -184,7 +178,7 @@ class ChatModel:
             tries += 1
             await asyncio.sleep(pause_s)
 
-    async def _attempt(self, messages: list[Message], deadline: float) -> AsyncGenerator[Piece, None]:
+    async def _attempt(self, messages: Sequence[Message], deadline: float) -> AsyncGenerator[Piece, None]:
         """One request and its answer, which must be complete, short enough, and say something."""
         room = self._settings.llm_max_tokens * _MOST_CHARS_PER_TOKEN
         text, finish, usage, thoughts = "", "", None, Thoughts()
@@ -210,7 +204,7 @@ class ChatModel:
             raise
         yield usage or _estimated(messages, len(text) + thoughts.length)
 
-    async def _chunks(self, messages: list[Message], deadline: float) -> AsyncGenerator[ChatCompletionChunk, None]:
+    async def _chunks(self, messages: Sequence[Message], deadline: float) -> AsyncGenerator[ChatCompletionChunk, None]:
         """What the server sends, as long as it is neither silent nor slow for too long."""
         import openai
 
@@ -233,7 +227,7 @@ class ChatModel:
                 yield chunk
 
     async def _stream(
-        self, connection: httpx2.AsyncClient, messages: list[Message]
+        self, connection: httpx2.AsyncClient, messages: Sequence[Message]
     ) -> AsyncGenerator[ChatCompletionChunk, None]:
         import openai
 
@@ -361,6 +355,6 @@ def _counted(chunk: ChatCompletionChunk) -> Usage | None:
     return Usage(prompt, completion, cached) if numbers and prompt + completion else None
 
 
-def _estimated(messages: list[Message], written_chars: int) -> Usage:
+def _estimated(messages: Sequence[Message], written_chars: int) -> Usage:
     prompt_chars = sum(len(content) for _, content in messages)
     return Usage(prompt_chars // _CHARS_PER_TOKEN + 1, written_chars // _CHARS_PER_TOKEN + 1, estimated=True)

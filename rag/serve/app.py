@@ -7,8 +7,8 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
@@ -17,12 +17,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from rag.errors import RagError
+from rag.answering.stream import drain, read_events
+from rag.errors import Busy, RagError
 from rag.serve import protocol
 from rag.serve.guard import check_caller, check_type
 from rag.serve.inert_text import InertStream
 from rag.serve.protocol import MODEL, RequestError
-from rag.types import Answer, AnswerEvent, Done, Token
+from rag.turnstile import Turnstile
+from rag.types import AnswerEvent, Done, Token
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
@@ -60,8 +62,7 @@ class _Api:
         self._assistant = assistant
         key = assistant.settings.api_key
         self._key = key.get_secret_value() if key else None
-        self._turns = asyncio.Semaphore(AT_ONCE)
-        self._asking = 0
+        self._turnstile = Turnstile(AT_ONCE, WAITING)
         self._started = int(time.time())
 
     async def models(self, request: Request) -> Response:
@@ -78,81 +79,56 @@ class _Api:
         check_type(request.headers)
         asked = protocol.read_request(await _body(request))
         head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": MODEL}
-        events = self._events(asked)
+        events = read_events(self._events(asked), _PATIENCE_S)
         if not asked.streamed:
-            async with aclosing(events):
-                answer = await _unless_gone(request, _answer(events))
-            return _json(protocol.completion(head, answer))
-        reading = _Reading(events)
+            return _json(protocol.completion(head, await _unless_gone(request, drain(events))))
         try:
-            with suppress(TimeoutError):
-                await _unless_gone(request, asyncio.wait_for(reading.until_text(), _PATIENCE_S))
+            opening = await _unless_gone(request, _read_opening(events))
         except BaseException:
-            await reading.aclose()
+            await events.aclose()
             raise
-        lines = _lines(reading, head, with_usage=asked.with_usage)
+        lines = _lines(opening, events, head, with_usage=asked.with_usage)
         return StreamingResponse(lines, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
 
     async def _events(self, asked: protocol.Request) -> AsyncGenerator[AnswerEvent, None]:
-        """The chain's events, with an error of ours as the client is told."""
-        async with self._turn():
-            try:
-                answering = self._assistant.answering
-                async with aclosing(answering.astream(asked.question, history=asked.history)) as events:
-                    async for event in events:
-                        yield event
-            except RagError as error:
-                raise protocol.fault(error) from error
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """A place among those that are answered at the same time."""
-        if self._asking >= AT_ONCE + WAITING:
-            raise RequestError("Too many questions are waiting; ask again later.", status=429, retry=True)
-        self._asking += 1
+        """The events of the answer, with an error of ours as the client is told."""
         try:
-            async with self._turns:
-                yield
-        finally:
-            self._asking -= 1
+            async with (
+                self._turnstile.passed(),
+                aclosing(self._assistant.astream(asked.question, history=asked.history)) as events,
+            ):
+                async for event in events:
+                    yield event
+        except Busy as error:
+            raise RequestError("Too many questions are waiting; ask again later.", status=429, retry=True) from error
+        except RagError as error:
+            raise protocol.fault(error) from error
 
     def _model(self) -> dict[str, Any]:
         return {"id": MODEL, "object": "model", "created": self._started, "owned_by": MODEL}
 
 
-class _Reading:
-    """Events one by one, where waiting for the next can be given up and taken up again."""
-
-    def __init__(self, events: AsyncGenerator[AnswerEvent, None]) -> None:
-        self._events = events
-        self._coming: asyncio.Task[AnswerEvent | None] | None = None
-
-    async def next(self) -> AnswerEvent | None:
-        """The next event, or None at the end; it is not lost when this is cancelled."""
-        event = await self._peek()
-        self._coming = None
-        return event
-
-    async def until_text(self) -> None:
-        """Passes over what comes before the text."""
-        while not isinstance(await self._peek(), Token | Done | None):
-            self._coming = None
-
-    async def aclose(self) -> None:
-        """Ends the events, also while the next is waited for."""
-        if self._coming:
-            self._coming.cancel()
-            await asyncio.gather(self._coming, return_exceptions=True)
-        await self._events.aclose()
-
-    async def _peek(self) -> AnswerEvent | None:
-        self._coming = self._coming or asyncio.ensure_future(anext(self._events, None))
-        await asyncio.wait({self._coming})
-        return self._coming.result()
+async def _read_opening(events: AsyncGenerator[AnswerEvent | None, None]) -> AnswerEvent | None:
+    """The first event of the text; None where nothing has come for a while."""
+    async for event in events:
+        if isinstance(event, Token | Done | None):
+            return event
+    raise RuntimeError("a stream of events ended without Done")
 
 
-async def _lines(reading: _Reading, head: Mapping[str, Any], *, with_usage: bool) -> AsyncGenerator[str, None]:
-    """The answer as server-sent events, with comments in between where nothing else is to be said."""
+async def _lines(
+    event: AnswerEvent | None,
+    events: AsyncGenerator[AnswerEvent | None, None],
+    head: Mapping[str, Any],
+    *,
+    with_usage: bool,
+) -> AsyncGenerator[str, None]:
+    """The answer as server-sent events, with comments in between where nothing else is to be said.
+
+    Args:
+        event: The first of the events.
+        events: The others.
+    """
 
     def told(chunk: Mapping[str, Any]) -> str:
         return f"data: {json.dumps({**chunk, 'usage': chunk.get('usage')} if with_usage else chunk)}\n\n"
@@ -160,38 +136,26 @@ async def _lines(reading: _Reading, head: Mapping[str, Any], *, with_usage: bool
     text = InertStream()
     try:
         yield told(protocol.chunk(head, {"role": "assistant", "content": ""}))
-        while True:
-            try:
-                event = await asyncio.wait_for(reading.next(), _PATIENCE_S)
-            except TimeoutError:
+        while not isinstance(event, Done):
+            if event is None:
                 yield ": still at work\n\n"
-                continue
-            if isinstance(event, Token):
-                if shown := text.feed(event.text):
-                    yield told(protocol.chunk(head, {"content": shown}))
-            elif isinstance(event, Done):
-                if rest := text.rest():
-                    yield told(protocol.chunk(head, {"content": rest}))
-                end = protocol.chunk(head, {}, protocol.finish_reason(event.answer))
-                yield told({**end, "footnote": protocol.evidence(event.answer)})
-                if with_usage:
-                    yield told(protocol.usage_chunk(head, event.answer))
-                yield "data: [DONE]\n\n"
-                return
+            elif isinstance(event, Token) and (shown := text.feed(event.text)):
+                yield told(protocol.chunk(head, {"content": shown}))
+            event = await anext(events)
+        if rest := text.rest():
+            yield told(protocol.chunk(head, {"content": rest}))
+        end = protocol.chunk(head, {}, protocol.finish_reason(event.answer))
+        yield told({**end, "footnote": protocol.evidence(event.answer)})
+        if with_usage:
+            yield told(protocol.usage_chunk(head, event.answer))
+        yield "data: [DONE]\n\n"
     except RequestError as error:
         yield f"data: {json.dumps(error.body)}\n\n"
     except Exception:
         log.exception("A question failed")
         yield f"data: {json.dumps(RequestError(_UNEXPECTED, status=500).body)}\n\n"
     finally:
-        await reading.aclose()
-
-
-async def _answer(events: AsyncIterator[AnswerEvent]) -> Answer:
-    async for event in events:
-        if isinstance(event, Done):
-            return event.answer
-    raise RuntimeError("a stream of events ended without Done")
+        await events.aclose()
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

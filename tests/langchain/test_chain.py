@@ -411,7 +411,7 @@ def test_an_extractive_answer_is_the_one_that_is_given_where_no_model_is_configu
             )
             assert (quoted.text, quoted.passages, quoted.model) == (plain.text, plain.passages, "")
             assert quoted.usage == plain.usage
-        assert list(configured.stream(QUESTION, extractive=True))[-1].answer.citations
+        assert list(configured.stream({"question": QUESTION, "extractive": True}))[-1].answer.citations
     assert chat.requests == []
     unusable = Settings(_env_file=None, home=seed_settings.home, llm_model="no-key", prompts=tmp_path / "none")
     with pytest.raises(LLMError):

@@ -15,6 +15,7 @@ from rag.llm.cache import AnswerCache, Kept
 from rag.llm.client import ChatModel
 from tests import llm_server as server
 from tests.command import inside
+from tests.llm.asking import assert_nothing_is_left, complete, stream
 from tests.llm_server import ChatServer
 
 KEY = "sk-test-secret-0123456789"
@@ -49,8 +50,8 @@ def test_answers_are_kept_unless_that_is_switched_off(monkeypatch):
 
 def test_the_same_request_is_answered_from_the_cache_in_the_same_pieces_at_no_price(model):
     with ChatServer(server.says("It is ", "so [1].")) as chat:
-        first = list(model(chat, llm_prices='{"tiny": {"prompt": 1, "completion": 1}}').stream(MESSAGES))
-        again = list(model(chat).stream(MESSAGES))
+        first = list(stream(model(chat, llm_prices='{"tiny": {"prompt": 1, "completion": 1}}'), MESSAGES))
+        again = list(stream(model(chat), MESSAGES))
     assert len(chat.requests) == 1
     assert first == ["It is ", "so [1].", Usage(120, 2, 20, price=pytest.approx(122e-6))]
     assert again == ["It is ", "so [1].", Usage(120, 2, 20, price=0.0, cached=True)]
@@ -63,28 +64,28 @@ def test_the_same_request_is_answered_from_the_cache_in_the_same_pieces_at_no_pr
 )  # fmt: skip
 def test_another_request_is_not(model, other):
     with ChatServer("Yes.", "No.") as chat:
-        assert model(chat).complete(MESSAGES)[0] == "Yes."
-        assert model(chat, **other).complete(MESSAGES)[0] == "No."
+        assert complete(model(chat), MESSAGES)[0] == "Yes."
+        assert complete(model(chat, **other), MESSAGES)[0] == "No."
 
 
 def test_another_prompt_and_another_server_are_asked(model):
     with ChatServer("Yes.", "No.") as chat, ChatServer("Perhaps.") as another:
-        assert model(chat).complete(MESSAGES)[0] == "Yes."
-        assert model(chat).complete([*MESSAGES, ("user", "")])[0] == "No."
-        assert model(another).complete(MESSAGES)[0] == "Perhaps."
+        assert complete(model(chat), MESSAGES)[0] == "Yes."
+        assert complete(model(chat), [*MESSAGES, ("user", "")])[0] == "No."
+        assert complete(model(another), MESSAGES)[0] == "Perhaps."
 
 
 def test_whose_key_paid_for_it_does_not_matter_and_is_nowhere_on_disk(model, tmp_path):
     with ChatServer("Yes.", "No.") as chat:
-        assert model(chat).complete(MESSAGES)[0] == "Yes."
-        assert model(chat, openai_api_key="sk-another-0123456789").complete(MESSAGES)[0] == "Yes."
+        assert complete(model(chat), MESSAGES)[0] == "Yes."
+        assert complete(model(chat, openai_api_key="sk-another-0123456789"), MESSAGES)[0] == "Yes."
     [path] = files(tmp_path / "home")
     assert KEY not in path.read_text() + str(path)
 
 
 def test_only_their_owner_can_read_them(model, tmp_path):
     with ChatServer("Yes.") as chat:
-        model(chat).complete(MESSAGES)
+        complete(model(chat), MESSAGES)
     [path] = files(tmp_path / "home")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -99,14 +100,14 @@ def test_only_their_owner_can_read_them(model, tmp_path):
 def test_what_is_not_a_whole_good_answer_is_not_kept(model, behaviour, tmp_path):
     with ChatServer(behaviour, "All is well.") as chat:
         with pytest.raises(LLMError):
-            model(chat).complete(MESSAGES)
+            complete(model(chat), MESSAGES)
         assert files(tmp_path) == []
-        assert model(chat).complete(MESSAGES)[0] == "All is well."
+        assert complete(model(chat), MESSAGES)[0] == "All is well."
 
 
 def test_an_answer_that_nobody_waited_for_is_not_kept(model, tmp_path):
     with ChatServer(server.drips("x", 0.02)) as chat:
-        pieces = model(chat).stream(MESSAGES)
+        pieces = stream(model(chat), MESSAGES)
         assert next(pieces) == "x"
         pieces.close()
         assert chat.settled()
@@ -115,12 +116,12 @@ def test_an_answer_that_nobody_waited_for_is_not_kept(model, tmp_path):
 
 def test_a_kept_answer_can_be_left_in_the_middle(model):
     with ChatServer(server.says(*"abcdefgh")) as chat:
-        model(chat).complete(MESSAGES)
-        pieces = model(chat).stream(MESSAGES)
+        complete(model(chat), MESSAGES)
+        pieces = stream(model(chat), MESSAGES)
         assert next(pieces) == "a"
         pieces.close()
-        assert "".join(map(str, list(model(chat).stream(MESSAGES))[:-1])) == "abcdefgh"
-    assert [thread for thread in threading.enumerate() if thread.name == "footnote-llm"] == []
+        assert "".join(map(str, list(stream(model(chat), MESSAGES))[:-1])) == "abcdefgh"
+    assert_nothing_is_left()
 
 
 def test_the_doctor_asks_the_model_itself(tmp_path, monkeypatch):
@@ -280,7 +281,7 @@ def test_the_command_line_counts_and_clears_it(tmp_path, monkeypatch, model):
     assert inside("cache").out == f"0 answers, 0 kB, in {tmp_path / 'home'}; it is switched off (RAG_LLM_CACHE)\n"
     monkeypatch.delenv("RAG_LLM_CACHE")
     with ChatServer("Yes.") as chat:
-        model(chat).complete(MESSAGES)
+        complete(model(chat), MESSAGES)
     assert inside("cache").out.startswith("1 answer, 0 kB, in ")
     assert inside("cache", "clear").out == "1 answer removed.\n"
     assert inside("cache", "clear").out == "0 answers removed.\n"

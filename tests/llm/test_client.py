@@ -19,6 +19,7 @@ from rag.settings import Settings
 from rag.types import Usage
 from tests import llm_server as server
 from tests.conftest import ROOT
+from tests.llm.asking import assert_nothing_is_left, complete, stream
 from tests.llm_server import ChatServer
 
 KEY = "sk-test-secret-0123456789"
@@ -47,7 +48,7 @@ def failure(chat: ChatServer | str, **settings: object) -> tuple[list[object], L
     """The pieces that came before the error, and the error."""
     pieces: list[object] = []
     with pytest.raises(LLMError) as caught:
-        for piece in model(chat, **settings).stream(MESSAGES):
+        for piece in stream(model(chat, **settings), MESSAGES):
             pieces.append(piece)
     assert KEY not in str(caught.value)
     return pieces, caught.value
@@ -55,13 +56,13 @@ def failure(chat: ChatServer | str, **settings: object) -> tuple[list[object], L
 
 def test_an_answer_arrives_in_pieces_and_last_what_it_took():
     with ChatServer(server.says("It is ", "so [1].")) as chat:
-        assert list(model(chat).stream(MESSAGES)) == ["It is ", "so [1].", Usage(120, 2, cached_tokens=20)]
-        assert model(chat).complete(MESSAGES) == ("It is so [1].", Usage(120, 2, cached_tokens=20))
+        assert list(stream(model(chat), MESSAGES)) == ["It is ", "so [1].", Usage(120, 2, cached_tokens=20)]
+        assert complete(model(chat), MESSAGES) == ("It is so [1].", Usage(120, 2, cached_tokens=20))
 
 
 def test_the_request_says_what_the_settings_say_and_nothing_about_this_machine():
     with ChatServer("Yes.") as chat:
-        model(chat, llm_temperature=0.5, llm_max_tokens=99).complete(MESSAGES)
+        complete(model(chat, llm_temperature=0.5, llm_max_tokens=99), MESSAGES)
     [asked] = chat.requests
     assert asked.body == {
         "model": "tiny",
@@ -86,7 +87,7 @@ def test_pieces_arrive_while_the_model_is_still_writing():
         exchange.chunk({"content": "two"}, "stop")
 
     with ChatServer(waits_for_the_reader) as chat:
-        pieces = model(chat).stream(MESSAGES)
+        pieces = stream(model(chat), MESSAGES)
         assert next(pieces) == "one"
         was_read.set()
         assert next(pieces) == "two"
@@ -95,7 +96,7 @@ def test_pieces_arrive_while_the_model_is_still_writing():
 
 def test_without_a_count_from_the_server_the_usage_is_estimated():
     with ChatServer(server.says("It is so.", usage=False)) as chat:
-        assert model(chat).complete(MESSAGES)[1] == Usage(4, 3, estimated=True)
+        assert complete(model(chat), MESSAGES)[1] == Usage(4, 3, estimated=True)
 
 
 @pytest.mark.parametrize(
@@ -110,17 +111,17 @@ def test_without_a_count_from_the_server_the_usage_is_estimated():
 )
 def test_a_count_that_is_none_is_not_believed(counted: object, usage: Usage):
     with ChatServer(server.counts_with(counted, "It is so.")) as chat:
-        assert model(chat).complete(MESSAGES) == ("It is so.", usage)
+        assert complete(model(chat), MESSAGES) == ("It is so.", usage)
 
 
 def test_an_answer_in_blocks_is_their_text_without_the_thoughts():
     with ChatServer(server.in_blocks("Hmm.", "It is ", "so.")) as chat:
-        assert model(chat).complete(MESSAGES)[0] == "It is so."
+        assert complete(model(chat), MESSAGES)[0] == "It is so."
 
 
 def test_a_server_without_keys_gets_a_placeholder():
     with ChatServer("Yes.") as chat:
-        model(chat, openai_api_key=None).complete(MESSAGES)
+        complete(model(chat, openai_api_key=None), MESSAGES)
     assert chat.requests[0].headers["authorization"] == "Bearer not-needed"
 
 
@@ -154,7 +155,7 @@ def test_the_environment_of_other_tools_changes_nothing(monkeypatch):
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer another\nX-Team: red")
     monkeypatch.setenv("LC_OUTPUT_VERSION", "v1")
     with ChatServer("Yes.") as chat:
-        assert model(chat).complete(MESSAGES)[0] == "Yes."
+        assert complete(model(chat), MESSAGES)[0] == "Yes."
     headers = chat.requests[0].headers
     assert headers["authorization"] == f"Bearer {KEY}"
     assert "somebody-else" not in str(headers)
@@ -247,7 +248,7 @@ def test_an_answer_cut_by_a_limit_still_says_what_it_took(finish, said):
 )
 def test_a_passing_fault_is_tried_again_before_the_first_word(script, requests):
     with ChatServer(*script) as chat:
-        assert model(chat, llm_retries=2).complete(MESSAGES)[0] == "Yes."
+        assert complete(model(chat, llm_retries=2), MESSAGES)[0] == "Yes."
     assert len(chat.requests) == requests
 
 
@@ -269,7 +270,7 @@ def test_tries_are_bounded_and_only_for_faults_that_pass(behaviour, retries, req
 def test_the_server_says_how_long_to_wait():
     with ChatServer(server.too_many_requests("0.3"), "Yes.") as chat:
         start = time.monotonic()
-        assert model(chat).complete(MESSAGES)[0] == "Yes."
+        assert complete(model(chat), MESSAGES)[0] == "Yes."
         assert time.monotonic() - start >= 0.3
 
 
@@ -317,19 +318,19 @@ def test_an_answer_that_is_complete_does_not_wait_for_the_end_of_the_stream():
 
     with ChatServer(never_ends) as chat:
         start = time.monotonic()
-        text, usage = model(chat).complete(MESSAGES)
+        text, usage = complete(model(chat), MESSAGES)
         assert time.monotonic() - start < 6
     assert text == "All is said."
     assert usage.estimated
 
 
-def test_closing_the_stream_hangs_up_and_leaves_no_thread():
+def test_closing_the_stream_hangs_up_and_leaves_nothing():
     with ChatServer(server.drips("x", 0.05)) as chat:
-        pieces = model(chat).stream(MESSAGES)
+        pieces = stream(model(chat), MESSAGES)
         assert next(pieces) == "x"
         pieces.close()
         assert chat.settled()
-    assert [thread for thread in threading.enumerate() if thread.name == "footnote-llm"] == []
+    assert_nothing_is_left()
 
 
 def test_a_server_that_does_not_stop_is_stopped():
@@ -344,7 +345,7 @@ def test_a_server_that_does_not_stop_is_stopped():
 
 def test_chunks_without_choices_do_no_harm():
     with ChatServer(server.no_choices()) as chat:
-        assert model(chat).complete(MESSAGES)[0] == "All is well [1]."
+        assert complete(model(chat), MESSAGES)[0] == "All is well [1]."
 
 
 @pytest.mark.parametrize(
@@ -369,7 +370,7 @@ def test_chunks_without_choices_do_no_harm():
 )
 def test_what_a_model_thinks_aloud_first_is_left_out(pieces, text):
     with ChatServer(server.says(*pieces)) as chat:
-        assert model(chat).complete(MESSAGES)[0].strip() == text
+        assert complete(model(chat), MESSAGES)[0].strip() == text
 
 
 def test_thoughts_that_are_closed_with_nothing_behind_them_are_no_answer():
@@ -395,8 +396,8 @@ def test_a_server_that_refuses_an_option_is_asked_without_it_from_then_on(refusa
     script = [server.fails(400, message, param=param) for message, param in refusals]
     with ChatServer(*script, "Yes.") as chat:
         chosen = model(chat, llm_retries=0)
-        assert chosen.complete(MESSAGES)[0] == "Yes."
-        assert chosen.complete(MESSAGES)[0] == "Yes."
+        assert complete(chosen, MESSAGES)[0] == "Yes."
+        assert complete(chosen, MESSAGES)[0] == "Yes."
     assert len(chat.requests) == len(refusals) + 2
     assert missing in chat.requests[len(refusals) - 1].body
     for asked in chat.requests[len(refusals) :]:
@@ -432,7 +433,7 @@ def test_a_key_the_server_repeats_is_not_passed_on():
 
 def test_it_can_be_asked_inside_a_running_event_loop():
     async def within(chosen: ChatModel) -> str:
-        return chosen.complete(MESSAGES)[0]
+        return "".join(piece for piece in stream(chosen, MESSAGES) if isinstance(piece, str))
 
     with ChatServer("Yes.") as chat:
         assert asyncio.run(within(model(chat))) == "Yes."
@@ -441,7 +442,7 @@ def test_it_can_be_asked_inside_a_running_event_loop():
 def test_several_threads_can_ask_one_model():
     with ChatServer(*[server.says(str(n), " and ", str(n), pause_s=0.02) for n in range(8)]) as chat:
         chosen, answers = model(chat), []
-        threads = [threading.Thread(target=lambda: answers.append(chosen.complete(MESSAGES)[0])) for _ in range(8)]
+        threads = [threading.Thread(target=lambda: answers.append(complete(chosen, MESSAGES)[0])) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -464,7 +465,7 @@ def test_the_module_costs_no_heavy_import():
 def test_a_limit_on_tokens_a_minute_is_waited_for_and_not_taken_for_a_prompt_that_is_too_long():
     message = "Too many tokens, please wait before trying again."
     with ChatServer(server.fails(429, message, retry_after="0"), "It is so [1].") as chat:
-        assert model(chat).complete(MESSAGES)[0] == "It is so [1]."
+        assert complete(model(chat), MESSAGES)[0] == "It is so [1]."
         assert len(chat.requests) == 2
     with ChatServer(server.fails(429, message, retry_after="600")) as chat:
         _, error = failure(chat)

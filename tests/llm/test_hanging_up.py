@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -10,11 +11,11 @@ from contextlib import suppress
 
 import pytest
 
-from rag import AnswerStream, Assistant, Done, Settings, Token
+from rag import AnswerStream, Assistant, Done, LLMError, Settings, Token
 from rag.langchain.chain import AnswerChain, build_chain
 from rag.llm.client import ChatModel
-from rag.llm.deadline import Patience
 from tests import llm_server as server
+from tests.llm.asking import assert_nothing_is_left
 from tests.llm_server import ChatServer
 
 QUESTION = "How many tasks does TimeArena have?"
@@ -40,13 +41,6 @@ def wait_for_request(chat: ChatServer) -> None:
         assert time.monotonic() < until
         time.sleep(0.01)
     time.sleep(0.2)  # what comes before the silence is read
-
-
-def assert_nothing_is_left() -> None:
-    until = time.monotonic() + AT_MOST_S
-    while left := [thread for thread in threading.enumerate() if thread.name == "footnote-llm"]:
-        assert time.monotonic() < until, left
-        time.sleep(0.01)
 
 
 def test_a_stream_that_is_closed_between_two_words_hangs_up(seed_settings):
@@ -118,16 +112,18 @@ def test_closing_from_many_threads_at_once_is_as_good_as_from_one(seed_settings)
         assert chat.settled(AT_MOST_S)
 
 
-def test_one_model_call_is_cut_by_its_patience(seed_settings):
-    patience = Patience(60)
-    with ChatServer(server.never_answers()) as chat:
+def test_one_model_call_is_cut_by_its_task(seed_settings):
+    async def run(chat: ChatServer) -> None:
         settings = Settings(_env_file=None, llm_model="tiny", openai_base_url=chat.base_url)
-        threading.Thread(target=lambda: (wait_for_request(chat), patience.end())).start()
+        task = asyncio.ensure_future(ChatModel.open(settings).complete([("user", "Why?")]))
+        await asyncio.to_thread(wait_for_request, chat)
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            ChatModel.open(settings).complete([("user", "Why?")], patience)
-        assert chat.settled(AT_MOST_S)
-        with pytest.raises(asyncio.CancelledError):
-            ChatModel.open(settings).complete([("user", "Why?")], patience)
+            await task
+        assert await asyncio.to_thread(chat.settled, AT_MOST_S)
+
+    with ChatServer(server.never_answers()) as chat:
+        asyncio.run(run(chat))
 
 
 # Asynchronously
@@ -196,13 +192,41 @@ def test_an_asynchronous_stream_that_is_left_or_given_up_on_hangs_up(seed_settin
 
 
 def test_a_stream_of_anybody_ends_when_it_is_closed():
-    patience = Patience(60)
+    closed = threading.Event()
 
-    def events():
-        yield Token("one")
-        yield Token("two")
+    async def events():
+        try:
+            yield Token("one")
+            yield Token("two")
+        finally:
+            closed.set()
 
-    stream = AnswerStream(events(), patience)
+    stream = AnswerStream(events())
     assert next(stream) == Token("one")
     stream.close()
-    assert (list(stream), patience.ended) == ([], True)
+    assert list(stream) == []
+    assert closed.wait(AT_MOST_S)
+
+
+def test_an_error_ends_a_stream_and_is_the_callers():
+    async def events():
+        yield Token("one")
+        raise LLMError("It broke.")
+
+    stream = AnswerStream(events())
+    assert next(stream) == Token("one")
+    with pytest.raises(LLMError, match="It broke"):
+        next(stream)
+    assert list(stream) == []
+
+
+def test_a_forked_process_reads_streams_of_its_own():
+    """A fork has none of its parent's threads, and so none of its event loops."""
+
+    async def events():
+        yield Token("one")
+
+    assert list(AnswerStream(events())) == [Token("one")]
+    if (child := os.fork()) == 0:
+        os._exit(0 if list(AnswerStream(events())) == [Token("one")] else 1)
+    assert os.waitpid(child, 0)[1] == 0

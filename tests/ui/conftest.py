@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
@@ -19,7 +19,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from rag import (
     Answer,
     AnswerEvent,
-    AnswerStream,
     Citation,
     Done,
     Filter,
@@ -35,7 +34,6 @@ from rag import (
     Settings,
     Token,
 )
-from rag.llm.deadline import Patience
 from rag.share.passports.issue import passport
 
 WIDE = {"width": 1280, "height": 800}
@@ -131,23 +129,28 @@ class SeedAssistant:
     def close(self) -> None:
         pass
 
-    def stream(
+    async def aanswer(self, question: str, **given: object) -> Answer:
+        async for event in self.astream(question, **given):  # type: ignore[arg-type]
+            if isinstance(event, Done):
+                return event.answer
+        raise AssertionError("no answer")
+
+    def astream(
         self, question: str, *, history: Sequence[object] = (), where: Filter | None = None, extractive: bool = False
-    ) -> AnswerStream:
+    ) -> AsyncGenerator[AnswerEvent, None]:
         if extractive:
             question = question.replace("unreachable", "")
-        patience = Patience(60)
-        return AnswerStream(self._events(question, history, where, patience), patience)
+        return self._events(question, history, where)
 
-    def _events(
-        self, question: str, history: Sequence[object], where: Filter | None, patience: Patience
-    ) -> Generator[AnswerEvent, None, None]:
+    async def _events(
+        self, question: str, history: Sequence[object], where: Filter | None
+    ) -> AsyncGenerator[AnswerEvent, None]:
         self.asked.append((question, list(history)))
         self.wheres.append(where)
         if not question.strip():
             raise QuestionError("the question is empty; type what you want to know")
         if "never" in question:
-            self._wait_to_go_on(patience)
+            await self._wait_to_go_on()
         passages = self._ranking(question, where)
         yield Notice("The library was empty: the bundled seeds were ingested.")
         yield Retrieved(question, passages, searched=len(self.papers(where=where)))
@@ -158,17 +161,16 @@ class SeedAssistant:
         answer = self._answer(question, passages)
         *tokens, last = re.findall(r"\S+\s*", answer.text)
         for token in tokens:
-            if "slowly" in question:
-                self.go_on.wait(0.2)
+            await asyncio.sleep(0.2 if "slowly" in question and not self.go_on.is_set() else 0)
             yield Token(token)
         if "slowly" in question:
-            self._wait_to_go_on(patience)
+            await self._wait_to_go_on()
         yield Token(last)
         yield Done(answer)
 
-    def _wait_to_go_on(self, patience: Patience) -> None:
-        while not (patience.ended or self.go_on.wait(0.05)):
-            pass
+    async def _wait_to_go_on(self) -> None:
+        while not self.go_on.is_set():
+            await asyncio.sleep(0.02)
 
     def _ranking(self, question: str, where: Filter | None) -> tuple[Passage, ...]:
         def best(paper: Paper) -> tuple[int, int, int]:

@@ -10,15 +10,14 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rag import LLMError, Notice, RagError, Retrieved, Turn
+from rag import LLMError, Notice, RagError, Retrieved, Turn, Turnstile, read_events
 from ui.conversations.conversation import Exchange, State
-from ui.server.stream import events
-from ui.server.turnstile import Turnstile
 
 if TYPE_CHECKING:
-    from rag import AnswerStream, Assistant
+    from rag import Assistant
     from ui.conversations.history import History
 
+AT_ONCE, WAITING = 8, 24  # together fewer than the 40 events that Gradio carries out at a time
 REDRAW_S = 0.05  # a streaming answer is drawn at most this often: faster is not legible, only more work
 _REDRAW_QUICK_S = 0.25
 _SAVE_S = 1.0  # what a killed server loses of a streaming answer at most
@@ -39,7 +38,7 @@ class Asking:
 
     assistant: Assistant
     history: History
-    turnstile: Turnstile = field(default_factory=Turnstile)
+    turnstile: Turnstile = field(default_factory=lambda: Turnstile(AT_ONCE, WAITING))
 
     async def answered(
         self, exchange: Exchange, before: Sequence[Turn], stop: asyncio.Event, owner: str, *, extractive: bool = False
@@ -50,9 +49,6 @@ class Asking:
         slow = self.assistant.settings.llm_configured and not extractive
         redraw_s = REDRAW_S if slow else _REDRAW_QUICK_S
 
-        def opened() -> AnswerStream:
-            return self.assistant.stream(exchange.question, history=before, where=exchange.scope, extractive=extractive)
-
         try:
             exchange.notices = self._waits_for()
             if exchange.notices:
@@ -60,7 +56,10 @@ class Asking:
             async with self.admitted(stop):
                 exchange.notices = ()
                 undrawn = False
-                async with aclosing(events(opened, stop, redraw_s)) as told:
+                events = self.assistant.astream(
+                    exchange.question, history=before, where=exchange.scope, extractive=extractive
+                )
+                async with aclosing(read_events(events, redraw_s, stop)) as told:
                     async for event in told:
                         news = isinstance(event, Notice) or (slow and isinstance(event, Retrieved))
                         if event is not None:
@@ -87,14 +86,14 @@ class Asking:
         yield
 
     @asynccontextmanager
-    async def admitted(self, stop: asyncio.Event) -> AsyncIterator[None]:
+    async def admitted(self, stop: asyncio.Event | None = None) -> AsyncIterator[None]:
         """A place at the turnstile, when the whole library is there to answer from, or as soon as `stop` is set.
 
         Raises:
             Busy: Too many wait already.
         """
         async with self.turnstile.passed(stop):
-            while self.assistant.is_preparing and not stop.is_set():
+            while self.assistant.is_preparing and not (stop and stop.is_set()):
                 await asyncio.sleep(_LOOK_AGAIN_S)
             yield
 

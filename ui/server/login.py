@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from rag import SettingsError
+from rag import Busy, SettingsError, Turnstile
 from ui.server.accounts import admits, read_accounts
 from ui.server.login_page import login_page
 
@@ -52,8 +52,7 @@ class Login:
         self._accounts: Mapping[str, str] = {}
         self._sessions: dict[str, _Session] = {}
         self._tries: dict[str, list[float]] = {}  # by address
-        self._trying = 0
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._turnstile = Turnstile(_AT_ONCE, _WAITING)
 
     def user(self, request: HTTPConnection) -> str | None:
         """Who asks; None for one who has not logged in, was removed, or has another password since."""
@@ -74,16 +73,15 @@ class Login:
     async def _enter(self, request: Request) -> Response:
         name, password = await _filled_in(request)
         address = request.client.host if request.client else ""
-        if self._trying >= _AT_ONCE + _WAITING or not self._may_try(address):
-            _logger.warning("A login from %s was refused: too many tries", address)
-            return _told(_TOO_OFTEN, 429)
-        self._trying += 1
         try:
-            async with self._places:
+            if not self._may_try(address):
+                raise Busy
+            async with self._turnstile.passed():
                 accounts = self._known()
                 is_right = await asyncio.to_thread(admits, accounts, name, password)
-        finally:
-            self._trying -= 1
+        except Busy:
+            _logger.warning("A login from %s was refused: too many tries", address)
+            return _told(_TOO_OFTEN, 429)
         if not is_right:
             # A name that nobody has may be a password that was typed into the wrong box.
             _logger.warning("A login from %s failed: %s", address, name if name in accounts else "an unknown name")

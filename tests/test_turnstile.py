@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ui.server.turnstile import Busy, Turnstile
+from rag import Busy, Turnstile
 
 
 class Crowd:

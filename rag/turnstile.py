@@ -6,21 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from rag import RagError
-
-AT_ONCE = 8
-WAITING = 24  # with those that are answered fewer than the 40 events that Gradio carries out at a time
-_BUSY = "Busy: too many questions are waiting already. Retry yours in a moment."
-
-
-class Busy(RagError):
-    """Too many questions wait already."""
+from rag.errors import Busy
 
 
 class Turnstile:
     """Lets `at_once` questions through; `waiting` more wait in the order they came, the others are turned away."""
 
-    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+    def __init__(self, at_once: int, waiting: int) -> None:
         self._places = asyncio.Semaphore(at_once)
         self._room = at_once + waiting
         self._here = 0
@@ -36,16 +28,17 @@ class Turnstile:
         return self._here > 0
 
     @asynccontextmanager
-    async def passed(self, left: asyncio.Event) -> AsyncIterator[None]:
+    async def passed(self, left: asyncio.Event | None = None) -> AsyncIterator[None]:
         """A place, waited for until it is free, or until whoever asked has `left`.
 
         Raises:
             Busy: Too many wait already.
         """
         if self._here >= self._room:
-            raise Busy(_BUSY)
+            raise Busy("Busy: too many questions are waiting already. Retry yours in a moment.")
         self._here += 1
-        placed, leaving = asyncio.ensure_future(self._places.acquire()), asyncio.ensure_future(left.wait())
+        placed = asyncio.ensure_future(self._places.acquire())
+        leaving = asyncio.ensure_future((left or asyncio.Event()).wait())
         try:
             await asyncio.wait({placed, leaving}, return_when=asyncio.FIRST_COMPLETED)
             yield

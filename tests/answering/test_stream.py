@@ -1,18 +1,15 @@
-"""Stopping an answer in the chat hangs up on the language model at once, also while it says nothing."""
+"""Stopping to read an answer hangs up on the language model at once, also while it says nothing."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
-from rag import Assistant, Settings, Token
+from rag import Assistant, Settings, Token, read_events
 from tests import llm_server as server
-from tests.conftest import wait_for
 from tests.llm_server import ChatServer
-from ui.server.stream import events
 
 QUESTION = "How many tasks does TimeArena have?"
 
@@ -33,7 +30,7 @@ def test_stop_hangs_up_while_the_model_is_silent(seed_settings: Settings, behavi
         stop, heard = asyncio.Event(), []
 
         async def listen() -> None:
-            async for event in events(lambda: assistant.stream(QUESTION), stop):
+            async for event in read_events(assistant.astream(QUESTION), stop=stop):
                 heard.append(event)
 
         listening = asyncio.create_task(listen())
@@ -47,13 +44,12 @@ def test_stop_hangs_up_while_the_model_is_silent(seed_settings: Settings, behavi
         heard = asyncio.run(stopped(with_model(seed_settings, chat), chat))
         assert chat.settled(1.0)
     assert heard
-    wait_for(lambda: not any(each.name == "footnote-llm" for each in threading.enumerate()), within_s=2, what="its end")
 
 
 def test_a_listener_that_is_cancelled_hangs_up_while_the_model_is_silent(seed_settings: Settings) -> None:
     async def cancelled(assistant: Assistant) -> None:
         async def listen(heard: asyncio.Event) -> None:
-            async for event in events(lambda: assistant.stream(QUESTION), asyncio.Event()):
+            async for event in read_events(assistant.astream(QUESTION)):
                 if isinstance(event, Token):
                     heard.set()
 
@@ -67,3 +63,23 @@ def test_a_listener_that_is_cancelled_hangs_up_while_the_model_is_silent(seed_se
     with ChatServer(server.stalls("It has 30")) as chat:
         asyncio.run(cancelled(with_model(seed_settings, chat)))
         assert chat.settled(1.0)
+
+
+def test_lulls_are_told_and_lose_nothing() -> None:
+    async def events() -> AsyncGenerator[str, None]:
+        yield "one"
+        await go_on.wait()
+        yield "two"
+
+    async def read() -> list[str | None]:
+        heard: list[str | None] = []
+        async for event in read_events(events(), lull_s=0.01):
+            heard.append(event)
+            if heard.count(None) == 3:
+                go_on.set()
+        return heard
+
+    go_on = asyncio.Event()
+    heard = asyncio.run(read())
+    assert [event for event in heard if event] == ["one", "two"]
+    assert heard[1:4] == [None, None, None]
