@@ -1,4 +1,4 @@
-"""Replaces a file at once: readers find the old one or the new one whole, also when the writer is killed."""
+"""Files: replaced at once, so that a reader or a kill finds the old one or the new one whole; and those we ship."""
 
 from __future__ import annotations
 
@@ -39,3 +39,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def bundled(name: str) -> Path:
+    """The folder `seeds` or `prompts` as shipped."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_bundled" / name
+    return installed if installed.is_dir() else package.parent / name

@@ -153,7 +153,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="session")
 def abstracts() -> list[str]:
     """The forty shortest abstracts of the seeds, cleaned."""
-    from rag.corpus import Entry, read_file
+    from rag.corpus.details import Entry
+    from rag.corpus.formats import read_file
 
     entries = (entry for path in sorted(SEEDS.iterdir()) for entry in read_file(path))
     return sorted(

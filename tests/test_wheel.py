@@ -15,13 +15,13 @@ from tests.conftest import ROOT
 
 USE = """
 import sys
-import rag, rag.bundled
+import rag, rag.files
 from rag.llm.prompts import load_prompts
 
 installed = sys.argv[1]
 assert rag.__file__.startswith(installed), rag.__file__
 for folder in ("seeds", "prompts"):
-    assert str(rag.bundled.bundled(folder)).startswith(installed)
+    assert str(rag.files.bundled(folder)).startswith(installed)
 assert load_prompts().answer_parts
 from rag.ingestion.sync import sync
 from rag import answer, ingest, load_settings

@@ -35,7 +35,7 @@ def ingest(
 ) -> None:
     """Bring the library in step with files of abstracts: text, or JSON lines."""
     from rag import Assistant
-    from rag.progress import progress_bar
+    from rag.terminal import progress_bar
 
     try:
         with progress_bar("Ingesting") as progress:

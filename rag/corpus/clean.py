@@ -60,11 +60,6 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip())
 
 
-def fingerprint(text: str) -> str:
-    """Letters and digits only, case folded: equal for copies of a text that differ in mark-up and spacing."""
-    return "".join(char for char in unicodedata.normalize("NFKC", text).casefold() if char.isalnum())
-
-
 def _without_latex(text: str) -> str:
     text = _ACCENTED.sub(_accented, text)
     text = _COMMAND.sub(lambda found: read_table("latex_symbols").get(found[1], (found[0],))[0], text)

@@ -1,4 +1,4 @@
-"""What a source says of a paper besides title and abstract: read leniently, kept only where it is well formed."""
+"""What a file says of a paper: an entry with title, abstract and details. Malformed details are dropped."""
 
 from __future__ import annotations
 
@@ -45,6 +45,24 @@ class Details:
 
 
 NOTHING_KNOWN = Details()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An abstract as found: `line` is the 1-based line of its text; `title` is "" where there is none."""
+
+    title: str
+    abstract: str
+    line: int
+    details: Details = NOTHING_KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A line that should belong to an abstract and does not, with the reason in words."""
+
+    line: int
+    reason: str
 
 
 def read_details(row: Mapping[str, Any]) -> Details:

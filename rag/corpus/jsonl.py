@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rag.corpus.clean import clean_text
-from rag.corpus.details import read_details
-from rag.corpus.text import Entry
+from rag.corpus.details import Entry, Stray, read_details
 from rag.text.words import encodable
 
 
-@dataclass(frozen=True, slots=True)
-class StrayLine:
-    """A line that holds no abstract, and why."""
-
-    line: int
-    reason: str
-
-
-def read_jsonl(lines: Iterable[str]) -> Iterator[Entry | StrayLine]:
+def read_jsonl(lines: Iterable[str]) -> Iterator[Entry | Stray]:
     """The abstract of every line that has one; blank lines are nothing."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -29,21 +19,21 @@ def read_jsonl(lines: Iterable[str]) -> Iterator[Entry | StrayLine]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield StrayLine(number, f"it is not JSON ({_short(error)})")
+            yield Stray(number, f"it is not JSON ({_short(error)})")
             continue
         yield _entry(row, number)
 
 
-def _entry(row: object, number: int) -> Entry | StrayLine:
+def _entry(row: object, number: int) -> Entry | Stray:
     if not isinstance(row, Mapping):
-        return StrayLine(number, "it is not a JSON object")
+        return Stray(number, "it is not a JSON object")
     # `text` alone may be anything: BEIR's queries lie beside its corpus.
     name = "abstract" if "abstract" in row else "text" if "title" in row else ""
     if not isinstance(row.get(name), str):
-        return StrayLine(number, 'it has no "abstract", nor a "title" with a "text"')
+        return Stray(number, 'it has no "abstract", nor a "title" with a "text"')
     abstract = clean_text(encodable(row[name]))
     if not abstract:
-        return StrayLine(number, "its abstract is empty")
+        return Stray(number, "its abstract is empty")
     return Entry(_title(row), abstract, number, read_details(row))
 
 

@@ -1,140 +1,19 @@
-"""Files and folders as given -> every abstract with all places where it stands; and which files could not be read."""
+"""Files and folders as given into what they hold, and which of them could not be read."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from rag.bundled import bundled
-from rag.corpus import SUFFIXES, Entry, Read, Unreadable, find_files, fingerprint, read_file
-from rag.corpus.details import NOTHING_KNOWN, Details
+from rag.corpus.duplicates import Reading
+from rag.corpus.formats import SUFFIXES, find_files, read_file
+from rag.corpus.lines import Unreadable
 from rag.errors import CorpusError
+from rag.files import bundled
 from rag.types import Skipped
 
-_LONGEST = 200_000  # characters of an abstract: three times those of a long article; papers are held and written whole
 SEEDS = "seeds:"  # stands for the folder of the bundled seeds, which moves with the installation
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an abstract was read.
-
-    Attributes:
-        path: Absolute path of the file; `seeds:NAME` for a bundled one.
-        name: What the file is called in `Paper.source`.
-        title: The title the abstract had there, "" if none.
-        details: What else is said of the paper there.
-    """
-
-    path: str
-    name: str
-    line: int
-    title: str
-    details: Details = NOTHING_KNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An abstract that was read, with every place where it stands, in the order of reading."""
-
-    paper_id: str
-    abstract: str
-    places: tuple[Place, ...]
-
-
-class Reading:
-    """What the files say: what was read lies in a temporary file, for it may be larger than the memory.
-
-    Attributes:
-        paths: Files that were read to the end.
-        gone: Files and folders known before that are missing, and files that have become unreadable.
-        fruitless: New files that could not be read.
-        skipped: Every file and line that yielded nothing, with the reason.
-    """
-
-    def __init__(self) -> None:
-        self.paths: set[str] = set()
-        self.gone: set[str] = set()
-        self.fruitless: set[str] = set()
-        self.skipped: list[Skipped] = []
-        # Without a name it is a file of SQLite's own that goes with the connection. Another thread may read it.
-        self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._rows.execute(
-            "CREATE TABLE entry"
-            " (paper_id TEXT, path TEXT, name TEXT, line INTEGER, title TEXT, details TEXT, abstract TEXT)"
-        )
-        self._rows.execute("CREATE INDEX by_paper ON entry (paper_id)")
-
-    def add(self, path: str, name: str, entries: Iterable[Read]) -> None:
-        """Takes what a file holds: all of it, or nothing where it turns out to be unreadable.
-
-        Raises:
-            Unreadable: As `entries` raises it.
-        """
-        skipped: list[Skipped] = []
-        try:
-            self._rows.execute("BEGIN")
-            try:
-                self._rows.executemany(
-                    "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(path, name, entries, skipped)
-                )
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite has done so itself where there was no room
-                    self._rows.execute("ROLLBACK")
-                raise
-            self._rows.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise CorpusError(
-                f"{name}: what was read cannot be kept in the folder for temporary files ({error}); make room there, or"
-                " set SQLITE_TMPDIR to another folder, and run this again."
-            ) from error
-        self.paths.add(path)
-        self.skipped += skipped
-
-    def paper_ids(self) -> list[str]:
-        """Of every abstract, in the order of reading."""
-        rows = self._rows.execute("SELECT paper_id FROM entry GROUP BY paper_id ORDER BY min(rowid)")
-        return [paper_id for (paper_id,) in rows]
-
-    def __contains__(self, paper_id: str) -> bool:
-        """Whether an abstract was read."""
-        return self._rows.execute("SELECT 1 FROM entry WHERE paper_id = ?", (paper_id,)).fetchone() is not None
-
-    def papers(self, paper_ids: Sequence[str]) -> list[Found]:
-        """Those of these abstracts that were read, in the order given."""
-        marks = ",".join("?" * len(paper_ids))
-        rows = self._rows.execute(f"SELECT * FROM entry WHERE paper_id IN ({marks}) ORDER BY rowid", paper_ids)  # noqa: S608 (marks alone)
-        places: dict[str, list[Place]] = defaultdict(list)
-        abstracts: dict[str, str] = {}
-        for paper_id, path, name, line, title, details, abstract in rows:
-            places[paper_id].append(Place(path, name, line, title, Details.from_row(json.loads(details))))
-            abstracts.setdefault(paper_id, abstract)
-        return [Found(key, abstracts[key], tuple(places[key])) for key in paper_ids if key in abstracts]
-
-
-def _rows(path: str, name: str, entries: Iterable[Read], skipped: list[Skipped]) -> Iterator[tuple[str | int, ...]]:
-    for entry in entries:
-        if not isinstance(entry, Entry):
-            skipped.append(Skipped(f"{name}:{entry.line}", entry.reason))
-            continue
-        if len(entry.abstract) > _LONGEST:
-            skipped.append(
-                Skipped(f"{name}:{entry.line}", f"it has more than {_LONGEST:,} characters, as no abstract has")
-            )
-            continue
-        letters = fingerprint(entry.abstract)
-        if not letters:
-            skipped.append(Skipped(f"{name}:{entry.line}", "the abstract has no letters"))
-            continue
-        paper_id = hashlib.sha256(letters.encode()).hexdigest()[:16]
-        yield paper_id, path, name, entry.line, entry.title, json.dumps(entry.details.as_row()), entry.abstract
 
 
 def read_sources(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rag.corpus.clean import clean_text, is_boilerplate
-from rag.corpus.details import NOTHING_KNOWN, Details
+from rag.corpus.details import Entry, Stray
 from rag.text.sentences import sentence_spans
 
 # A hyphen within a word is none: "Abstract-to-Executable Trajectory Translation" is a title.
@@ -15,33 +15,15 @@ _ABSTRACT_MARK = re.compile(r"abstract(?:\s*[:.—–]|\s*-(?!\w))\s*", re.IGNOR
 _GLUED_BUTTON = re.compile(r"Subscribe(?=[A-Z])")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An abstract as found: `line` is the 1-based line of its text; `title` is "" where there is none."""
-
-    title: str
-    abstract: str
-    line: int
-    details: Details = NOTHING_KNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class StrayTitle:
-    """A line that reads like a title, but no abstract follows it."""
-
+class _Line(NamedTuple):
     text: str
-    line: int
-
-    @property
-    def reason(self) -> str:
-        """What is wrong with it, in words."""
-        return f"no abstract follows {self.text[:60]!r}"
+    number: int
 
 
-def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
+def read_text(lines: Iterable[str]) -> Iterator[Entry | Stray]:
     """Reads the three shapes, mixed or not, in one pass and without keeping the file."""
-    title: StrayTitle | None = None
-    sentence: StrayTitle | None = None  # a line that is a short abstract, or a title with a full stop: the next tells
+    title: _Line | None = None
+    sentence: _Line | None = None  # a line that is a short abstract, or a title with a full stop: the next tells
     for number, line in _without_furniture(lines):
         marked = _ABSTRACT_MARK.match(line)
         if marked and marked.end() == len(line):  # a heading over the abstract
@@ -49,21 +31,21 @@ def read_text(lines: Iterable[str]) -> Iterator[Entry | StrayTitle]:
         if sentence and not title and (marked or _is_prose(line)):
             title, sentence = sentence, None
         elif sentence:
-            yield _entry(title, sentence.text, sentence.line)
+            yield _entry(title, sentence.text, sentence.number)
             title = sentence = None
         if marked or _is_prose(line):
             yield _entry(title, line[marked.end() :] if marked else line, number)
             title = None
         elif _is_a_sentence(line):
-            sentence = StrayTitle(line, number)
+            sentence = _Line(line, number)
         else:
             if title:
-                yield title
-            title = StrayTitle(line, number)
+                yield _stray(title)
+            title = _Line(line, number)
     if sentence:
-        yield _entry(title, sentence.text, sentence.line)
+        yield _entry(title, sentence.text, sentence.number)
     elif title:
-        yield title
+        yield _stray(title)
 
 
 def _without_furniture(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -79,8 +61,12 @@ def _without_furniture(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
             after_furniture = False
 
 
-def _entry(title: StrayTitle | None, abstract: str, line: int) -> Entry:
+def _entry(title: _Line | None, abstract: str, line: int) -> Entry:
     return Entry(clean_text(title.text) if title else "", clean_text(abstract), line)
+
+
+def _stray(title: _Line) -> Stray:
+    return Stray(title.number, f"no abstract follows {title.text[:60]!r}")
 
 
 def _is_prose(line: str) -> bool:

@@ -13,10 +13,10 @@ from rag.evaluation import beir, questions, results
 from rag.evaluation.measured import Gains, Measured
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Result
-from rag.progress import progress_bar
 from rag.retrieval.ranking import Query, retrieve
 from rag.settings import Settings
 from rag.share.provenance import text_hash
+from rag.terminal import progress_bar
 from rag.types import Answer, Paper, Passage
 
 DEPTH = 100  # papers ranked for a question; what is below is as good as not found

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.corpus.sources import Place
-from rag.library.records import Record, make_paper
+from rag.corpus.duplicates import Place, make_paper
+from rag.library.records import Record
 from rag.models.embedding import EmbeddingModel
 from rag.models.encoders import Vectors
 from rag.text.sentences import Span, chunk_spans, sentence_spans

@@ -14,8 +14,8 @@ from rag.errors import CorpusError, LibraryMissing
 from rag.ingestion.sync import Progress, embedded_here, is_idle, sync
 from rag.library.chroma import place
 from rag.library.library import Library
-from rag.progress import progress_bar
 from rag.settings import Settings
+from rag.terminal import progress_bar
 
 _CHECK_EVERY_S = 1.0  # how old the view of an open chat may be before it looks for a newer one
 _LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from rag.corpus.sources import Place
+from rag.corpus.duplicates import Place, make_paper
 from rag.errors import ClusterError
 from rag.ingestion.embed_papers import Embedded, Fresh, embed_papers
 from rag.ingestion.sync import Embedder
-from rag.library.records import Record, make_paper
+from rag.library.records import Record
 from rag.models.embedding import open_model
 from rag.paging import pages
 from rag.settings import Precision, Settings, load_settings

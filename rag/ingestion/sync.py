@@ -14,14 +14,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rag.corpus.sources import SEEDS, Found, Place, Reading, canonical, read_sources
+from rag.corpus.duplicates import FoundPaper, Place, Reading, make_paper
+from rag.corpus.sources import SEEDS, canonical, read_sources
 from rag.errors import LibraryError, LibraryMissing
 from rag.ingestion.embed_papers import Embedded, Fresh, embed_papers
 from rag.ingestion.lease import lease
 from rag.ingestion.rebuild import rebuild
 from rag.library.chroma import chroma_errors, place
 from rag.library.library import Library
-from rag.library.records import Record, Said, chunk_id, make_paper
+from rag.library.records import Record, Said, chunk_id
 from rag.models.embedding import open_model
 from rag.paging import pages, pages_within
 from rag.settings import Settings
@@ -68,7 +69,7 @@ class _Comparison:
         """Places in files that this sync says nothing about."""
         return tuple(place for place in record.places if place.path not in self.settled)
 
-    def papers(self, paper_ids: Sequence[str]) -> Iterator[tuple[Fresh, Said | None, Found | None]]:
+    def papers(self, paper_ids: Sequence[str]) -> Iterator[tuple[Fresh, Said | None, FoundPaper | None]]:
         """Each of these papers as it shall be, as it is in the library, and as it was read."""
         for page in pages(paper_ids, _PAGE):
             self.check()
@@ -78,7 +79,7 @@ class _Comparison:
                 record, found = known.get(paper_id), read.get(paper_id)
                 yield self._merged(paper_id, record, found), record, found
 
-    def _merged(self, paper_id: str, record: Said | None, found: Found | None) -> Fresh:
+    def _merged(self, paper_id: str, record: Said | None, found: FoundPaper | None) -> Fresh:
         if record is None:
             assert found is not None  # noqa: S101 (it is from one of the two)
             return paper_id, found.abstract, found.places

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.corpus import made_label
-from rag.corpus.details import Details, first_known
-from rag.corpus.sources import Place
+from rag.corpus.details import Details
+from rag.corpus.duplicates import Place, make_paper
 from rag.models.late_interaction import Bits, unpack_signs
 from rag.text.sentences import Span
 from rag.types import Paper
@@ -81,27 +79,6 @@ class Head:
     dimension: int
     vectors: bytes
     tokens: bytes
-
-
-def make_paper(paper_id: str, abstract: str, places: Sequence[Place]) -> Paper:
-    """The paper that these places show; its title, year and so on are the first that any of them gives."""
-    title = next((place.title for place in places if place.title), "")
-    details = places[0].details if len(places) == 1 else first_known(place.details for place in places)
-    first, *others = ((place.name, place.line) for place in places)
-    return Paper(
-        id=paper_id,
-        title=title,
-        label=title or made_label(abstract),
-        abstract=abstract,
-        source=first[0],
-        line=first[1],
-        also_in=tuple(others),
-        authors=details.authors,
-        year=details.year,
-        venue=details.venue,
-        url=details.url,
-        doi=details.doi,
-    )
 
 
 def chunk_id(paper_id: str, number: int) -> str:

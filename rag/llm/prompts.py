@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from rag.bundled import bundled
 from rag.errors import PromptError
+from rag.files import bundled
 from rag.types import Passage, Turn
 
 CANNOT_ANSWER = "The given papers do not state the answer to this question."

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rag import Answer, Assistant, Done, Outcome, Paper, Passage, Settings, instructions
-from rag.corpus import clean_text
+from rag.corpus.clean import clean_text
 from rag.llm.prompts import load_prompts
 from rag.markers.reader import MARKER
 from rag.text.sentences import sentence_spans

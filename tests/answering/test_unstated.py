@@ -7,8 +7,8 @@ import hashlib
 import pytest
 
 from rag.answering.unstated import Unstated, unstated
+from rag.corpus.duplicates import make_paper
 from rag.library.lexical_index import LexicalIndex
-from rag.library.records import make_paper
 from rag.text.cues import names
 from rag.text.quantities import counted, has_count, measured, states
 
@@ -21,7 +21,7 @@ KITES = "Kites with long tails fly higher in wind. Tails of paper steady a kite 
 
 
 def paper(text: str):
-    from rag.corpus.sources import Place
+    from rag.corpus.duplicates import Place
 
     return make_paper(hashlib.sha256(text.encode()).hexdigest()[:16], text, [Place("papers.txt", "papers.txt", 1, "")])
 

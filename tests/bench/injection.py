@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from rag import instructions
-from rag.corpus import Entry, clean_text, read_file
+from rag.corpus.clean import clean_text
+from rag.corpus.details import Entry
+from rag.corpus.formats import read_file
 from rag.text.sentences import sentence_spans
 
 ROOT = Path(__file__).resolve().parents[2]

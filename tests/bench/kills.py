@@ -29,11 +29,12 @@ from typing import Any
 
 import numpy as np
 
+from rag.corpus.duplicates import make_paper
 from rag.corpus.sources import SEEDS, canonical, read_sources
 from rag.ingestion.sync import sync
 from rag.library.derived import page_of_heads
 from rag.library.library import Library
-from rag.library.records import chunk_id, make_paper
+from rag.library.records import chunk_id
 from rag.settings import Settings
 from tests.bench.measuring import SEED, Target, conclude, environment
 

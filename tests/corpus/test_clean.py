@@ -7,8 +7,10 @@ import random
 
 import pytest
 
-from rag.corpus import Entry, clean_text, fingerprint, read_file
-from rag.corpus.clean import is_boilerplate
+from rag.corpus.clean import clean_text, is_boilerplate
+from rag.corpus.details import Entry
+from rag.corpus.duplicates import fingerprint
+from rag.corpus.formats import read_file
 from rag.corpus.jsonl import read_jsonl
 from tests.conftest import SEEDS
 

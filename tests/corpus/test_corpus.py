@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from rag.corpus import Entry, StrayTitle, Unreadable, clean_text, find_files, made_label, read_file
+from rag.corpus.clean import clean_text
+from rag.corpus.details import Entry, Stray
+from rag.corpus.duplicates import Reading, made_label, make_paper
+from rag.corpus.formats import find_files, read_file
+from rag.corpus.lines import Unreadable
 from rag.corpus.sources import SEEDS as BUNDLED
-from rag.corpus.sources import Reading, canonical, read_sources
+from rag.corpus.sources import canonical, read_sources
 from rag.errors import CorpusError
-from rag.library.records import make_paper
 from rag.types import Paper
 from tests.conftest import SEEDS, write_abstracts, write_titled
 
@@ -149,9 +152,9 @@ def test_a_button_is_unglued_only_at_the_front_of_what_follows_furniture(tmp_pat
 def test_a_title_without_an_abstract_is_reported_with_its_line_and_the_rest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text(f"Lonely Title\nA Title\n{LONG}\nLast Title\n", encoding="utf-8")
-    assert [entry for entry in read_file(path) if isinstance(entry, StrayTitle)] == [
-        StrayTitle("Lonely Title", 1),
-        StrayTitle("Last Title", 4),
+    assert [entry for entry in read_file(path) if isinstance(entry, Stray)] == [
+        Stray(1, "no abstract follows 'Lonely Title'"),
+        Stray(4, "no abstract follows 'Last Title'"),
     ]
     reading = read(path)
     assert len(reading.paper_ids()) == 1

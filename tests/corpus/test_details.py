@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rag import Assistant, Filter, Outcome, Settings
-from rag.corpus import Entry, read_file
-from rag.corpus.details import NOTHING_KNOWN, Details, first_known, read_details
+from rag.corpus.details import NOTHING_KNOWN, Details, Entry, first_known, read_details
+from rag.corpus.formats import read_file
 from rag.ingestion.sync import sync
 from rag.library.library import Library
 from tests.command import inside

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rag.corpus import Entry, StrayLine, Unreadable, lines, read_file
+from rag.corpus import lines
+from rag.corpus.details import Entry, Stray
+from rag.corpus.formats import read_file
+from rag.corpus.lines import Unreadable
 from rag.corpus.sources import canonical, read_sources
 from tests.command import inside
 from tests.conftest import write_abstracts
@@ -48,7 +51,7 @@ def test_a_bad_line_is_reported_with_its_number_and_the_rest_is_read(tmp_path):
         {"title": "Half \ud83d a pair", "text": f"\ud83d {LONG}"},
     )
     found = list(read_file(path))
-    assert [entry.line for entry in found if isinstance(entry, StrayLine)] == [1, 2, 3, 4, 5, 6]
+    assert [entry.line for entry in found if isinstance(entry, Stray)] == [1, 2, 3, 4, 5, 6]
     assert found[-1] == Entry("Half ? a pair", f"? {LONG}", 7)
     reading = read_sources([canonical(path)], {})
     reasons = {skipped.source: skipped.reason for skipped in reading.skipped}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rag import Assistant
-from rag.corpus import clean_text
+from rag.corpus.clean import clean_text
 from rag.corpus.sources import SEEDS, read_sources
 from rag.ingestion.sync import _FEWEST, sync
 from rag.library.library import Library

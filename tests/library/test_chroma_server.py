@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.corpus.sources import Place
+from rag.corpus.duplicates import Place, make_paper
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
 from rag.ingestion import lease
 from rag.ingestion.library_handle import LibraryHandle
@@ -22,7 +22,7 @@ from rag.ingestion.sync import reembed, sync
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.chroma import connect, disconnect
 from rag.library.library import Library
-from rag.library.records import Record, make_paper
+from rag.library.records import Record
 from rag.models.embedding import open_model
 from rag.settings import BUNDLED_MODEL, Settings
 from tests.conftest import Python, free_port, wait_for, write_abstracts

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rag.corpus.sources import Place
+from rag.corpus.duplicates import Place, make_paper
 from rag.ingestion.sync import sync
 from rag.library.lexical_index import LexicalIndex
 from rag.library.library import Library
-from rag.library.records import make_paper
 from rag.settings import Settings
 from rag.types import Paper
 from tests.conftest import write_titled

@@ -17,14 +17,14 @@ import pytest
 import rag.ingestion.library_handle
 import rag.ingestion.rebuild
 import rag.library.library
-from rag.corpus.sources import Place
+from rag.corpus.duplicates import Place, make_paper
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
 from rag.ingestion.library_handle import LibraryHandle
 from rag.ingestion.rebuild import rebuild
 from rag.ingestion.sync import reembed, sync
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
-from rag.library.records import Record, make_paper
+from rag.library.records import Record
 from rag.models.embedding import open_model
 from rag.settings import BUNDLED_MODEL, Settings
 from tests.conftest import Python, write_abstracts

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.bundled import bundled
 from rag.errors import PromptError
+from rag.files import bundled
 from rag.llm.prompts import CANNOT_ANSWER, Prompts, declines, load_prompts
 from rag.types import Paper, Passage, Turn
 

@@ -10,11 +10,11 @@ from langchain_core.documents import Document
 from langchain_core.runnables import RunnableLambda
 
 from rag import Assistant, Filter, LibraryMissing, Outcome, QuestionError
-from rag.corpus.sources import Place
+from rag.corpus.duplicates import Place, make_paper
 from rag.langchain.retriever import PaperRetriever
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
-from rag.library.records import Record, make_paper
+from rag.library.records import Record
 from rag.retrieval.ranking import WEIGHTS, Query, _of_neighbours, fused, retrieve
 
 FIRST, SECOND, THIRD = "000_6502c803306ef48d.txt", "001_c99d86dff1c05efa.txt", "002_171020d50a5c37d9.txt"

@@ -10,8 +10,8 @@ import pytest
 from rag import Turn
 from rag.answering.followup import context_of
 from rag.answering.unstated import unstated
+from rag.corpus.duplicates import make_paper
 from rag.library.lexical_index import LexicalIndex
-from rag.library.records import make_paper
 from rag.text import cues, quantities
 
 MOST_CHARS = 8_000  # of a question
@@ -28,7 +28,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 @pytest.fixture(scope="module")
 def lexical() -> LexicalIndex:
-    from rag.corpus.sources import Place
+    from rag.corpus.duplicates import Place
 
     return LexicalIndex.in_memory(
         [make_paper("0123abcd", "Kites fly on long tails.", [Place("k.txt", "k.txt", 1, "")])]
@@ -48,7 +48,7 @@ def test_a_long_line_is_soon_read(lexical, piece):
 
 @pytest.mark.parametrize("piece", LONG)
 def test_a_long_question_is_soon_read(lexical, piece):
-    from rag.corpus.sources import Place
+    from rag.corpus.duplicates import Place
 
     question = f"What {piece * (MOST_CHARS // len(piece))} end"
     paper = make_paper("0123abcd", "Kites fly on tails. " * 500, [Place("k.txt", "k.txt", 1, "")])
@@ -61,7 +61,7 @@ def test_a_long_question_is_soon_read(lexical, piece):
 
 
 def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
-    from rag.corpus.sources import Place
+    from rag.corpus.duplicates import Place
 
     made = [f"wo{n:x}rd{n * 7919 % 9973:x}" for n in range(20_000)]
     paper = make_paper("0123abcd", " ".join(made), [Place("k.txt", "k.txt", 1, "")])

@@ -7,7 +7,9 @@ import time
 import pytest
 
 from rag import instructions
-from rag.corpus import Entry, clean_text, read_file
+from rag.corpus.clean import clean_text
+from rag.corpus.details import Entry
+from rag.corpus.formats import read_file
 from rag.text.sentences import sentence_spans
 from tests.conftest import SEEDS
 

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from rag.corpus import Entry, read_file
-from rag.corpus.sources import Place
+from rag.corpus.details import Entry
+from rag.corpus.duplicates import Place
+from rag.corpus.formats import read_file
 from rag.ingestion.embed_papers import embed_papers
 from rag.models.embedding import EmbeddingModel, open_model
 from rag.settings import Settings
