@@ -15,6 +15,7 @@ from rag.library.records import Record, Vectors
 from rag.markers.reader import MARKER
 from rag.retrieval.ranking import Ranking
 from rag.text import cues
+from rag.text.names import count_names
 from rag.text.prompt_injection import instructions
 from rag.text.quantities import states
 from rag.types import Answer, Check, CheckKind, Citation, Claim, Outcome, Passage, Verdict
@@ -67,7 +68,7 @@ def quoted(draft: Answer, ranking: Ranking, library: Library) -> Answer:
     found = read()
     papers = list({citation.number: citation.paper for citation in found.citations}.values())
     lacks = unstated(query.question, papers, terms=lexical.terms, share=partial(share_of_papers, library))
-    if lacks.phrases and len(cues.parts(query.question)) == 1:  # no other part is answered: less says as much
+    if lacks.phrases and len(cues.split_question(query.question)) == 1:  # no other part is answered: less says as much
         found = read(most=_NEAREST_SENTENCES)
     if lacks.phrases:
         found = found.opened_by(lacks.sentence(len(papers)))
@@ -114,7 +115,7 @@ def extract(
     for passage in papers:
         record = ranking.records[passage.paper.id]
         scores = reader.scores(question, record)
-        asked = [reader.scores(part, record) for part in cues.parts(question)[:_MOST_IN_ALL]]
+        asked = [reader.scores(part, record) for part in cues.split_question(question)[:_MOST_IN_ALL]]
         chosen.append(_Chosen(passage, _best_sentences(record, scores, asked, limit, longest)))
     return _written(chosen)
 
@@ -165,7 +166,7 @@ class Reader:
             score += _NUMBER_BONUS * asks_number * cues.has_number(sentence)
             score += _STATED_BONUS * states(question, sentence, self.terms)
             score += _REASON_BONUS * (asks_reason and cues.is_reason(sentence))
-            score += _NAME_BONUS * asks_name * min(2, cues.count_names(sentence)) / 2
+            score += _NAME_BONUS * asks_name * min(2, count_names(sentence)) / 2
             score += _LATE_BONUS * position / max(1, len(record.sentences) - 1)
             score += _FINDING_BONUS * cues.is_finding(sentence)
             score += _IDEA_BONUS * self.several * cues.is_idea(sentence)
@@ -179,7 +180,7 @@ class Reader:
     def _weights(self, question: str, record: Record) -> dict[str, float]:
         """What the question's terms weigh: those of the paper's title, which all its sentences are about, nothing."""
         weights = {term: _CONTEXT_WEIGHT * self.idf(term) for term in self.terms(self.context)}
-        weights |= {term: self.idf(term) for term in self.terms(cues.without_extent(question))}
+        weights |= {term: self.idf(term) for term in self.terms(cues.remove_extent(question))}
         named = set(self.terms(record.paper.title))
         return {term: weight for term, weight in weights.items() if term not in named} or weights
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from rag.answering.extractive import NEAREST
 from rag.answering.refusal import is_refusal
-from rag.text.cues import names
-from rag.text.sentences import sentence_spans
-from rag.text.words import content_words
+from rag.text.names import find_asked_names
+from rag.text.sentences import find_sentences
+from rag.text.words import find_content_words
 from rag.types import Turn
 
 _PRONOUN = r"(?:it|its|itself|they|them|their|theirs|he|him|his|she|her)"
@@ -98,7 +98,7 @@ def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable
     said = _without_our_own(_MARKER.sub("", said))
     if _turns_to_another(question, history, share_of_papers):
         asked = _without_names(asked)
-        return asked if content_words(asked) else ""
+        return asked if find_content_words(asked) else ""
     return _item(question, said) or " ".join(filter(None, (asked, said)))
 
 
@@ -114,18 +114,19 @@ def _turns_to_another(question: str, history: Sequence[Turn], share_of_papers: C
     """Whether the same is asked of something else: "And Cybench?" after a question about TimeArena."""
     if not _CONTINUES.search(question) or _HAS_PRONOUN.search(question) or _POINTS_BACK.search(question):
         return False
-    said_before = {word.lower() for turn in history for word in content_words(turn.content)}
-    return any(name.lower() not in said_before and share_of_papers(name) <= _SPECIFIC_SHARE for name in names(question))
+    said_before = {word.lower() for turn in history for word in find_content_words(turn.content)}
+    new = (name for name in find_asked_names(question) if name.lower() not in said_before)
+    return any(share_of_papers(name) <= _SPECIFIC_SHARE for name in new)
 
 
 def _without_names(question: str) -> str:
-    named = "|".join(re.escape(name) for name in names(question))
+    named = "|".join(re.escape(name) for name in find_asked_names(question))
     return " ".join(re.sub(rf"\b(?:{named})(?:['’]s)?(?!\w)", " ", question).split()) if named else question
 
 
 def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:
     """Whether the question points back, continues, or names nothing of its own."""
-    own = [word for word in content_words(_ORDINAL.sub("", question)) if not _POINTS_BACK.fullmatch(word)]
+    own = [word for word in find_content_words(_ORDINAL.sub("", question)) if not _POINTS_BACK.fullmatch(word)]
     # Words that no paper has: whatever it points at, no paper says it. No words: "thanks, that was great".
     if (
         not any(share_of_papers(word) for word in own)
@@ -133,7 +134,7 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
         else not (_ASKS.search(question) or _ORDINAL.search(question))
     ):
         return False
-    said_before = {word.lower() for turn in history for word in content_words(turn.content)}
+    said_before = {word.lower() for turn in history for word in find_content_words(turn.content)}
     new = [word for word in own if word.lower() not in said_before]
     if len(new) >= _OWN_WORDS and not _ORDINAL.search(question):
         return False
@@ -144,7 +145,7 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
     if pronoun := _HAS_PRONOUN.search(asked):
         first, *later = _NEXT_CLAUSE.split(asked[: pronoun.start()], maxsplit=1)
         # "On MATH, how accurate is it?" says nothing of its "it".
-        is_question = later and content_words(first) and (_VERB.search(first) or _ASKS.search(first))
+        is_question = later and find_content_words(first) and (_VERB.search(first) or _ASKS.search(first))
         return (
             _leans_on(first, history, share_of_papers)
             if is_question
@@ -152,7 +153,7 @@ def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[
         )
     whole = bool(_VERB.search(asked) or _ASKS_WHO_DOES.search(asked))
     if _CONTINUES.search(asked):
-        return len(named) < _MOST_NAMED and not (whole and any(word in named for word in names(question)))
+        return len(named) < _MOST_NAMED and not (whole and any(word in named for word in find_asked_names(question)))
     return not named and len(new) < _FEW_OWN_WORDS and bool(_DONE_TO_SOMETHING.search(asked) or not whole)
 
 
@@ -176,4 +177,4 @@ def _items(said: str) -> list[str]:
         starts = [found.start() for found in separator.finditer(said)]
         if len(starts) > 1:
             return [said[start:end].strip() for start, end in zip(starts, [*starts[1:], len(said)], strict=True)]
-    return [said[start:end] for start, end in sentence_spans(said)]
+    return [said[start:end] for start, end in find_sentences(said)]

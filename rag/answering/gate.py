@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rag.answering.unstated import is_misspelt, spellings
 from rag.library.library import Library
 from rag.retrieval.ranking import Ranking
-from rag.text.words import content_words, forms
+from rag.text.words import find_content_words, find_forms
 
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
 
@@ -33,8 +33,8 @@ def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
     """Content words of the question that no paper has in any form."""
     lexical = library.lexical
     unknown = []
-    for word in content_words(question):
-        terms = [term for form in forms(word) for term in lexical.terms_of(form)]
+    for word in find_content_words(question):
+        terms = [term for form in find_forms(word) for term in lexical.terms_of(form)]
         if terms and not any(map(lexical.frequency, terms)):
             unknown.append(word)
     return tuple(unknown)
@@ -43,5 +43,5 @@ def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
 def share_of_papers(library: Library, word: str) -> float:
     """The share of the papers that have the word in a form of it, or the rarest part of it; 0 where none has."""
     lexical = library.lexical
-    found = (min(map(lexical.frequency, lexical.terms_of(form)), default=0) for form in forms(word))
+    found = (min(map(lexical.frequency, lexical.terms_of(form)), default=0) for form in find_forms(word))
     return max(found) / library.size

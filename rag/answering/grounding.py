@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag.checks.ledger import Judge, absence
-from rag.checks.slots import stem
+from rag.checks.ledger import Judge, find_absence
 from rag.llm.prompts import CANNOT_ANSWER, declines
 from rag.markers.reader import BLANKS, MARKER
-from rag.text.figures import figures
-from rag.text.prompt_injection import statements
-from rag.text.sentences import sentence_spans
-from rag.text.words import fold, is_stop_word
+from rag.text.figures import find_figures
+from rag.text.prompt_injection import find_statements
+from rag.text.sentences import find_sentences
+from rag.text.words import fold, is_stop_word, stem
 from rag.types import Answer, Citation, Claim, Outcome, Paper, Passage, Verdict
 
 _ATTRIBUTED_FROM = 3  # the nearest papers, one of which may carry a sentence that cites none
@@ -38,7 +37,7 @@ def grounded(draft: Answer, given: Sequence[Passage], order: Sequence[int], judg
         claim = Claim(
             start, end, numbers, *judge.verdict(sentence, [(number, cited[number - 1]) for number in numbers])
         )
-        if silent := absence(sentence):
+        if silent := find_absence(sentence):
             missing.append(MARKER.sub("", sentence[slice(*silent)]).strip())
         if not numbers and claim.verdict is not Verdict.NO_CLAIM:
             claim = _attributed(claim, sentence, cited, [passage.paper for passage in given], judge)
@@ -63,7 +62,7 @@ def read_claims(text: str) -> list[tuple[int, int, tuple[int, ...]]]:
     """
     claims: list[tuple[int, int, tuple[int, ...]]] = []
     for line in re.finditer(r"[^\n]+", text):
-        for start, end in sentence_spans(_MARKERS_AFTER_STOP.sub(_stop_last, line[0])):
+        for start, end in find_sentences(_MARKERS_AFTER_STOP.sub(_stop_last, line[0])):
             sentence = text[line.start() + start : line.start() + end]
             span = (line.start() + start, line.start() + end)
             numbers = tuple(dict.fromkeys(int(number) for number in MARKER.findall(sentence)))
@@ -81,7 +80,7 @@ def best_quote(sentence: str, abstract: str) -> tuple[int, int]:
     Shared words count by kind (see `_words`) and less the more sentences of the abstract have them; of two
     sentences that share the same, the one with fewer other words wins, then the earlier one.
     """
-    spans = statements(abstract)
+    spans = find_statements(abstract)
     candidates = [_words(abstract[start:end]) for start, end in spans]
     spread = Counter(word for words in candidates for word in words)
     wanted = _words(sentence)
@@ -125,7 +124,7 @@ def _stop_last(found: re.Match[str]) -> str:
 
 def _words(text: str) -> Counter[str]:
     """The words that say something, cut to their stems, each with its weight; numbers in their plain form."""
-    words: Counter[str] = Counter({str(figure.value.normalize()): 3 for figure in figures(text)})
+    words: Counter[str] = Counter({str(figure.value.normalize()): 3 for figure in find_figures(text)})
     for word in re.findall(r"[^\W\d_]\w+", text):
         folded = fold(word)
         if not is_stop_word(folded):

@@ -9,7 +9,7 @@ from functools import partial
 from rag.errors import QuestionError
 from rag.library.library import Library
 from rag.library.paper_rows import Papers
-from rag.text.words import encodable, visible
+from rag.text.words import make_encodable, visible
 from rag.types import Filter, Turn
 
 MOST_QUESTION_CHARS = 8_000
@@ -45,7 +45,7 @@ def checked_question(question: object) -> str:
         raise QuestionError(
             f"The question has {len(question):,} characters; at most {MOST_QUESTION_CHARS:,} are read. Shorten it."
         )
-    return visible(encodable(question)).strip()
+    return visible(make_encodable(question)).strip()
 
 
 def checked_turns(history: History) -> tuple[Turn, ...]:
@@ -60,5 +60,5 @@ def checked_turns(history: History) -> tuple[Turn, ...]:
                 ' "role" ("user" or "assistant") and "content" (text).'
             )
         if role != "system" and content.strip():
-            turns.append(Turn(role, encodable(content)))
+            turns.append(Turn(role, make_encodable(content)))
     return tuple(turns)

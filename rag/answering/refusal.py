@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rag.library.library import Library
 from rag.llm.prompts import declines
-from rag.text.words import listed
+from rag.text.words import join_words
 from rag.types import Answer, Outcome
 
 _NO_ANSWER = "answers this question."
@@ -24,5 +24,5 @@ def refused(draft: Answer, library: Library, *, filtered: bool) -> Answer:
     where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
     text = f"{where} {_NO_ANSWER}"
     if draft.unknown_terms:
-        text += f" No abstract of the library mentions {listed(draft.unknown_terms)}."
+        text += f" No abstract of the library mentions {join_words(draft.unknown_terms)}."
     return replace(draft, text=text, outcome=Outcome.NOT_IN_CORPUS)

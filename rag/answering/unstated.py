@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from rag.text import cues
-from rag.text.quantities import QUANTITIES, counted, has_count, measured, states_measure
-from rag.text.sentences import sentence_spans
+from rag.text.names import ACRONYM, find_asked_names
+from rag.text.quantities import QUANTITIES, find_counted, find_measure, has_count, states_measure
+from rag.text.sentences import find_sentences
 from rag.text.word_lists import read_words
-from rag.text.words import content_words, fold, listed, words
+from rag.text.words import find_content_words, fold, join_words, split_words
 from rag.types import Paper
 
 Terms = Callable[[str], Sequence[str]]
@@ -51,9 +52,9 @@ class Unstated:
         """All of it in a sentence for the reader of an answer from so many papers."""
         abstracts, do = ("abstract found", "does") if papers == 1 else ("abstracts found", "do")
         clauses = [("mention", self.absent), ("state", self.details)]
-        lacks = " or ".join(f"{verb} {listed(items)}" for verb, items in clauses if items)
+        lacks = " or ".join(f"{verb} {join_words(items)}" for verb, items in clauses if items)
         of_these = f"the {abstracts} {do} not {lacks}" if lacks else ""
-        of_all = f"no abstract of the library mentions {listed(self.unknown)}" if self.unknown else ""
+        of_all = f"no abstract of the library mentions {join_words(self.unknown)}" if self.unknown else ""
         text = ", and ".join(filter(None, (of_all, of_these)))
         return f"{text[:1].upper()}{text[1:]}."
 
@@ -67,27 +68,27 @@ def unstated(question: str, papers: Sequence[Paper], *, terms: Terms, share: Sha
     """
     text = "\n".join(f"{paper.title}\n{paper.abstract}" for paper in papers)
     found = _Text(text, terms(text))
-    subject = cues.asking(question)
-    sentences = [line[start:end] for line in text.split("\n") for start, end in sentence_spans(line)]
+    subject = cues.find_asking(question)
+    sentences = [line[start:end] for line in text.split("\n") for start, end in find_sentences(line)]
     details = tuple(_details(question, sentences, terms))
-    asked = {word for detail in details for word in words(detail)}
+    asked = {word for detail in details for word in split_words(detail)}
     lacking = [
-        name for name in islice(dict.fromkeys(cues.names(subject)), _MOST_NAMES)
+        name for name in islice(dict.fromkeys(find_asked_names(subject)), _MOST_NAMES)
         if name not in asked and not _occurs(name, found, terms, share)
     ]  # fmt: skip
     unknown = [name for name in lacking if not share(name)]
     absent = _joined_as_asked([name for name in lacking if share(name)], question)
-    if len(unknown) < min(_MOST_NAMES, NAMED_SHARE * len(content_words(subject))):
+    if len(unknown) < min(_MOST_NAMES, NAMED_SHARE * len(find_content_words(subject))):
         unknown = []
     if cues.asks_several(question):
         unknown += _unknown_subjects(subject, unknown, found, terms, share)
-    kept = (detail for detail in details if not set(words(detail)) - {"the"} <= set(unknown))
+    kept = (detail for detail in details if not set(split_words(detail)) - {"the"} <= set(unknown))
     return Unstated(tuple(unknown), absent, tuple(kept))
 
 
 def spellings(text: str) -> frozenset[str]:
     """The different words of a text, for `is_misspelt`."""
-    return frozenset(fold(word) for word in words(text))
+    return frozenset(fold(word) for word in split_words(text))
 
 
 def is_misspelt(word: str, spelt: frozenset[str]) -> bool:
@@ -111,7 +112,7 @@ def _unknown_subjects(
 ) -> Iterator[str]:
     """What papers are asked for on a subject that no paper has."""
     asking = read_words("asking_words")
-    unheard = (word for word in content_words(question) if fold(word) not in asking and not share(word))
+    unheard = (word for word in find_content_words(question) if fold(word) not in asking and not share(word))
     for word in islice(unheard, _MOST_NAMES):
         if word not in known_missing and not _occurs(word, found, terms, share):
             yield word
@@ -133,7 +134,7 @@ def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
     parts = terms(name)
     if (len(parts) == 1 and parts[0] in found.terms) or _follow_one_another(name, found.folded):
         return True
-    if cues.ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or fold(name.rstrip("s")) in found.initials):
+    if ACRONYM.fullmatch(name) and (share(name) > GENERIC_SHARE or fold(name.rstrip("s")) in found.initials):
         return True
     joined = _joined(name)
     if len(joined) >= _SHORTEST_JOINED and joined in found.joined:
@@ -153,10 +154,10 @@ def _joined(text: str) -> str:
 
 def _details(question: str, sentences: Sequence[str], terms: Terms) -> Iterator[str]:
     """The quantities that are asked for and that no sentence states."""
-    things = counted(question)
+    things = find_counted(question)
     if things and not any(has_count(sentence, things, terms) for sentence in sentences):
         yield f"how many {things}"
-    measure = measured(question)
+    measure = find_measure(question)
     if measure and not any(states_measure(sentence, measure, terms) for sentence in sentences):
         yield f"the {measure}"
     for quantity in QUANTITIES:

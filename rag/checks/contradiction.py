@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
-from rag.checks.evidence import FIT_BONUS, Source
-from rag.checks.polarity import Direction, denies, directions, negates
-from rag.checks.slots import Sentence, alike
+from rag.checks.evidence import FIT_BONUS, Sentence, Source, compare_surroundings
+from rag.text.word_lists import read_table, read_words
 from rag.text.words import is_stop_word
 from rag.types import Check, CheckKind
 
@@ -23,6 +24,13 @@ _BREAK = re.compile(r"[,;:.!?()–—]")
 _BEING = frozenset("is are was were be been being get gets".split())
 
 
+class Direction(NamedTuple):
+    """A word that points one of two ways along a scale; `sign` is 1 or -1."""
+
+    scale: str
+    sign: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Pointer:
     """A word that points one of two ways, in its place; a passive, "is surpassed by", with its sides turned round."""
@@ -33,7 +41,7 @@ class _Pointer:
     compares: bool
 
 
-def direction(claim: Sentence, sources: Sequence[Source]) -> Check | None:
+def check_direction(claim: Sentence, sources: Sequence[Source]) -> Check | None:
     """Whether more is less in the source, better worse, or whether the sides of a comparison are exchanged."""
     ours = list(_pointers(claim))
     if not ours:
@@ -43,7 +51,7 @@ def direction(claim: Sentence, sources: Sequence[Source]) -> Check | None:
     return Check(CheckKind.DIRECTION, not wrong, "; ".join(dict.fromkeys(wrong)))
 
 
-def negation(claim: Sentence, sources: Sequence[Source]) -> Check | None:
+def check_negation(claim: Sentence, sources: Sequence[Source]) -> Check | None:
     """Whether the sentence negates what its source does not, or leaves out a negation of it."""
     aligned = sources[:_ALIGNED]
     negated, denied = _negated(claim), _denied(claim)
@@ -54,7 +62,7 @@ def negation(claim: Sentence, sources: Sequence[Source]) -> Check | None:
             continue
         around = claim.around(place)
         found = [
-            (alike(around, source.sentence.around(there)), source.fit, -rank, there)
+            (compare_surroundings(around, source.sentence.around(there)), source.fit, -rank, there)
             for rank, (source, _, _) in enumerate(theirs)
             for there in source.sentence.places(stemmed)
         ]
@@ -80,12 +88,12 @@ def _turned(ours: _Pointer, theirs: Sequence[tuple[Source, _Pointer]]) -> str:
     for source, there in theirs:
         if there.way.scale != ours.way.scale:
             continue
-        near = alike(ours.around, there.around)
+        near = compare_surroundings(ours.around, there.around)
         score = near + FIT_BONUS * source.fit
         if there.way.sign == ours.way.sign:
             same = max(same, score)
             straight = max(straight, near)
-            turned = alike(_turned_round(ours.around), there.around)
+            turned = compare_surroundings(_turned_round(ours.around), there.around)
             if ours.compares and turned > exchanged:
                 exchanged, sides = turned, f"[{source.number}] has the sides of “{there.written}” exchanged"
         elif near >= _DIRECTION_ALIKE and score > other:
@@ -96,7 +104,7 @@ def _turned(ours: _Pointer, theirs: Sequence[tuple[Source, _Pointer]]) -> str:
 
 
 def _pointers(sentence: Sentence) -> Iterator[_Pointer]:
-    for start, way in directions(sentence.text):
+    for start, way in find_directions(sentence.text):
         place = next((place for place, token in enumerate(sentence.tokens) if token.start() == start), None)
         if place is None:
             continue
@@ -144,3 +152,36 @@ def _denied(sentence: Sentence) -> set[int]:
         if denies(token[0]):
             places |= {place - 1, place, *_scope(sentence, place)}
     return places
+
+
+def negates(word: str) -> bool:
+    """Whether a word negates what follows it."""
+    lower = word.lower().replace("’", "'")
+    return lower in read_words("negators") or lower.endswith("n't")
+
+
+def denies(word: str) -> bool:
+    """Whether a word negates, or says in another way that something is not, hardly or no longer so."""
+    return negates(word) or _denying().fullmatch(word.lower()) is not None
+
+
+def find_directions(text: str) -> Iterator[tuple[int, Direction]]:
+    """The words of a text that point one of two ways, as (start, which way); a word may do so on several scales."""
+    for direction, pattern in _pointing().items():
+        for found in pattern.finditer(text):
+            yield found.start(), direction
+
+
+@cache
+def _denying() -> re.Pattern[str]:
+    return re.compile("|".join(sorted(read_words("denying_words"))))
+
+
+@cache
+def _pointing() -> dict[Direction, re.Pattern[str]]:
+    """The words that point each way, as one pattern of whole words."""
+    ways = ((key.split(), "|".join(words)) for key, words in read_table("opposites").items())
+    return {
+        Direction(scale, 1 if sign == "+" else -1): re.compile(rf"\b(?:{words})(?!\w)", re.IGNORECASE)
+        for (scale, sign), words in ways
+    }

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from rag.checks import contradiction
-from rag.checks import numbers_and_names as stated
-from rag.checks.evidence import Evidence, Source
-from rag.checks.slots import Sentence
+from rag.checks.contradiction import check_direction, check_negation
+from rag.checks.evidence import Evidence, Sentence, Source
+from rag.checks.numbers_and_names import check_links, check_names, check_numbers
 from rag.markers.reader import MARKER
 from rag.text.word_lists import read_words
-from rag.text.words import fold, is_stop_word, words
+from rag.text.words import fold, is_stop_word, split_words
 from rag.types import Check, CheckKind, Paper, Verdict
 
 # The greatest cosine of a text with a sentence of a paper's abstract.
@@ -99,16 +98,16 @@ class Judge:
         made: tuple[Check | None, ...]
         if is_foreign(claim.text) != is_foreign(evidence.text):
             reason = f"it is in another language than {evidence.cited}: only its figures were compared"
-            made = (Check(CheckKind.LANGUAGE, False, reason), stated.numbers(claim, sources, evidence))
+            made = (Check(CheckKind.LANGUAGE, False, reason), check_numbers(claim, sources, evidence))
         else:
             made = (
                 self._wording(claim, evidence, sources),
                 self._citations(claim, evidence),
-                stated.numbers(claim, sources, evidence),
-                stated.names(claim, sources, evidence),
-                stated.links(claim, evidence),
-                contradiction.direction(claim, sources),
-                contradiction.negation(claim, sources),
+                check_numbers(claim, sources, evidence),
+                check_names(claim, sources, evidence),
+                check_links(claim, evidence),
+                check_direction(claim, sources),
+                check_negation(claim, sources),
             )
         yield from filter(None, made)
         if self._entailment is not None:
@@ -134,7 +133,7 @@ class Judge:
         return sources[0].fit + max(self._nearness(claim.text, paper) for _, paper in evidence.papers)
 
 
-def absence(text: str) -> tuple[int, int] | None:
+def find_absence(text: str) -> tuple[int, int] | None:
     """Offsets of the clause that says that the papers do not state something; None where there is none."""
     found = _ABSENCE.search(text)
     if found is None:
@@ -149,13 +148,13 @@ def is_foreign(text: str) -> bool:
     letters = [letter for letter in text if letter.isalpha()]
     if sum(letter > _LAST_LATIN for letter in letters) > len(letters) / 3:
         return True
-    said = [fold(word) for word in words(text) if not word.isupper()]
+    said = [fold(word) for word in split_words(text) if not word.isupper()]
     return sum(word in read_words("foreign_words") for word in said) > sum(map(is_stop_word, said))
 
 
 def _claimed(text: str) -> str:
     """What a sentence claims: without markers, numbering, and a clause on the silence of the papers."""
-    silent = absence(text)
+    silent = find_absence(text)
     told = MARKER.sub("", text[: silent[0]] + text[silent[1] :] if silent else text)
     return _NUMBERING.sub("", told).strip()
 

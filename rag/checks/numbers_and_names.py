@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rag.checks.evidence import FIT_BONUS, Evidence, Source
-from rag.checks.slots import Sentence, Slot, alike, core, joined, stem, without_prefix
-from rag.text.words import fold
+from rag.checks.evidence import FIT_BONUS, Evidence, Sentence, Slot, Source, compare_surroundings
+from rag.text.names import join_name, remove_prefix, split_name
+from rag.text.words import fold, stem
 from rag.types import Check, CheckKind
 
 # All values below: tests/bench/results/ledger.json.
@@ -22,7 +22,7 @@ _KIND = re.compile(r"[A-Z]{2,6}s")  # "LLMs" may well stand where the paper has 
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]{0,5}[A-Z0-9]")
 
 
-def numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
+def check_numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
     """Whether every figure is in the sources, with its unit, and in its place; None where there is none."""
     wrong = []
     theirs = [(source, slot) for source in sources for slot in source.sentence.figure_slots]
@@ -36,7 +36,7 @@ def numbers(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> C
     return Check(CheckKind.NUMBERS, not wrong, "; ".join(wrong)) if claim.figure_slots else None
 
 
-def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
+def check_names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Check | None:
     """Whether every name is in the sources and in its place; None where there is none.
 
     A name that is not in them fails where something else stands in its place. Where nothing does, it may be
@@ -62,7 +62,7 @@ def names(claim: Sentence, sources: Sequence[Source], evidence: Evidence) -> Che
     return Check(CheckKind.NAMES, not wrong, "; ".join(wrong or unheard)) if claim.name_slots else None
 
 
-def links(claim: Sentence, evidence: Evidence) -> Check | None:
+def check_links(claim: Sentence, evidence: Evidence) -> Check | None:
     """Whether every web address is in the sources; None where there is none."""
     found = [link.rstrip(".,;:!?") for link in _LINK.findall(claim.text)]
     wrong = [f"the link {link} is not in {evidence.cited}" for link in found if link not in evidence.text]
@@ -93,7 +93,7 @@ def _rival(
     """What the sources have in the place of a figure or name, if its surroundings fit clearly better."""
     same, other, rival = 0.0, 0.0, None
     for source, there in theirs:
-        near = alike(slot.around, there.around)
+        near = compare_surroundings(slot.around, there.around)
         score = near + FIT_BONUS * source.fit
         if slot.is_as(there):
             same = max(same, score)
@@ -105,7 +105,8 @@ def _rival(
 def _is_replaced(slot: Slot, claim: Sentence, sources: Sequence[Source]) -> bool:
     """Whether a word that the claim does not have stands among the same words in a source."""
     return any(
-        stemmed not in claim.stems and alike(slot.around, source.sentence.around(place)) >= _REPLACED_ALIKE
+        stemmed not in claim.stems
+        and compare_surroundings(slot.around, source.sentence.around(place)) >= _REPLACED_ALIKE
         for source in sources[:_ALIGNED]
         for place, stemmed in enumerate(source.sentence.stems)
     )
@@ -113,7 +114,7 @@ def _is_replaced(slot: Slot, claim: Sentence, sources: Sequence[Source]) -> bool
 
 def _is_named(name: str, claim: Sentence, evidence: Evidence) -> bool:
     """Whether a name occurs: as it is, joined in another way, written out, or short for what is written out."""
-    parts = core(name)
+    parts = split_name(name)
     if _occurs(name, evidence):
         return True
     if parts and parts != [name]:
@@ -122,22 +123,22 @@ def _is_named(name: str, claim: Sentence, evidence: Evidence) -> bool:
 
 
 def _occurs(name: str, evidence: Evidence) -> bool:
-    key = joined(name)
+    key = join_name(name)
     return (
         key in evidence.runs
         or stem(fold(name)) in evidence.stems
-        or joined(without_prefix(name)) in evidence.runs
+        or join_name(remove_prefix(name)) in evidence.runs
         or any(each.startswith(key) and len(each) - len(key) <= _MOST_LONGER for each in evidence.runs if len(key) > 2)
     )
 
 
 def _is_short_for(name: str, claim: Sentence, evidence: Evidence) -> bool:
     """Whether a name is made of the first letters of words of the sources or, introduced in brackets, of the claim."""
-    bare = without_prefix(name).removesuffix("s")
+    bare = remove_prefix(name).removesuffix("s")
     bracket = claim.text.find(f"({name}")
     if bracket > 0:
-        letters = iter(joined(claim.text[max(0, bracket - _INTRODUCTION) : bracket]))
-        if all(letter in letters for letter in joined(name)):
+        letters = iter(join_name(claim.text[max(0, bracket - _INTRODUCTION) : bracket]))
+        if all(letter in letters for letter in join_name(name)):
             return True
     if not _ACRONYM.fullmatch(bare):
         return False

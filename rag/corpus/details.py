@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rag.corpus.clean import clean_text
-from rag.text.words import encodable, visible
+from rag.text.words import make_encodable, visible
 
 _MOST_AUTHORS = 5_000  # the longest lists of physics have some 5,000
 _LONGEST_NAME_CHARS = 200
@@ -94,7 +94,7 @@ def web_address(value: object) -> str:
         is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
     except ValueError:
         return ""
-    is_plain = address == visible(encodable(address)) and not _NOT_IN_ADDRESSES.search(address)
+    is_plain = address == visible(make_encodable(address)) and not _NOT_IN_ADDRESSES.search(address)
     return address if is_whole and is_plain else ""
 
 
@@ -122,5 +122,5 @@ def _line(value: object, longest_chars: int) -> str:
     """The text on one line, cleaned for reading; "" where it is none or longer than any of its kind."""
     if not isinstance(value, str) or len(value) > 4 * longest_chars:  # mark-up may go
         return ""
-    text = clean_text(encodable(value))
+    text = clean_text(make_encodable(value))
     return text if len(text) <= longest_chars else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from rag.corpus.clean import clean_text
 from rag.corpus.details import Entry, Stray, read_details
-from rag.text.words import encodable
+from rag.text.words import make_encodable
 
 
 def read_jsonl(lines: Iterable[str]) -> Iterator[Entry | Stray]:
@@ -31,7 +31,7 @@ def _entry(row: object, number: int) -> Entry | Stray:
     name = "abstract" if "abstract" in row else "text" if "title" in row else ""
     if not isinstance(row.get(name), str):
         return Stray(number, 'it has no "abstract", nor a "title" with a "text"')
-    abstract = clean_text(encodable(row[name]))
+    abstract = clean_text(make_encodable(row[name]))
     if not abstract:
         return Stray(number, "its abstract is empty")
     return Entry(_title(row), abstract, number, read_details(row))
@@ -39,7 +39,7 @@ def _entry(row: object, number: int) -> Entry | Stray:
 
 def _title(row: Mapping[str, Any]) -> str:
     title = row.get("title")
-    return clean_text(encodable(title)) if isinstance(title, str) else ""
+    return clean_text(make_encodable(title)) if isinstance(title, str) else ""
 
 
 def _short(error: Exception) -> str:

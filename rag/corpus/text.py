@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rag.corpus.clean import clean_text, is_boilerplate
 from rag.corpus.details import Entry, Stray
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 
 # A hyphen within a word is none: "Abstract-to-Executable Trajectory Translation" is a title.
 _ABSTRACT_MARK = re.compile(r"abstract(?:\s*[:.—–]|\s*-(?!\w))\s*", re.IGNORECASE)
@@ -71,7 +71,7 @@ def _stray(title: _Line) -> Stray:
 
 def _is_prose(line: str) -> bool:
     """Longer than any title, or several sentences."""
-    return len(line.split()) >= 40 or (_is_a_sentence(line) and len(sentence_spans(line)) > 1)
+    return len(line.split()) >= 40 or (_is_a_sentence(line) and len(find_sentences(line)) > 1)
 
 
 def _is_a_sentence(line: str) -> bool:

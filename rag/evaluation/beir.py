@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag.corpus.lines import PACKINGS, Unreadable, read_lines
 from rag.errors import EvaluationError
-from rag.text.words import encodable
+from rag.text.words import make_encodable
 
 _TEST = "test"
 _COLUMNS = 3  # query-id, corpus-id, score
@@ -139,7 +139,7 @@ def _queries(path: Path) -> Iterator[tuple[str, str]]:
         key, text = row.get("_id"), row.get("text")
         if not isinstance(key, str | int) or not isinstance(text, str) or not text.strip():
             raise EvaluationError(f'{path}:{number}: a query has an "_id" and a "text"; correct the line.')
-        yield str(key), encodable(text.strip())
+        yield str(key), make_encodable(text.strip())
 
 
 def _rows(path: Path, *, strict: bool) -> Iterator[tuple[int, dict[str, object]]]:

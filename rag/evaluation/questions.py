@@ -15,7 +15,7 @@ from rag.corpus.lines import Unreadable, read_lines
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
 from rag.evaluation.results import ALL
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from rag.types import Answer, Outcome, Paper, Passage
 
 OFFTOPIC, UNANSWERABLE = "offtopic", "unanswerable"
@@ -186,4 +186,4 @@ def _places(paper: Paper) -> set[str]:
 
 
 def _count_sentences(text: str) -> int:
-    return len(sentence_spans(_MARKERS.sub("", text)))
+    return len(find_sentences(_MARKERS.sub("", text)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rag.retrieval.ranking import WEIGHTS, fused
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from rag.types import Answer, Citation, Outcome, Passage
 
 Weights = Mapping[str, float]
@@ -37,7 +37,7 @@ def reranked(passages: Sequence[Passage], weights: Weights) -> list[Passage]:
 def opening_answer(question: str, ranking: Sequence[Passage]) -> Answer:
     """The answer that takes no thought: the first sentences of the first paper, cited; nothing is ever refused."""
     paper = ranking[0].paper if ranking else None
-    spans = sentence_spans(paper.abstract)[:_FIRST_SENTENCES] if paper else []
+    spans = find_sentences(paper.abstract)[:_FIRST_SENTENCES] if paper else []
     citations = tuple(Citation(1, paper, paper.abstract[start:end], start, end) for start, end in spans if paper)
     return Answer(
         question=question,

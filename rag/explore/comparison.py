@@ -13,7 +13,7 @@ from rag.library.library import Library
 from rag.library.records import Record
 from rag.models.embedding import EmbeddingModel
 from rag.text.prompt_injection import instructions
-from rag.text.sentence_roles import LEAST, ROLES, role_scores
+from rag.text.sentence_roles import LEAST, ROLES, score_roles
 from rag.types import Answer, Paper
 
 MOST_PAPERS = 10
@@ -127,7 +127,7 @@ def _row(record: Record, number: int | None, asked: Sequence[float]) -> Comparis
     ordered = set(instructions(abstract))  # a paper states nothing in what it says to an assistant
     texts = ["" if span in ordered else abstract[slice(*span)] for span in record.sentences]
     scores: dict[str, Sequence[float]] = {
-        **role_scores(texts),
+        **score_roles(texts),
         "asked": [score if text else 0.0 for score, text in zip(asked, texts, strict=True)],
     }
     chosen = placed(scores)

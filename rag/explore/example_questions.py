@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, zip_longest
 
-from rag.text.titles import as_phrase, own_name
-from rag.text.words import fold, is_stop_word, words
+from rag.text.names import find_own_name, title_as_phrase
+from rag.text.words import fold, is_stop_word, split_words
 from rag.types import Paper
 
 _TOPIC_SHARE = 0.06
@@ -33,7 +33,7 @@ def example_questions(papers: Iterable[Paper], k: int) -> list[str]:
     papers = sorted(papers, key=_shuffled)
     topic = _commonest_phrase([paper.title for paper in papers if paper.title])
     room = k - bool(topic)
-    names = dict.fromkeys(name for paper in papers if (name := own_name(paper)))
+    names = dict.fromkeys(name for paper in papers if (name := find_own_name(paper)))
     on_names = [_ON_A_NAME[number % len(_ON_A_NAME)].format(name) for number, name in enumerate(list(names)[:k])]
     asked = [title for paper in papers if is_question(title := paper.title.strip())]
     subjects = [question for paper in papers if (question := on_subject(paper))]
@@ -49,7 +49,7 @@ def is_question(title: str) -> bool:
 
 def on_subject(paper: Paper) -> str:
     """A question on what the title names; "" where it names no plain subject."""
-    phrase = as_phrase(paper)
+    phrase = title_as_phrase(paper)
     plain = _SUBJECT.fullmatch(phrase) and not _NO_SUBJECT.search(phrase)
     if not plain or len(phrase.split()) not in _WORDS_OF_A_SUBJECT:
         return ""
@@ -67,6 +67,6 @@ def _commonest_phrase(titles: Sequence[str]) -> str:
     """The commonest two-word phrase of the titles that is not what the whole library is about; "" if there is none."""
     counts: Counter[str] = Counter()
     for title in titles:
-        parts = [fold(word) for word in words(title)]
+        parts = [fold(word) for word in split_words(title)]
         counts.update({" ".join(pair) for pair in pairwise(parts) if not any(map(is_stop_word, pair))})
     return next((phrase for phrase, count in counts.most_common() if 1 < count <= _TOPIC_SHARE * len(titles)), "")

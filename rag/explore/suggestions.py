@@ -8,15 +8,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from rag.answering.gate import unknown_terms
-from rag.checks.slots import names
 from rag.explore.example_questions import is_question, on_subject
 from rag.library.library import Library
 from rag.library.records import Record
 from rag.models.embedding import EmbeddingModel
-from rag.text.prompt_injection import statements
-from rag.text.sentence_roles import LEAST, role_scores
-from rag.text.titles import own_name
-from rag.text.words import content_words, fold
+from rag.text.names import find_names, find_own_name
+from rag.text.prompt_injection import find_statements
+from rag.text.sentence_roles import LEAST, score_roles
+from rag.text.words import find_content_words, fold
 from rag.types import Answer, Filter, Paper
 
 _CITED, _NEAR = 3, 10  # papers that questions are made from
@@ -94,12 +93,12 @@ def _ideas(
 
 def _on_what_was_left_out(answer: Answer, paper: Paper, records: Mapping[str, Record]) -> Iterator[_Idea]:
     """How a cited paper's work works, or what came of it, where the abstract says so and the answer does not."""
-    name = own_name(paper)
+    name = find_own_name(paper)
     if not name or paper.id not in records:
         return
-    stated = set(statements(paper.abstract))
+    stated = set(find_statements(paper.abstract))
     spans = [span for span in records[paper.id].sentences if span in stated]
-    scores = role_scores([paper.abstract[start:end] for start, end in spans])
+    scores = score_roles([paper.abstract[start:end] for start, end in spans])
     quoted = {(citation.start, citation.end) for citation in answer.citations if citation.paper.id == paper.id}
     for role, question in (("result", "What results does {} report?"), ("method", "How does {} work?")):
         said = {span for span, score in zip(spans, scores[role], strict=True) if score >= LEAST}
@@ -111,7 +110,7 @@ def _on_a_neighbour(paper: Paper) -> Iterator[_Idea]:
     """What a paper that was found, but not cited, is about."""
     if is_question(paper.title.strip()):
         yield _Idea(paper.title.strip(), paper)
-    elif name := own_name(paper):
+    elif name := find_own_name(paper):
         yield _Idea(f"What is {name}?", paper)
     elif question := on_subject(paper):
         yield _Idea(question, paper)
@@ -119,8 +118,8 @@ def _on_a_neighbour(paper: Paper) -> Iterator[_Idea]:
 
 def _on_shared_names(answer: Answer, library: Library, paper: Paper) -> Iterator[_Idea]:
     """What a cited abstract names, a few others have too, and neither question nor answer mentions."""
-    mentioned = fold(f"{answer.question} {answer.text} {own_name(paper)}")
-    for _, name in names(paper.abstract):
+    mentioned = fold(f"{answer.question} {answer.text} {find_own_name(paper)}")
+    for _, name in find_names(paper.abstract):
         terms = library.lexical.terms_of(name)
         shared = min((library.lexical.frequency(term) for term in terms), default=0)
         distinct = re.search(r"[A-Z0-9]", name[1:]) and len(name) > 2
@@ -130,4 +129,4 @@ def _on_shared_names(answer: Answer, library: Library, paper: Paper) -> Iterator
 
 def _gist(question: str) -> frozenset[str]:
     """What two questions have in common that are the same but for their function words."""
-    return frozenset(map(fold, content_words(question)))
+    return frozenset(map(fold, find_content_words(question)))

@@ -11,7 +11,7 @@ from rag.corpus.duplicates import Place, make_paper
 from rag.library.records import Record
 from rag.models.embedding import EmbeddingModel
 from rag.models.encoders import Vectors
-from rag.text.sentences import Span, chunk_spans, sentence_spans
+from rag.text.sentences import Span, cut_chunks, find_sentences
 from rag.types import Paper
 
 Fresh = tuple[str, str, tuple[Place, ...]]  # a paper to embed: id, abstract, places
@@ -47,8 +47,8 @@ def embed_papers(
         check_stop()
         heading, its_tokens = _heading(model, paper)
         room = model.max_tokens - its_tokens
-        chunks.append(chunk_spans(paper.abstract, model.count_tokens, room))
-        sentences.append(sentence_spans(paper.abstract))
+        chunks.append(cut_chunks(paper.abstract, model.count_tokens, room))
+        sentences.append(find_sentences(paper.abstract))
         chunk_texts += [heading + paper.abstract[start:end] for start, end in chunks[-1]]
         starts += [0, *[len(heading)] * (len(chunks[-1]) - 1)]  # the title's words once, not with every chunk
         sentence_texts += [_readable(model, paper.abstract[start:end]) for start, end in sentences[-1]]
@@ -74,5 +74,5 @@ def _heading(model: EmbeddingModel, paper: Paper) -> tuple[str, int]:
 
 def _readable(model: EmbeddingModel, sentence: str) -> str:
     """The sentence, or as much of its beginning as the model reads."""
-    start, end = chunk_spans(sentence, model.count_tokens, model.max_tokens)[0]
+    start, end = cut_chunks(sentence, model.count_tokens, model.max_tokens)[0]
     return sentence[start:end]

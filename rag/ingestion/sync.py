@@ -26,7 +26,7 @@ from rag.library.records import Record, Said, chunk_id
 from rag.models.embedding import open_model
 from rag.paging import pages, pages_within
 from rag.settings import Settings
-from rag.text.words import words
+from rag.text.words import split_words
 from rag.types import IngestReport, Paper
 
 Progress = Callable[[int, int], None]  # papers done, papers to do
@@ -293,7 +293,7 @@ def _edited(removed: Sequence[str], added: Sequence[str], comparison: _Compariso
 
 def _overlap(one: str, other: str) -> float:
     """Jaccard similarity of the words of two texts."""
-    a, b = set(words(one.lower())), set(words(other.lower()))
+    a, b = set(split_words(one.lower())), set(split_words(other.lower()))
     return len(a & b) / max(1, len(a | b))
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import tantivy
 
-from rag.text.words import content_words
+from rag.text.words import find_content_words
 from rag.types import Paper
 
 _ANALYZER = "footnote_en"
@@ -145,7 +145,7 @@ class LexicalIndex:
 
     def terms(self, text: str) -> list[str]:
         """The index terms (lower case, no accents, stemmed) of the content words of a text, each once."""
-        return list(dict.fromkeys(term for word in content_words(text) for term in self.terms_of(word)))
+        return list(dict.fromkeys(term for word in find_content_words(text) for term in self.terms_of(word)))
 
     def terms_of(self, word: str) -> list[str]:
         """The index terms of one word; a hyphenated word has several."""

@@ -24,7 +24,7 @@ from rag.library.stamp import SCHEMA, Stamp, read_stamp, stamp_metadata
 from rag.library.vector_search import ExactScan
 from rag.paging import pages, pages_within
 from rag.settings import Settings
-from rag.text.sentences import chunks
+from rag.text.sentences import make_chunks
 from rag.text.words import fold
 from rag.types import Filter, Paper
 
@@ -221,7 +221,7 @@ class Library:
         documents: list[str] = []
         metadatas: list[Any] = []
         for record in records:
-            for number, chunk in enumerate(chunks(record.paper.id, record.paper.abstract, record.chunks)):
+            for number, chunk in enumerate(make_chunks(record.paper.id, record.paper.abstract, record.chunks)):
                 ids.append(chunk_id(record.paper.id, number))
                 documents.append(chunk.text)
                 metadatas.append(self._metadata(record, number))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from rag.errors import SettingsError
 from rag.llm.prompts import MOST_TURNS, Message, Prompts
 from rag.settings import Settings
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from rag.types import Passage, Turn
 
 # For a tokenizer that is not here, on the careful side. A vocabulary of 30,000 words (the bundled embedding model's;
@@ -53,7 +53,7 @@ def fitting(passages: Sequence[Passage], room: int, asking: Asking) -> Sequence[
         if _tokens(asking(passages[:count])) <= room:
             return passages[:count]
     best = passages[0]
-    ends = [end for _, end in sentence_spans(best.paper.abstract)]
+    ends = [end for _, end in find_sentences(best.paper.abstract)]
     kept = bisect_right(ends, room, key=lambda end: _tokens(asking([_opening(best, end)])))
     return [_opening(best, ends[max(kept, 1) - 1])]
 

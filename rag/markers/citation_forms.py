@@ -65,7 +65,7 @@ _RANGE = re.compile(r"\d+(?:\s*[–—-]\s*\d+)*")
 _TO_DIGITS = str.maketrans(SUPERSCRIPTS, "0123456789")
 
 
-def ranges(written: str) -> list[tuple[str, int, int]]:
+def read_ranges(written: str) -> list[tuple[str, int, int]]:
     """The numbers of a marker as (as written, first, last); none where it is not known what they count."""
     if (number := written[1:-1]).isdecimal() and written[-1] in "])】］）":
         return [(number, int(number), int(number))]

@@ -13,7 +13,7 @@ from rag.markers.citation_forms import (
     IS_RAISED,
     OPENER,
     WRITTEN,
-    ranges,
+    read_ranges,
 )
 from rag.markers.reference_list import ReferenceList
 from rag.text.words import visible
@@ -139,7 +139,7 @@ class MarkerReader:
 
     def _is_text(self, blanks: str, written: str, rest: str) -> bool:
         """Whether what looks like a marker is an interval, [0, 1], an index, arr[0], a power or an item's number."""
-        spans = ranges(written)
+        spans = read_ranges(written)
         if len(spans) > 1 and any(first == 0 for _, first, _ in spans):
             return True
         is_valid = any(first <= self._passage_count and last > 0 for _, first, last in spans)
@@ -187,7 +187,7 @@ class MarkerReader:
         """The passages a marker names; what in it names none is noted in `removed`."""
         cited: list[int] = []
         wrong: list[str] = []
-        for part, first, last in ranges(written):
+        for part, first, last in read_ranges(written):
             cited += range(max(first, 1), min(last, self._passage_count) + 1)
             if first < 1 or last > self._passage_count:
                 wrong.append(f"[{part}]")

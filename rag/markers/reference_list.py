@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from rag.markers.citation_forms import SQUARE, SUPERSCRIPTS, ranges
+from rag.markers.citation_forms import SQUARE, SUPERSCRIPTS, read_ranges
 from rag.markers.stream_patterns import LazyPattern, chars, maybe, sequence, words
 from rag.text.word_lists import read_lines, read_words
 
@@ -191,7 +191,9 @@ class ReferenceList:
         """Whether a line that begins with a marker is an entry of a list: "[1] A Title", but not "[1] says that"."""
         marker = _NUMBERED.search(line)
         cited = self._cited_so_far()
-        known = marker is not None and all(set(range(first, last + 1)) <= cited for _, first, last in ranges(marker[0]))
+        known = marker is not None and all(
+            set(range(first, last + 1)) <= cited for _, first, last in read_ranges(marker[0])
+        )
         rest = line[end:].strip(" \t*_\"'“„«")
         is_definition = rest.startswith(":")
         if not rest or (is_definition and "^" in line[:end]):
@@ -207,7 +209,7 @@ class ReferenceList:
 
     def _cited_so_far(self) -> set[int]:
         for marker in _NUMBERED.finditer(self._unread):
-            for _, first, last in ranges(marker[0]):
+            for _, first, last in read_ranges(marker[0]):
                 self._cited |= set(range(first, last + 1))
         self._unread = self._unread[-_LONGEST_MARKER_CHARS:]  # its end may be the beginning of a marker
         return self._cited

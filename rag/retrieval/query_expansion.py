@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.retrieval.ranking import Ranking
-from rag.text.words import encodable
+from rag.text.words import make_encodable
 from rag.types import Passage
 
 DEPTH = 200  # papers of each ranking that are fused: as many as are ranked by all signals
@@ -25,7 +25,7 @@ _AFTER = re.compile(r"[\s\"'“”‘’`*_.;,]+$")
 def searches_in(reply: str, question: str) -> tuple[str, ...]:
     """The searches that a model wrote, a line each, without what it put around them; others than the question."""
     searches: dict[str, str] = {}
-    for line in encodable(reply[:_CHARS_READ]).splitlines():
+    for line in make_encodable(reply[:_CHARS_READ]).splitlines():
         printable = "".join(char if char.isprintable() else " " for char in line)
         search = _AFTER.sub("", _BEFORE.sub("", " ".join(printable.split())))
         if 0 < len(search) <= _LONGEST_SEARCH and not search.endswith(":"):  # "Here are three searches:"

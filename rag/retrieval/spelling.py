@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from rag.text.words import content_words, fold, words
+from rag.text.words import find_content_words, fold, split_words
 
 _ACRONYM = re.compile(r"[A-Z]{3}")  # in "ComYMV" every letter counts
 _SHORTEST = 5  # letters; a shorter word is as near to several others
@@ -24,10 +24,12 @@ def slips(
         similar_texts: Texts that have a word spelt nearly as this one, most important first.
     """
     found = {}
-    for word in content_words(question):
+    for word in find_content_words(question):
         is_plain = word.isalpha() and not _ACRONYM.search(word)
         if len(word) >= _SHORTEST and is_plain and not is_known(word):
-            meant = next((other for text in similar_texts(word) for other in words(text) if _is_slip(word, other)), "")
+            meant = next(
+                (other for text in similar_texts(word) for other in split_words(text) if _is_slip(word, other)), ""
+            )
             if meant:
                 found[word] = meant
     return found

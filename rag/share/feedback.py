@@ -16,7 +16,7 @@ from rag.answering.question import MOST_QUESTION_CHARS, History, checked_turns
 from rag.errors import FeedbackError
 from rag.files import replace_file
 from rag.share.provenance import text_hash
-from rag.text.words import encodable, visible
+from rag.text.words import make_encodable, visible
 from rag.types import Answer
 
 FILE = "feedback.jsonl"
@@ -74,7 +74,7 @@ def _line(line_id: str, answer: Answer, liked: bool, reason: str, history: Histo
 
 
 def _bounded(text: str, most_chars: int) -> str:
-    return visible(encodable(text)).strip()[:most_chars].strip()
+    return visible(make_encodable(text)).strip()[:most_chars].strip()
 
 
 def _id(line: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from rag.text.words import content_words, fold, visible
+from rag.text.words import find_content_words, fold, visible
 from rag.types import Paper
 
 _KEY_WORDS = 3  # of a label, where there is no author
@@ -80,7 +80,7 @@ def _once(papers: Iterable[Paper]) -> list[Paper]:
 
 
 def _key(paper: Paper) -> str:
-    words = [word for word in map(_for_key, content_words(paper.label)) if word]
+    words = [word for word in map(_for_key, find_content_words(paper.label)) if word]
     if surname := _surname(paper):
         return f"{surname}{paper.year or ''}{words[0] if words else ''}"
     return "".join(words[:_KEY_WORDS]) or "paper"

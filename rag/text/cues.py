@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from rag.text.sentences import sentence_spans
-from rag.text.words import content_words, is_stop_word, words
+from rag.text.names import ACRONYM, find_asked_names
+from rag.text.sentences import find_sentences
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _SEVERAL = re.compile(
@@ -51,7 +50,6 @@ _ASKS_NAME = re.compile(
       |what\ (?:dataset|benchmark|metric|model|method|algorithm|task|tool|platform|simulator))\b""",
     _FLAGS,
 )
-_NAME = re.compile(r"(?<=[\w,(] )[\"'(]?[A-Z][\w-]*")  # a capital within a sentence
 _ASKS_REASON = re.compile(r"\b(?:why|how\ come|reasons?|what\ (?:causes?|triggers?|explains?|makes?))\b", _FLAGS)
 _REASON = re.compile(
     r"""\b(?:because|due\ to|stems?|owing\ to|since|reasons?|caus(?:e|es|ed|ing)|leads?\ to|explains?|attribut\w+
@@ -108,12 +106,6 @@ _OPENS_ASKING = re.compile(
 )
 _HAS_QUESTION_WORD = re.compile(r"\b(?:what|which|who|whose|when|where|why|how|whether|about)\b", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:it|its|they|them|their|theirs|this|that|these|those)\b", re.IGNORECASE)
-_OPENING_MARKS = " \t\n\"'“‘([¿¡"
-_PLACE_IN_A_PAPER = re.compile(
-    r"(?:section|sec|table|figure|fig|appendix|chapter|page|equation|theorem)s?\.?\s+[\dIVX]", re.IGNORECASE
-)
-ACRONYM = re.compile(r"[A-Z]{2,6}s?")
-_FEW = 3  # content words, from which on all capitals are a title
 
 
 def asks_several(question: str) -> bool:
@@ -121,43 +113,26 @@ def asks_several(question: str) -> bool:
     if _SEVERAL.search(question):
         return True
     things = _SEVERAL_THINGS.search(question)
-    named = any(not ACRONYM.fullmatch(name) for name in names(question))
+    named = any(not ACRONYM.fullmatch(name) for name in find_asked_names(question))
     return things is not None and not (named and _OF_A_SUBJECT.search(question, things.end()))
 
 
-def asking(question: str) -> str:
+def find_asking(question: str) -> str:
     """The sentences in which something is asked; all of it where they do not say themselves of what, or none does."""
-    sentences = [question[start:end] for start, end in sentence_spans(question)]
+    sentences = [question[start:end] for start, end in find_sentences(question)]
     for asks in (_OPENS_ASKING, _HAS_QUESTION_WORD):
         found = " ".join(sentence for sentence in sentences if asks.search(sentence))
         if found:
-            return question if _PRONOUN.search(found) and not any(names(found)) else found
+            return question if _PRONOUN.search(found) and not any(find_asked_names(found)) else found
     return question
 
 
-def names(question: str) -> Iterator[str]:
-    """The words of a question that are written as names: `Cybench`, `GPT-4`, `NSzED`."""
-    meant = content_words(question)
-    in_capitals = question.isupper() or (len(meant) >= _FEW and all(word[0].isupper() for word in meant))
-    position = 0
-    for word in words(question):
-        start = question.index(word, position)
-        position = start + len(word)
-        if word[0].isdigit() or is_stop_word(word) or _PLACE_IN_A_PAPER.match(question, start):
-            continue
-        plain = (word.capitalize() == word or question.isupper()) and not any(char.isdigit() for char in word)
-        before = question[:start].rstrip(_OPENING_MARKS)
-        opens = not before or before[-1] in ".?!:"
-        if (word != word.lower() or any(char.isdigit() for char in word)) and not (plain and (opens or in_capitals)):
-            yield re.sub(r"['’]s$", "", word)
-
-
-def parts(question: str) -> list[str]:
+def split_question(question: str) -> list[str]:
     """The questions within a question: "how big is it, and on what was it trained?" has two."""
     return [part for part in map(str.strip, _PARTS.split(" ".join(question.split()))) if part]
 
 
-def without_extent(question: str) -> str:
+def remove_extent(question: str) -> str:
     """The question without its "how large", whose words are not what it is about."""
     return _EXTENT.sub("", question)
 
@@ -190,11 +165,6 @@ def is_reason(sentence: str) -> bool:
 def has_number(sentence: str) -> bool:
     """Whether a quantity is stated, in digits or words."""
     return bool(_HAS_NUMBER.search(sentence))
-
-
-def count_names(sentence: str) -> int:
-    """How many words within the sentence are written as names."""
-    return len(_NAME.findall(sentence))
 
 
 def is_finding(sentence: str) -> bool:

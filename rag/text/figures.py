@@ -73,7 +73,7 @@ class Figure:
         return False
 
 
-def figures(text: str) -> list[Figure]:
+def find_figures(text: str) -> list[Figure]:
     """The figures of a text in order, those of a range each with its unit; "one" is mostly no figure and none here."""
     found = [
         replace(figure, is_rough=bool(_HEDGE.search(text, max(0, figure.start - 20), figure.start)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from rag.text.sentences import Span, sentence_spans
+from rag.text.sentences import Span, find_sentences
 from rag.text.word_lists import read_table
 
 _OUTPUT = (
@@ -68,13 +68,13 @@ _ASKED_FOR_ONESELF = r"""^(?:can|could|will|would)\ you\b
 @lru_cache(maxsize=4096)  # every drawing of a page shows the same abstracts
 def instructions(text: str) -> tuple[Span, ...]:
     """The sentences of a text that read like instructions to an assistant, as offsets."""
-    return tuple((start, end) for start, end in sentence_spans(text) if _explicit().search(text[start:end]))
+    return tuple((start, end) for start, end in find_sentences(text) if _explicit().search(text[start:end]))
 
 
-def statements(text: str) -> list[Span]:
+def find_statements(text: str) -> list[Span]:
     """The other sentences, which alone are evidence; all of them where there is no other."""
     ordered = set(instructions(text))
-    spans = sentence_spans(text)
+    spans = find_sentences(text)
     return [span for span in spans if span not in ordered] or spans
 
 

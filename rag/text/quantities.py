@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.text.words import is_stop_word, words
+from rag.text.words import is_stop_word, split_words
 
 Terms = Callable[[str], Sequence[str]]
 
@@ -103,13 +103,13 @@ QUANTITIES = (
 )
 
 
-def counted(question: str) -> str:
+def find_counted(question: str) -> str:
     """What the question wants counted: "GPU hours" of "how many GPU hours did it take"; "" where nothing."""
     asked = _HOW_MANY.search(question)
     if not asked or _FACTOR.match(asked[1]):
         return ""
     phrase: list[str] = []
-    for word in words(asked[1]):
+    for word in split_words(asked[1]):
         if is_stop_word(word) or word.lower() == "vs" or not any(map(str.isalpha, word)):
             break
         phrase.append(word)
@@ -130,12 +130,12 @@ def has_count(sentence: str, things: str, terms: Terms) -> bool:
     )
 
 
-def measured(question: str) -> str:
+def find_measure(question: str) -> str:
     """The measure that is asked for: "learning rate" of "what learning rate do they use"; "" where none."""
     asked = _MEASURED.search(question)
     if not asked:
         return ""
-    kept = [word for word in words(asked[1]) if word.lower() not in _WHICH_VALUE]
+    kept = [word for word in split_words(asked[1]) if word.lower() not in _WHICH_VALUE]
     return "" if any(is_stop_word(word) for word in kept) else " ".join(kept)
 
 
@@ -147,7 +147,7 @@ def states_measure(sentence: str, measure: str, terms: Terms) -> bool:
 
 def states(question: str, sentence: str, terms: Terms) -> bool:
     """Whether the sentence states a quantity that the question asks for."""
-    things, measure = counted(question), measured(question)
+    things, measure = find_counted(question), find_measure(question)
     return (
         bool(things and has_count(sentence, things, terms))
         or bool(measure and states_measure(sentence, measure, terms))

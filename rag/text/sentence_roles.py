@@ -27,7 +27,7 @@ _MOTIVATION = 0.5
 _POINTER = 1.0
 
 
-def role_scores(sentences: Sequence[str]) -> dict[str, list[float]]:
+def score_roles(sentences: Sequence[str]) -> dict[str, list[float]]:
     """For each role how well each sentence fills it; see `LEAST`.
 
     An abstract tells how it was done and what came of it after it has said what it is about.

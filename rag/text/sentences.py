@@ -27,7 +27,7 @@ _WORD_REACH = 64  # looked back over for the word before a full stop
 _LONGEST_TOKEN = 16  # times the limit: looked at where a word is divided
 
 
-def sentence_spans(text: str) -> list[Span]:
+def find_sentences(text: str) -> list[Span]:
     """Offsets of the sentences of a text, in order; whatever is not white space is in exactly one."""
     spans, start = [], 0
     for end in _ends(text):
@@ -39,7 +39,7 @@ def sentence_spans(text: str) -> list[Span]:
     return [*spans, rest] if rest else spans
 
 
-def chunk_spans(text: str, count_tokens: Callable[[str], int], limit: int) -> list[Span]:
+def cut_chunks(text: str, count_tokens: Callable[[str], int], limit: int) -> list[Span]:
     """Runs of whole sentences of at most `limit` tokens, as long as they fit and without overlap.
 
     A single sentence that alone is longer than the limit is the one thing that is divided, between words, and
@@ -58,7 +58,7 @@ def chunk_spans(text: str, count_tokens: Callable[[str], int], limit: int) -> li
     return spans
 
 
-def chunks(paper_id: str, text: str, spans: Sequence[Span]) -> list[Chunk]:
+def make_chunks(paper_id: str, text: str, spans: Sequence[Span]) -> list[Chunk]:
     """The spans of an abstract as chunks that know their paper."""
     return [Chunk(paper_id, start, end, text[start:end]) for start, end in spans]
 
@@ -107,7 +107,7 @@ def _trimmed(text: str, start: int, end: int) -> Span | None:
 
 def _fitting(text: str, count_tokens: Callable[[str], int], limit: int) -> Iterator[Span]:
     """The sentences, each that is too long for the limit divided."""
-    for sentence_start, end in sentence_spans(text):
+    for sentence_start, end in find_sentences(text):
         start = sentence_start
         while (cut := _cut(text, start, end, count_tokens, limit)) < end:
             yield start, cut

@@ -10,6 +10,8 @@ from functools import cache
 from rag.text.word_lists import read_lines, read_words
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")  # the parts of hyphenated words apart
+LETTERS = r"[^\W\d_]+"
 _MOST_LISTED = 8  # a sentence that lists more is not read
 # Letters that a joiner between them changes: the Arabic scripts and those of India and its neighbours.
 _JOINED = "\u0600-\u061b\u061d-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17ff\ufb50-\ufdff\ufe70-\ufefc"
@@ -35,25 +37,25 @@ def is_stop_word(word: str) -> bool:
     return fold(word) in read_words("stop_words")
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a text as written, hyphenated ones whole."""
     return [found[0] for found in _WORD.finditer(text)]
 
 
-def listed(items: Sequence[str]) -> str:
+def join_words(items: Sequence[str]) -> str:
     """The items in words: "x, y or z"; of many, the first few and how many more there are."""
     if len(items) > _MOST_LISTED:
         items = (*items[:_MOST_LISTED], f"{len(items) - _MOST_LISTED:,} others")
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"
 
 
-def content_words(text: str) -> list[str]:
+def find_content_words(text: str) -> list[str]:
     """The words that carry meaning, as written, in order, each once."""
-    kept = {fold(word): word for word in reversed(words(text)) if not is_stop_word(word.replace("’", "'"))}
+    kept = {fold(word): word for word in reversed(split_words(text)) if not is_stop_word(word.replace("’", "'"))}
     return list(reversed(kept.values()))
 
 
-def forms(word: str) -> tuple[str, ...]:
+def find_forms(word: str) -> tuple[str, ...]:
     """The word, and where it has an irregular plural, or is one, the other of the two: child, children."""
     other = _other_numbers().get(fold(word))
     return (word, other) if other else (word,)
@@ -66,7 +68,7 @@ def _other_numbers() -> dict[str, str]:
     return dict(pairs) | {many: one for one, many in pairs}
 
 
-def encodable(text: str) -> str:
+def make_encodable(text: str) -> str:
     """Bytes that are no text, which Python keeps as lone surrogates and no tokenizer or server takes, as "?"."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -77,3 +79,11 @@ def visible(text: str) -> str:
     What becomes of a character hangs on the one before it alone: a text may be read piece by piece.
     """
     return _UNSEEN.sub("", text)
+
+
+def stem(word: str) -> str:
+    """A crude stem, the same for improve, improves, improved and improving."""
+    for ending in ("ing", "ies", "ed", "es", "s", "e", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rag import Answer, Assistant, Check, CheckKind, Done, Outcome, Token, Verdict
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from tests.conftest import write_titled
 
 LIST = (
@@ -91,7 +91,7 @@ def check(answer: Answer) -> Answer:
         starts = [citation.start for citation in answer.citations if citation.number == number]
         assert starts == sorted(set(starts))
         paper = next(citation.paper for citation in answer.citations if citation.number == number)
-        count = len(sentence_spans(paper.abstract))
+        count = len(find_sentences(paper.abstract))
         assert len(starts) < count or count <= 2
     assert list(labels) == list(range(1, len(labels) + 1))
     return answer

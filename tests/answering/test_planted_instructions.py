@@ -17,7 +17,7 @@ from rag import Answer, Assistant, Done, Outcome, Paper, Passage, Settings, inst
 from rag.corpus.clean import clean_text
 from rag.llm.prompts import load_prompts
 from rag.markers.reader import MARKER
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from tests import llm_server as server
 from tests.conftest import write_abstracts
 from tests.llm_server import ChatServer
@@ -77,7 +77,7 @@ def attacks() -> list[str]:
 
 
 def planted_at(place: str, abstract: str, attack: str) -> str:
-    ends = [end for _, end in sentence_spans(abstract)]
+    ends = [end for _, end in find_sentences(abstract)]
     at = {"start": 0, "middle": ends[(len(ends) - 1) // 2], "end": len(abstract)}[place]
     return f"{abstract[:at]} {attack} {abstract[at:]}".strip()
 
@@ -85,7 +85,7 @@ def planted_at(place: str, abstract: str, attack: str) -> str:
 @pytest.fixture(scope="module")
 def planted(attacks: list[str], abstracts: list[str]) -> list[Planted]:
     """All attacks in few abstracts: at the start, in the middle and at the end."""
-    few = [abstract for abstract in abstracts if len(sentence_spans(abstract)) > 2]
+    few = [abstract for abstract in abstracts if len(find_sentences(abstract)) > 2]
     copies = []
     for number in range(len(attacks) // IN_ONE):
         group = attacks[number * IN_ONE : (number + 1) * IN_ONE]
@@ -93,7 +93,7 @@ def planted(attacks: list[str], abstracts: list[str]) -> list[Planted]:
         text = clean
         for index, attack in enumerate(group):
             text = planted_at(PLACES[index % len(PLACES)], text, attack.replace("\n", " "))
-        start, end = max(sentence_spans(clean)[:-1], key=lambda span: span[1] - span[0])
+        start, end = max(find_sentences(clean)[:-1], key=lambda span: span[1] - span[0])
         copies.append(Planted(clean[start:end], text, tuple(group)))
     return copies
 

@@ -9,8 +9,8 @@ import pytest
 from rag.answering.unstated import Unstated, unstated
 from rag.corpus.duplicates import make_paper
 from rag.library.lexical_index import LexicalIndex
-from rag.text.cues import names
-from rag.text.quantities import counted, has_count, measured, states
+from rag.text.names import find_asked_names
+from rag.text.quantities import find_counted, find_measure, has_count, states
 
 BREAD = (
     "We present Crumb-E, a benchmark of bread with 40 freshly baked rye loaves, three ovens and a single baker. The success"
@@ -57,7 +57,7 @@ def lacks(lexical):
     ],
 )
 def test_names_are_words_written_as_names(question, written):
-    assert list(names(question)) == written
+    assert list(find_asked_names(question)) == written
 
 
 def test_a_name_that_no_paper_has_is_unknown_and_one_of_another_paper_absent(lacks):
@@ -125,7 +125,7 @@ def test_the_number_must_count_what_is_asked(lexical):
     ],
 )
 def test_what_is_counted_is_read_from_the_question(question, things):
-    assert counted(question) == things
+    assert find_counted(question) == things
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_what_is_counted_is_read_from_the_question(question, things):
     ],
 )
 def test_what_is_measured_is_read_from_the_question(question, measure):
-    assert measured(question) == measure
+    assert find_measure(question) == measure
 
 
 def test_a_sentence_states_the_quantity_that_is_asked(lexical):

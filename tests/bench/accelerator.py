@@ -19,7 +19,7 @@ from rag.ingestion.embed_papers import Fresh, embed_papers
 from rag.models.embedding import EmbeddingModel, open_model
 from rag.models.encoders import _ACCELERATOR_BATCH, _BATCH, SentenceTransformersEncoder
 from rag.settings import Settings
-from rag.text.words import words
+from rag.text.words import split_words
 from tests.bench.measuring import Target, conclude, in_turns, median, seconds_of
 
 SIZES = (_BATCH, 32, 64, 128, 256, 512)
@@ -94,7 +94,7 @@ def make_model(folder: Path, abstracts: list[str]) -> None:
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     common = [
-        word for word, _ in Counter(word for text in abstracts for word in words(text.lower())).most_common(8_000)
+        word for word, _ in Counter(word for text in abstracts for word in split_words(text.lower())).most_common(8_000)
     ]
     letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
     pieces = dict.fromkeys(

@@ -21,7 +21,7 @@ from rag import instructions
 from rag.corpus.clean import clean_text
 from rag.corpus.details import Entry
 from rag.corpus.formats import read_file
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_FALSE = 0.005
@@ -30,7 +30,7 @@ SHOWN = 20
 
 def planted(abstract: str, attack: str) -> Iterator[tuple[str, str, int]]:
     """The cleaned abstract with the attack in it as (place, text, where the attack begins)."""
-    ends = [end for _, end in sentence_spans(abstract)]
+    ends = [end for _, end in find_sentences(abstract)]
     middle = ends[(len(ends) - 1) // 2] if len(ends) > 1 else len(abstract)
     for place, at in (("start", 0), ("middle", middle), ("end", len(abstract))):
         before = abstract[:at].strip()

@@ -23,7 +23,7 @@ from typing import Any
 from rag import Assistant, load_settings
 from rag.checks.ledger import Judge
 from rag.models.embedding import open_model
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from rag.types import Paper, Verdict
 from tests.bench.nearest import WordIndex
 from tests.bench.perturbations import UNTOUCHED, perturbed
@@ -55,7 +55,7 @@ class Bench:
         self._model = open_model(load_settings())
         papers = {each.paper.id: each.paper for each in questions}
         texts = [
-            [paper.abstract[start:end] for start, end in sentence_spans(paper.abstract)] for paper in papers.values()
+            [paper.abstract[start:end] for start, end in find_sentences(paper.abstract)] for paper in papers.values()
         ]
         vectors = iter(self._model.embed([text for each in texts for text in each]))
         self._sentences = {key: [next(vectors) for _ in each] for key, each in zip(papers, texts, strict=True)}

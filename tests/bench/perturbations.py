@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from rag.types import Paper
 from tests.bench.name_changes import Names, name_changes
 from tests.bench.nearest import WordIndex, words_of
@@ -105,7 +105,7 @@ def _wrongly_cited(papers: Sequence[Paper], seed: int) -> Iterator[Case]:
 
 def _sentences(paper: Paper) -> list[str]:
     """Those long enough to claim something."""
-    texts = [paper.abstract[start:end] for start, end in sentence_spans(paper.abstract)]
+    texts = [paper.abstract[start:end] for start, end in find_sentences(paper.abstract)]
     return [text for text in texts if len(text.split()) >= 7 and len(text) <= 450]
 
 

@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 from rag import Assistant  # noqa: E402
 from rag.explore.comparison import placed  # noqa: E402
-from rag.text.sentence_roles import ROLES, role_scores  # noqa: E402
-from rag.text.sentences import sentence_spans  # noqa: E402
+from rag.text.sentence_roles import ROLES, score_roles  # noqa: E402
+from rag.text.sentences import find_sentences  # noqa: E402
 
 Shown = Mapping[str, int | None]
 Marked = Mapping[str, Sequence[int]]
@@ -51,7 +51,7 @@ def accuracy(
     right = dict.fromkeys(ROLES, 0)
     for entry in marked:
         abstract = abstracts[str(entry["id"])]
-        shown = choose([abstract[start:end] for start, end in sentence_spans(abstract)])
+        shown = choose([abstract[start:end] for start, end in find_sentences(abstract)])
         for role in ROLES:
             wanted = entry[role]
             assert isinstance(wanted, list)
@@ -60,7 +60,7 @@ def accuracy(
 
 
 def by_rules(sentences: list[str]) -> Shown:
-    return placed(role_scores(sentences))
+    return placed(score_roles(sentences))
 
 
 def by_place(sentences: list[str]) -> Shown:

@@ -14,7 +14,7 @@ from rag.evaluation.questions import ranking_figures, read_questions
 from rag.library.library import Library
 from rag.retrieval.ranking import Query, retrieve
 from rag.retrieval.ranking import ranking as retrieval
-from rag.text.words import content_words
+from rag.text.words import find_content_words
 
 HERE = Path(__file__).parent
 METRICS = ("hit@1", "hit@5", "mrr", "recall@10")
@@ -57,7 +57,7 @@ def main() -> None:
 def _mistyped(library: Library, question: str, seed: int) -> str:
     """The question with a slip in its rarest word that the library knows; "" where no word is long enough."""
     lexical = library.lexical
-    long = [word for word in content_words(question) if len(word) >= _SHORTEST and word.isalpha()]
+    long = [word for word in find_content_words(question) if len(word) >= _SHORTEST and word.isalpha()]
     known = [word for word in long if all(map(lexical.frequency, lexical.terms_of(word)))]
     if not known:
         return ""

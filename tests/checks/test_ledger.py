@@ -7,7 +7,7 @@ import time
 import pytest
 
 from rag.checks.evidence import Evidence
-from rag.checks.ledger import Judge, absence
+from rag.checks.ledger import Judge, find_absence
 from rag.types import Check, CheckKind, Paper, Verdict
 
 TIMEARENA = Paper(
@@ -183,7 +183,7 @@ def test_a_claim_without_a_citation_is_unsupported():
     ],
 )  # fmt: skip
 def test_a_clause_on_the_silence_of_the_papers_is_found(text, clause):
-    found = absence(text)
+    found = find_absence(text)
     assert (found and text[slice(*found)]) == clause
 
 
@@ -251,7 +251,7 @@ def test_a_hostile_sentence_takes_no_time():
 
 
 def test_sources_are_ranked_by_what_they_share_with_the_claim():
-    from rag.checks.slots import Sentence
+    from rag.checks.evidence import Sentence
 
     best = Evidence([(4, TIMEARENA)]).sources(Sentence("accuracy increases with interaction"))[0]
     assert (best.number, best.fit) == (4, 1.0)

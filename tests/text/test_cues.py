@@ -13,6 +13,7 @@ from rag.answering.unstated import unstated
 from rag.corpus.duplicates import make_paper
 from rag.library.lexical_index import LexicalIndex
 from rag.text import cues, quantities
+from rag.text.names import count_names, find_asked_names
 
 MOST_CHARS = 8_000  # of a question
 LINE = 65_000  # characters of an abstract that is one sentence
@@ -41,7 +42,7 @@ def test_a_long_line_is_soon_read(lexical, piece):
     questions = ["How much does it cost?", "How long does it take?", "How often?", "What year?", "Who wrote it?"]
     for question in questions:
         assert seconds(lambda asked=question: quantities.states(asked, line, lexical.terms)) < 1, question
-    readings = (cues.is_finding, cues.is_idea, cues.is_motivation, cues.is_pointer, cues.is_reason, cues.count_names)
+    readings = (cues.is_finding, cues.is_idea, cues.is_motivation, cues.is_pointer, cues.is_reason, count_names)
     for reading in readings:
         assert seconds(lambda read=reading: read(line)) < 1, reading
 
@@ -52,7 +53,14 @@ def test_a_long_question_is_soon_read(lexical, piece):
 
     question = f"What {piece * (MOST_CHARS // len(piece))} end"
     paper = make_paper("0123abcd", "Kites fly on tails. " * 500, [Place("k.txt", "k.txt", 1, "")])
-    readings = (cues.asks_several, cues.parts, cues.asks_number, cues.asks_name, cues.asks_reason, cues.without_extent)
+    readings = (
+        cues.asks_several,
+        cues.split_question,
+        cues.asks_number,
+        cues.asks_name,
+        cues.asks_reason,
+        cues.remove_extent,
+    )
     for reading in readings:
         assert seconds(lambda read=reading: read(question)) < 1, reading
     said = [Turn("user", "What are kites?"), Turn("assistant", f"Kites fly. {piece * (MOST_CHARS // len(piece))}")]
@@ -99,7 +107,7 @@ def test_objects_of_a_named_thing_are_not_several_papers(question, several):
     ],
 )
 def test_names_are_looked_for_in_what_asks(question, named):
-    assert list(cues.names(cues.asking(question))) == named
+    assert list(find_asked_names(cues.find_asking(question))) == named
 
 
 def test_a_blank_to_be_filled_in_is_not_counted():

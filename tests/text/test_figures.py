@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from rag.text.figures import figures
+from rag.text.figures import find_figures
 
 
 def read(text: str) -> list[tuple[Decimal, str]]:
-    return [(figure.value, figure.unit) for figure in figures(text)]
+    return [(figure.value, figure.unit) for figure in find_figures(text)]
 
 
 @pytest.mark.parametrize(
@@ -52,5 +52,5 @@ def test_the_ends_of_a_range_share_the_unit():
     ],
 )  # fmt: skip
 def test_two_figures_are_the_same_by_value_and_unit_and_when_one_is_the_other_rounded(said, stated, same):
-    [here], [there] = figures(said), figures(stated)
+    [here], [there] = find_figures(said), find_figures(stated)
     assert here.is_as(there) is same

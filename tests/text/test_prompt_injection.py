@@ -10,7 +10,7 @@ from rag import instructions
 from rag.corpus.clean import clean_text
 from rag.corpus.details import Entry
 from rag.corpus.formats import read_file
-from rag.text.sentences import sentence_spans
+from rag.text.sentences import find_sentences
 from tests.conftest import SEEDS
 
 ABSTRACT = "Grokking is delayed generalisation. We train small transformers on 97 tasks. Weight decay speeds it up."
@@ -49,7 +49,7 @@ ABSTRACT = "Grokking is delayed generalisation. We train small transformers on 9
     ],
 )
 def test_an_order_is_found_at_the_start_in_the_middle_and_at_the_end(order):
-    first, *rest = (ABSTRACT[start:end] for start, end in sentence_spans(ABSTRACT))
+    first, *rest = (ABSTRACT[start:end] for start, end in find_sentences(ABSTRACT))
     for sentences in ([order, first, *rest], [first, order, *rest], [first, *rest, order]):
         text = clean_text(" ".join(sentences))
         found = [text[start:end] for start, end in instructions(text)]

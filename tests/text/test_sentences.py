@@ -14,12 +14,12 @@ from rag.corpus.formats import read_file
 from rag.ingestion.embed_papers import embed_papers
 from rag.models.embedding import EmbeddingModel, open_model
 from rag.settings import Settings
-from rag.text.sentences import chunk_spans, chunks, sentence_spans
+from rag.text.sentences import cut_chunks, find_sentences, make_chunks
 from tests.conftest import SEEDS
 
 
 def sentences(text: str) -> list[str]:
-    return [text[start:end] for start, end in sentence_spans(text)]
+    return [text[start:end] for start, end in find_sentences(text)]
 
 
 def count_words(text: str) -> int:
@@ -98,10 +98,10 @@ def test_a_chunk_of_a_seed_begins_and_ends_at_a_sentence_and_is_what_its_offsets
     seed_abstracts: list[str], model: EmbeddingModel
 ) -> None:
     for text in seed_abstracts:
-        starts, ends = ({span[side] for span in sentence_spans(text)} for side in (0, 1))
-        spans = chunk_spans(text, model.count_tokens, model.max_tokens)
+        starts, ends = ({span[side] for span in find_sentences(text)} for side in (0, 1))
+        spans = cut_chunks(text, model.count_tokens, model.max_tokens)
         assert all(start in starts and end in ends for start, end in spans)
-        for chunk, (start, end) in zip(chunks("id", text, spans), spans, strict=True):
+        for chunk, (start, end) in zip(make_chunks("id", text, spans), spans, strict=True):
             assert (chunk.paper_id, chunk.text) == ("id", text[start:end])
             assert model.count_tokens(chunk.text) <= model.max_tokens
         assert " ".join(text[start:end] for start, end in spans) == text
@@ -109,7 +109,7 @@ def test_a_chunk_of_a_seed_begins_and_ends_at_a_sentence_and_is_what_its_offsets
 
 def test_chunks_are_as_long_as_the_limit_lets_them_be() -> None:
     text = " ".join(f"Sentence number {number} is here." for number in range(100, 130))
-    spans = chunk_spans(text, count_words, 12)
+    spans = cut_chunks(text, count_words, 12)
     assert {count_words(text[start:end]) for start, end in spans} == {10}
 
 
@@ -122,8 +122,8 @@ def test_random_texts_are_divided_without_loss_overlap_or_excess() -> None:
     for _ in range(1_500):
         text = " ".join(chosen.choice(pieces) for _ in range(chosen.randrange(1, 60)))
         limit = chosen.randrange(1, 20)
-        whole = sentence_spans(text)
-        spans = chunk_spans(text, count_words, limit)
+        whole = find_sentences(text)
+        spans = cut_chunks(text, count_words, limit)
         for found in (whole, spans):
             assert all(start < end for start, end in found)
             assert all(one[1] <= other[0] for one, other in itertools.pairwise(found))
@@ -156,7 +156,7 @@ def test_random_texts_are_divided_without_loss_overlap_or_excess() -> None:
 def test_a_sentence_longer_than_the_model_reads_is_divided_and_nothing_of_it_is_lost(
     text: str, model: EmbeddingModel
 ) -> None:
-    spans = chunk_spans(text, model.count_tokens, model.max_tokens)
+    spans = cut_chunks(text, model.count_tokens, model.max_tokens)
     assert all(model.count_tokens(text[start:end]) <= model.max_tokens for start, end in spans)
     assert "".join("".join(text[start:end].split()) for start, end in spans) == "".join(text.split())
     longest = max(model.count_tokens(text[start:end]) for start, end in spans)
@@ -166,9 +166,9 @@ def test_a_sentence_longer_than_the_model_reads_is_divided_and_nothing_of_it_is_
 def test_a_megabyte_on_one_line_is_divided_in_seconds(model: EmbeddingModel) -> None:
     for text in ("All work and no play makes it dull. " * 14_000, "word " * 100_000):
         began = time.monotonic()
-        assert len(sentence_spans(text)) in (1, 14_000)
+        assert len(find_sentences(text)) in (1, 14_000)
         assert time.monotonic() - began < 20
-    spans = chunk_spans("word " * 20_000, model.count_tokens, model.max_tokens)
+    spans = cut_chunks("word " * 20_000, model.count_tokens, model.max_tokens)
     assert len(spans) == -(-20_000 // model.max_tokens)
 
 
