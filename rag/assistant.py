@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import LibraryMissing
-from rag.explore.overview import Overview, PaperMap
+from rag.explore.map_store import MapStore
+from rag.explore.overview import Overview, PaperMap, make_overview
 from rag.settings import Settings, load_settings
 from rag.types import Answer, AnswerEvent, Filter, IngestReport, Paper, Passage
 
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from rag.answering.question import History
     from rag.answering.stream import AnswerStream
     from rag.explore.comparison import Comparison
-    from rag.explore.paper_map import PaperMaps
-    from rag.ingestion.sync import Embedder, Progress
-    from rag.library.library import Library
+    from rag.ingestion.sync import Progress
     from rag.share.passports.verification import VerifyReport
 
 
 class Assistant:
-    """Open once, ask many times; safe to share between threads."""
+    """Open once, ask many times; safe to share between threads.
+
+    Attributes:
+        is_preparing: Whether `prepare` is at work; until then an answer may come from a part of the library alone.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._lock = threading.Lock()
         self._opened: Answering | None = None
-        self._is_preparing = False
-        self._maps: PaperMaps | None = None
+        self._maps = MapStore(settings)
+        self.is_preparing = False
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Assistant:
@@ -100,16 +102,10 @@ class Assistant:
         Args:
             containing: Words that all begin a word of the title or abstract, whatever their capitals and accents.
         """
-        from rag.retrieval.word_search import mentioning
+        from rag.retrieval.paper_search import list_papers
 
-        library = self._library()
-        if library is None:
-            return []
-        narrows = where is not None and where != Filter()
-        if narrows and not containing.strip():
-            return library.read(lambda papers: list(papers.papers(where)))
-        found = mentioning(library, containing) if containing.strip() else library.catalogue().values()
-        return where.among(found) if where and narrows else list(found)
+        library = self.answering.handle.current()
+        return [] if library is None else list_papers(library, where, containing)
 
     def similar(self, paper_id: str, k: int = 10) -> list[Passage]:
         """The k papers nearest to a paper of the library.
@@ -117,23 +113,18 @@ class Assistant:
         Raises:
             LibraryMissing: There is no such paper.
         """
-        from rag.retrieval.ranking import similar
+        from rag.retrieval.paper_search import find_similar
 
-        library = self._library()
-        if library is None or not library.count(Filter(paper_ids=(paper_id,))):
-            raise LibraryMissing(f"There is no paper {paper_id!r} in the library; `footnote papers list` shows them.")
-        return similar(library, paper_id, k=k)
+        return find_similar(self.answering.handle.current(), paper_id, k=k)
 
     def map(self) -> PaperMap:
         """The library as a map; made at the first call after a change (the seeds: 2 s), then read."""
-        library = self._library()
-        return PaperMap() if library is None else self._paper_maps().of(library)
+        library = self.answering.handle.current()
+        return PaperMap() if library is None else self._maps.read_or_make(library)
 
     def overview(self) -> Overview:
         """Papers, sources, years and topics in numbers; makes the map where there is none yet."""
-        from rag.explore.paper_map import overview
-
-        return overview(self.papers(), self.map().topics)
+        return make_overview(self.papers(), self.map().topics)
 
     def compare(self, asked: Answer | str, *, where: Filter | None = None, k: int = 5) -> Comparison:
         """The papers of an answer side by side: what each says of its aim, method and result, and of the question.
@@ -143,17 +134,17 @@ class Assistant:
             where: As for `answer`; an answer brings its own papers.
             k: Papers, of at most 10, where the answer cites fewer than two; else those that it cites.
         """
-        from rag.explore.comparison import compare
+        from rag.explore.comparison import compare_papers
 
         answer = self.answer(asked, where=where, extractive=True) if isinstance(asked, str) else asked
         library = self.answering.handle.filled()
-        return compare(answer, library, self.answering.model, k=k, gate=self.settings.evidence_gate)
+        return compare_papers(answer, library, self.answering.model, k=k, gate=self.settings.evidence_gate)
 
     def example_questions(self, k: int = 4) -> list[str]:
         """Up to k questions that this library answers, made from its titles."""
-        from rag.explore.example_questions import example_questions
+        from rag.explore.example_questions import make_example_questions
 
-        return example_questions(self.papers(), k)
+        return make_example_questions(self.papers(), k)
 
     def passport(self, answer: Answer, *, where: Filter | None = None) -> str:
         """An answer of this library as one HTML page that carries its evidence, for `verify` to check.
@@ -187,11 +178,10 @@ class Assistant:
             asked: The earlier questions of the conversation.
             where: The papers that the conversation is restricted to.
         """
-        from rag.explore.suggestions import follow_ups
+        from rag.explore.follow_up_questions import find_follow_ups
 
-        answering = self.answering
-        gate = self.settings.evidence_gate
-        return follow_ups(answer, answering.handle.filled(), answering.model, k=k, gate=gate, asked=asked, where=where)
+        library, model, gate = self.answering.handle.filled(), self.answering.model, self.settings.evidence_gate
+        return find_follow_ups(answer, library, model, k=k, gate=gate, asked=asked, where=where)
 
     def ingest(
         self,
@@ -207,19 +197,22 @@ class Assistant:
         Args:
             ray: Address of the Ray cluster to embed on, as `rag.ingestion.ray_cluster` takes it; else in this process.
         """
+        from rag.ingestion.ray_cluster import ray_cluster
         from rag.ingestion.sync import embedded_here, reembed, sync
         from rag.telemetry import keep_quiet
 
         keep_quiet()
         try:
-            with _cluster(ray) if ray else nullcontext(embedded_here) as embedded_by:
+            with ray_cluster(ray) if ray else nullcontext(embedded_here) as embedded_by:
                 if rebuild:
                     report = reembed(self.settings, progress=progress, embedded_by=embedded_by)
                     if not paths:
                         return report
                 return sync(self.settings, paths, prune=prune, progress=progress, embedded_by=embedded_by)
         finally:
-            self._look_again()
+            with self._lock:
+                if self._opened is not None:
+                    self._opened.handle.forget()  # the next question sees the library as it is now
 
     def prepare(self, progress: Progress | None = None) -> IngestReport | None:
         """Does all that would make the first question slow: an empty library is filled, the models are loaded.
@@ -227,22 +220,17 @@ class Assistant:
         Returns:
             What was ingested; None where the library had papers already.
         """
-        self._is_preparing = True
+        self.is_preparing = True
         try:
-            before = self._library()
+            before = self.answering.handle.current()
             empty = before is None or not before.size
             library = self.answering.handle.filled(progress)
             self.answering.model.embed(["warm"])
             if self.settings.llm_configured:
                 _ = self.answering.writer.entailment
         finally:
-            self._is_preparing = False
+            self.is_preparing = False
         return IngestReport(added=library.size, total=library.size) if empty else None
-
-    @property
-    def is_preparing(self) -> bool:
-        """Whether `prepare` is at work: until it is done an answer may come from a part of the library alone."""
-        return self._is_preparing
 
     def close(self) -> None:
         """Lets go of the library; the next question opens it again."""
@@ -250,28 +238,6 @@ class Assistant:
             if self._opened is not None:
                 self._opened.handle.forget()
                 self._opened = None
-
-    def _look_again(self) -> None:
-        """The next question sees the library as it is now, not as it was up to a second ago."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.handle.forget()
-
-    def _paper_maps(self) -> PaperMaps:
-        from rag.explore.paper_map import PaperMaps
-
-        with self._lock:
-            self._maps = self._maps or PaperMaps(self.settings)
-            return self._maps
-
-    def _library(self) -> Library | None:
-        return self.answering.handle.current()
-
-
-def _cluster(address: str) -> AbstractContextManager[Embedder]:
-    from rag.ingestion.ray_cluster import ray_cluster
-
-    return ray_cluster(address)
 
 
 _default: dict[Settings, Assistant] = {}

@@ -14,7 +14,7 @@ import pytest
 from dotenv import dotenv_values
 
 from rag import Settings
-from rag.retrieval.ranking import WEIGHTS
+from rag.retrieval.signals import WEIGHTS
 from rag.settings import variable
 from tests.conftest import ROOT
 

@@ -19,7 +19,7 @@ from rag.llm.prompts import Prompts, load_prompts
 from rag.llm.thinking import after_thoughts
 from rag.markers.reader import MarkerReader
 from rag.models.entailment import open_entailment
-from rag.retrieval.query_expansion import searches_in
+from rag.retrieval.query_expansion import read_searches
 from rag.retrieval.ranking import Ranking
 from rag.settings import Settings
 from rag.types import Answer, Paper, Token, Turn, Usage
@@ -85,7 +85,7 @@ class Writer:
             if error.lasting:
                 raise
             return (), error.usage  # the question alone will do
-        return searches_in(reply, question), usage
+        return read_searches(reply, question), usage
 
     async def write(self, draft: Answer, ranking: Ranking, deadline: float) -> AsyncGenerator[Token | Answer, None]:
         """The model's answer in pieces, and last as a whole: its markers are citations, every sentence is checked.

@@ -22,7 +22,7 @@ from rag.errors import LLMError, QuestionError
 from rag.ingestion.library_handle import LibraryHandle
 from rag.library.library import Library
 from rag.models.embedding import EmbeddingModel, cores, open_model
-from rag.retrieval.query_expansion import DEPTH, fused_with
+from rag.retrieval.query_expansion import DEPTH, fuse_rankings
 from rag.retrieval.ranking import Query, Ranking, retrieve
 from rag.settings import Settings
 from rag.telemetry import keep_quiet
@@ -210,7 +210,7 @@ class Answering:
         searches, usage = await self.writer.expand(ranking.query.standalone, deadline)
         found = {each: await asyncio.to_thread(self._rank, library, Query(each), where, DEPTH) for each in searches}
         found = {search: each for search, each in found.items() if each.evidence >= self.settings.evidence_gate}
-        return fused_with(ranking, list(found.values())), tuple(found), usage
+        return fuse_rankings(ranking, list(found.values())), tuple(found), usage
 
 
 @dataclass(slots=True)

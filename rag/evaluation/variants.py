@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag.retrieval.ranking import WEIGHTS, fused
+from rag.retrieval.signals import WEIGHTS, fuse_signals
 from rag.text.sentences import find_sentences
 from rag.types import Answer, Citation, Outcome, Passage
 
@@ -31,7 +31,7 @@ def ablations(weights: Weights = WEIGHTS) -> dict[str, Weights]:
 
 def reranked(passages: Sequence[Passage], weights: Weights) -> list[Passage]:
     """The same passages in the order of other weights; ties go by id, for the given order is the full system's."""
-    return sorted(passages, key=lambda passage: (-fused(passage.signals, weights), passage.paper.id))
+    return sorted(passages, key=lambda passage: (-fuse_signals(passage.signals, weights), passage.paper.id))
 
 
 def opening_answer(question: str, ranking: Sequence[Passage]) -> Answer:

@@ -57,21 +57,21 @@ class Comparison:
     rows: tuple[ComparisonRow, ...]
 
 
-def compare(answer: Answer, library: Library, model: EmbeddingModel, *, k: int, gate: float) -> Comparison:
-    """The papers of an answer side by side.
+def compare_papers(answer: Answer, library: Library, model: EmbeddingModel, *, k: int, gate: float) -> Comparison:
+    """Puts the papers of an answer side by side.
 
     Args:
-        k: Papers, where the answer cites fewer than two.
-        gate: Least cosine with the question of a sentence that says something on it.
+        k: How many papers, where the answer cites fewer than two.
+        gate: Least cosine with the question for a sentence to count as saying something on it.
     """
-    question, numbers = answer.standalone_question or answer.question, _papers(answer, k)
+    question, numbers = answer.standalone_question or answer.question, _choose_papers(answer, k)
     records = {record.paper.id: record for record in library.fetch(list(numbers))}
     reader = Reader(model.embed([question])[0], library.lexical.terms, library.lexical.idf)
     rows = []
     for key, number in numbers.items():
         if record := records.get(key):  # else it has left the library since
             quoted = {citation.start for citation in answer.citations if citation.paper.id == key}
-            rows.append(_row(record, number, _on_the_question(question, record, reader, quoted, gate)))
+            rows.append(_row(record, number, _score_for_question(question, record, reader, quoted, gate)))
     return Comparison(answer.question, tuple(rows))
 
 
@@ -98,11 +98,8 @@ def _harmless(value: str | int) -> str | int:
     return f"'{value}" if isinstance(value, str) and value.startswith(_OPENS_FORMULA) else value
 
 
-def _papers(answer: Answer, k: int) -> dict[str, int | None]:
-    """Ids of the papers, each with the number of its citation.
-
-    All that the answer cites; where these are fewer than two, with the best found up to k.
-    """
+def _choose_papers(answer: Answer, k: int) -> dict[str, int | None]:
+    """Ids of the papers that the answer cites, with their numbers; fewer than two are filled up to k with the found."""
     chosen: dict[str, int | None] = {citation.paper.id: citation.number for citation in answer.citations}
     if len(chosen) < 2:
         found = [passage.paper.id for passage in answer.passages if passage.paper.id not in chosen]
@@ -110,11 +107,11 @@ def _papers(answer: Answer, k: int) -> dict[str, int | None]:
     return dict(list(chosen.items())[:MOST_PAPERS])
 
 
-def _on_the_question(question: str, record: Record, reader: Reader, quoted: set[int], gate: float) -> list[float]:
-    """How well each sentence answers the question, 0 for one that does not: those that the answer quotes do.
+def _score_for_question(question: str, record: Record, reader: Reader, quoted: set[int], gate: float) -> list[float]:
+    """Scores how well each sentence answers the question; 0 for one that does not.
 
     Args:
-        quoted: Offsets at which the answer's quotes of the paper begin.
+        quoted: Offsets at which the answer's quotes of the paper begin. If there are any, only these sentences count.
     """
     near = record.sentence_vectors @ reader.vector >= gate
     does = [start in quoted for start, _ in record.sentences] if quoted else near
@@ -130,7 +127,7 @@ def _row(record: Record, number: int | None, asked: Sequence[float]) -> Comparis
         **score_roles(texts),
         "asked": [score if text else 0.0 for score, text in zip(asked, texts, strict=True)],
     }
-    chosen = placed(scores)
+    chosen = choose_sentences(scores)
     cells = {}
     for column, place in chosen.items():
         if place is None:
@@ -141,8 +138,8 @@ def _row(record: Record, number: int | None, asked: Sequence[float]) -> Comparis
     return ComparisonRow(record.paper, number, cells)
 
 
-def placed(scores: Mapping[str, Sequence[float]]) -> dict[str, int | None]:
-    """The sentence of each column, none in two of them: the choice with the greatest sum of the scores."""
+def choose_sentences(scores: Mapping[str, Sequence[float]]) -> dict[str, int | None]:
+    """Chooses a sentence for each column, none twice, so that the sum of the scores is greatest."""
     columns = list(scores)
     weights = [_WEIGHTS.get(column, 1.0) for column in columns]
     wanted: list[list[int | None]] = []

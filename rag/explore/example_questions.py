@@ -28,15 +28,15 @@ _ASKS = re.compile(
 )
 
 
-def example_questions(papers: Iterable[Paper], k: int) -> list[str]:
-    """Up to k questions that the papers answer: on their names, on what their titles ask or are about, on a topic."""
+def make_example_questions(papers: Iterable[Paper], k: int) -> list[str]:
+    """Makes up to k questions that the papers answer: from names, from titles, and on a topic."""
     papers = sorted(papers, key=_shuffled)
-    topic = _commonest_phrase([paper.title for paper in papers if paper.title])
+    topic = _find_commonest_phrase([paper.title for paper in papers if paper.title])
     room = k - bool(topic)
     names = dict.fromkeys(name for paper in papers if (name := find_own_name(paper)))
     on_names = [_ON_A_NAME[number % len(_ON_A_NAME)].format(name) for number, name in enumerate(list(names)[:k])]
     asked = [title for paper in papers if is_question(title := paper.title.strip())]
-    subjects = [question for paper in papers if (question := on_subject(paper))]
+    subjects = [question for paper in papers if (question := ask_about_subject(paper))]
     # In turn, so that the first few show what can be asked.
     mixed = [each for three in zip_longest(on_names, asked, subjects) for each in three if each]
     return [*dict.fromkeys(mixed[:room]), *([f"Which papers are about {topic}?"] if topic else [])][: max(0, k)]
@@ -47,7 +47,7 @@ def is_question(title: str) -> bool:
     return bool(_ASKS.fullmatch(title))
 
 
-def on_subject(paper: Paper) -> str:
+def ask_about_subject(paper: Paper) -> str:
     """A question on what the title names; "" where it names no plain subject."""
     phrase = title_as_phrase(paper)
     plain = _SUBJECT.fullmatch(phrase) and not _NO_SUBJECT.search(phrase)
@@ -63,7 +63,7 @@ def _shuffled(paper: Paper) -> str:
     return hashlib.sha256((paper.title or paper.abstract).encode()).hexdigest()
 
 
-def _commonest_phrase(titles: Sequence[str]) -> str:
+def _find_commonest_phrase(titles: Sequence[str]) -> str:
     """The commonest two-word phrase of the titles that is not what the whole library is about; "" if there is none."""
     counts: Counter[str] = Counter()
     for title in titles:

@@ -16,8 +16,8 @@ _TOO_FEW = 12  # t-SNE makes nothing of fewer papers: two principal components d
 MOST_FITTED = 3_000  # t-SNE takes 5 s for them; further papers are placed among those that they are most like
 
 
-def components(vectors: Vectors) -> Vectors:
-    """The principal components of unit vectors, fitted to the first of them: shape `(n, at most 30)`."""
+def reduce_vectors(vectors: Vectors) -> Vectors:
+    """Reduces unit vectors to principal components, fitted to the first of them: shape `(n, at most 30)`."""
     from sklearn.decomposition import PCA
 
     fitted = vectors[:MOST_FITTED]
@@ -29,22 +29,22 @@ def components(vectors: Vectors) -> Vectors:
     return reduced
 
 
-def places(reduced: Vectors) -> Vectors:
-    """Places in the square from -1 to 1, for principal components: shape `(n, 2)`."""
+def place_on_plane(reduced: Vectors) -> Vectors:
+    """Gives principal components places in the square from -1 to 1: shape `(n, 2)`."""
     fitted = reduced[:MOST_FITTED]
-    plane = _first_two(fitted) if len(fitted) < _TOO_FEW else _neighbourly(fitted)
-    return _in_the_square(np.concatenate((plane, _among(reduced[MOST_FITTED:], fitted, plane))))
+    plane = _take_first_two(fitted) if len(fitted) < _TOO_FEW else _run_tsne(fitted)
+    return _scale_to_square(np.concatenate((plane, _place_among(reduced[MOST_FITTED:], fitted, plane))))
 
 
-def _first_two(reduced: Vectors) -> Vectors:
+def _take_first_two(reduced: Vectors) -> Vectors:
     missing = max(0, 2 - reduced.shape[1])
     return np.pad(reduced[:, :2], ((0, 0), (0, missing)))
 
 
-def _neighbourly(reduced: Vectors) -> Vectors:
+def _run_tsne(reduced: Vectors) -> Vectors:
     from sklearn.manifold import TSNE
 
-    start = _first_two(reduced)
+    start = _take_first_two(reduced)
     spread = max(float(start[:, 0].std()), 1e-9)  # as scikit-learn's own start, which divides by 0 for papers all alike
     tsne = TSNE(
         perplexity=min(_PERPLEXITY, (len(reduced) - 1) / 3),
@@ -57,8 +57,8 @@ def _neighbourly(reduced: Vectors) -> Vectors:
     return plane
 
 
-def _among(others: Vectors, fitted: Vectors, plane: Vectors) -> Vectors:
-    """Places of further papers: each close around the paper that it is most like.
+def _place_among(others: Vectors, fitted: Vectors, plane: Vectors) -> Vectors:
+    """Places each further paper close around the fitted paper that it is most like.
 
     The middle of several neighbours keeps fewer of them: trustworthiness 0.89 against 0.96 (half of 3,000 so placed).
     """
@@ -74,7 +74,7 @@ def _among(others: Vectors, fitted: Vectors, plane: Vectors) -> Vectors:
     return around
 
 
-def _in_the_square(plane: Vectors) -> Vectors:
+def _scale_to_square(plane: Vectors) -> Vectors:
     if not len(plane):
         return plane
     middle = (plane.max(axis=0) + plane.min(axis=0)) / 2

@@ -29,14 +29,14 @@ _WORD = re.compile(r"[^\W\d_][\w]*(?:[-’'][^\W_]+)*")
 Groups = NDArray[np.int64]
 
 
-def groups(plane: Vectors) -> tuple[Groups, Vectors]:
-    """The topic of every place on the map, largest topic first, and the middles of the topics, by k-means.
+def group_papers(plane: Vectors) -> tuple[Groups, Vectors]:
+    """Divides the map into topics by k-means, the largest first.
 
-    Of the map and not of the vectors: the topics are its regions then (of ten neighbours 8 share a topic, else 6), and
-    their names are as good.
+    It divides the map and not the vectors: the topics are then regions of the map (of ten neighbours 8 share a topic,
+    else 6), and their names are as good.
 
     Returns:
-        Shapes `(n,)` and `(topics, 2)`.
+        The topic of every place, shape `(n,)`, and the middles of the topics, shape `(topics, 2)`.
     """
     from sklearn.cluster import KMeans
 
@@ -50,8 +50,8 @@ def groups(plane: Vectors) -> tuple[Groups, Vectors]:
     return rank[found].astype(np.int64), fitted.cluster_centers_[order]
 
 
-def typical(plane: Vectors, topic_of: Groups, middles: Vectors) -> list[list[int]]:
-    """The papers nearest to the middle of each topic, nearest first: those that a name is made from."""
+def find_typical(plane: Vectors, topic_of: Groups, middles: Vectors) -> list[list[int]]:
+    """Finds the papers nearest to the middle of each topic, nearest first: its name is made from them."""
     nearest = []
     for number, middle in enumerate(middles):
         members = np.flatnonzero(topic_of == number)
@@ -60,8 +60,8 @@ def typical(plane: Vectors, topic_of: Groups, middles: Vectors) -> list[list[int
     return nearest
 
 
-def names(texts: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each topic, no two alike, from the words that its papers have and the others have not.
+def name_topics(texts: Sequence[Sequence[str]]) -> list[str]:
+    """Names each topic, no two alike, by words that its papers have and the others have not.
 
     Args:
         texts: The titles and abstracts of each topic's papers.

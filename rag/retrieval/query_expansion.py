@@ -22,7 +22,7 @@ _BEFORE = re.compile(r"^(?:[\W_]+|\d{1,2}[.):]\s|(?:search|query)\s*\d?\s*:)+", 
 _AFTER = re.compile(r"[\s\"'“”‘’`*_.;,]+$")
 
 
-def searches_in(reply: str, question: str) -> tuple[str, ...]:
+def read_searches(reply: str, question: str) -> tuple[str, ...]:
     """The searches that a model wrote, a line each, without what it put around them; others than the question."""
     searches: dict[str, str] = {}
     for line in make_encodable(reply[:_CHARS_READ]).splitlines():
@@ -35,7 +35,7 @@ def searches_in(reply: str, question: str) -> tuple[str, ...]:
     return tuple(searches.values())[:_MOST_SEARCHES]
 
 
-def fused_with(ranking: Ranking, others: Sequence[Ranking]) -> Ranking:
+def fuse_rankings(ranking: Ranking, others: Sequence[Ranking]) -> Ranking:
     """The question's ranking with a say for the searches' rankings; a paper that one lacks is its last."""
     if not others:
         return ranking

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from rag.library.library import Library
+from rag.models.embedding import EmbeddingModel
 from rag.text.words import find_content_words, fold, split_words
 
 _ACRONYM = re.compile(r"[A-Z]{3}")  # in "ComYMV" every letter counts
 _SHORTEST = 5  # letters; a shorter word is as near to several others
+_PAPERS_READ = 20  # in which the word is looked for that a misspelt one stands for
 
 
-def slips(
+def find_misspelt(library: Library, model: EmbeddingModel, question: str) -> Mapping[str, str]:
+    """Finds the misspelt words of a question, each with the library's word for it."""
+    lexical = library.lexical
+
+    def is_known(word: str) -> bool:
+        # One that the model reads in one piece is a word of the language, if none of these papers.
+        return any(map(lexical.frequency, lexical.terms_of(word))) or model.count_tokens(word) == 1
+
+    def similar_texts(word: str) -> Iterator[str]:
+        found = (record.paper for record in library.fetch(lexical.spelt_nearly(word, _PAPERS_READ)))
+        return (f"{paper.title} {paper.abstract}" for paper in found)
+
+    return find_slips(question, is_known, similar_texts)
+
+
+def find_slips(
     question: str, is_known: Callable[[str], bool], similar_texts: Callable[[str], Iterable[str]]
 ) -> Mapping[str, str]:
-    """The misspelt words of a question, each with the word that is meant.
+    """Finds the misspelt words of a question, each with the word that is meant.
 
     Only what a finger does by itself is mended: two letters swapped, one missing, one too many. A letter in place of
     another makes another name ("Mixtral" is not "Mistral"), and one more at the end another form ("scapular").
@@ -35,8 +53,8 @@ def slips(
     return found
 
 
-def mended(question: str, meant: Mapping[str, str]) -> str:
-    """The question with the words that are meant."""
+def mend(question: str, meant: Mapping[str, str]) -> str:
+    """Puts the words that are meant into a question."""
     if not meant:
         return question
     return re.sub(r"\b(?:" + "|".join(map(re.escape, meant)) + r")\b", lambda slip: meant[slip[0]], question)

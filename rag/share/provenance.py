@@ -29,7 +29,7 @@ def library_hash(paper_ids: Iterable[str]) -> str:
 
 def origin(settings: Settings) -> dict[str, JsonValue]:
     """Date, version, commit and settings; no key and no path of this machine."""
-    from rag.retrieval.ranking import WEIGHTS
+    from rag.retrieval.signals import WEIGHTS
 
     private = {name for name in Settings.model_fields if isinstance(getattr(settings, name), SecretStr | Path)}
     kept = settings.model_dump(mode="json", exclude=_NO_ANSWER_DEPENDS_ON | private)

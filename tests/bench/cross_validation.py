@@ -18,7 +18,8 @@ from rag import Assistant, Passage, load_settings
 from rag.answering.question import checked_turns
 from rag.evaluation.questions import Question, ranking_figures, read_questions
 from rag.evaluation.variants import reranked
-from rag.retrieval.ranking import WEIGHTS, retrieve
+from rag.retrieval.ranking import retrieve
+from rag.retrieval.signals import WEIGHTS
 
 HERE = Path(__file__).parent
 FOLDS = 5

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from rag import Assistant  # noqa: E402
-from rag.explore.comparison import placed  # noqa: E402
+from rag.explore.comparison import choose_sentences  # noqa: E402
 from rag.text.sentence_roles import ROLES, score_roles  # noqa: E402
 from rag.text.sentences import find_sentences  # noqa: E402
 
@@ -60,7 +60,7 @@ def accuracy(
 
 
 def by_rules(sentences: list[str]) -> Shown:
-    return placed(score_roles(sentences))
+    return choose_sentences(score_roles(sentences))
 
 
 def by_place(sentences: list[str]) -> Shown:

@@ -32,7 +32,9 @@ from rag.library.candidates import Runs
 from rag.library.library import Library
 from rag.library.records import Vectors
 from rag.models.embedding import EmbeddingModel, open_model
-from rag.retrieval.ranking import WEIGHTS, Query, _candidates, _embedded, retrieve
+from rag.retrieval.candidate_search import find_candidates
+from rag.retrieval.ranking import Query, retrieve
+from rag.retrieval.signals import WEIGHTS, embed_query
 from rag.settings import Precision, Settings
 from rag.types import Filter
 from tests.bench.exact import recall, scan_of
@@ -226,8 +228,8 @@ def candidates_by_filter(
         for turn in range(rounds):
             for question in questions:
                 began = time.perf_counter()
-                asked = _embedded(model, Query(question), library.lexical.word_idf)
-                keys, _ = _candidates(library, Query(question), asked.vector, where)
+                asked = embed_query(model, question, "", library.lexical.word_idf)
+                keys, _ = find_candidates(library, question, "", asked.vector, where)
                 spent.append(time.perf_counter() - began)
                 if turn == 0:
                     recalls.append(exact.recall(keys, asked.vector))

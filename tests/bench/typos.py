@@ -12,8 +12,8 @@ from unittest.mock import patch
 from rag import Assistant, load_settings
 from rag.evaluation.questions import ranking_figures, read_questions
 from rag.library.library import Library
+from rag.retrieval import ranking
 from rag.retrieval.ranking import Query, retrieve
-from rag.retrieval.ranking import ranking as retrieval
 from rag.text.words import find_content_words
 
 HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def main() -> None:
 
     result = {"questions": len(typed), "without_typos": figures([(each, each.question) for each, _ in typed])}
     result["mended"] = figures(list(typed))
-    with patch.object(retrieval, "slips", lambda *_: {}):
+    with patch.object(ranking, "find_misspelt", lambda *_: {}):
         result["not_mended"] = figures(list(typed))
     print(json.dumps(result, indent=1))
     if given.save:

@@ -19,7 +19,7 @@ from rag.evaluation.compare import compare
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Row
 from rag.evaluation.runner import own_library, run_collection, run_questions
-from rag.retrieval.ranking import WEIGHTS, fused
+from rag.retrieval.signals import WEIGHTS, fuse_signals
 from rag.share.provenance import origin
 from tests.command import inside
 from tests.conftest import ROOT
@@ -121,7 +121,7 @@ def test_the_signals_that_are_weighed_and_compared_with_are_those_of_a_passage(s
     found = Assistant.open(seed_settings).search("How do agents use web pages?", k=30)
     for each in found:
         assert set(each.signals) >= {*WEIGHTS, *(name for weights in variants.BASELINES.values() for name in weights)}
-        assert fused(each.signals) == pytest.approx(each.score)
+        assert fuse_signals(each.signals) == pytest.approx(each.score)
     assert [each.paper.id for each in variants.reranked(found, WEIGHTS)] == [each.paper.id for each in found]
 
 

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from rag import Assistant, Cell, Comparison, ComparisonRow, Filter, Outcome, Paper, comparison_csv
-from rag.explore.comparison import COLUMNS, MOST_PAPERS, placed
+from rag.explore.comparison import COLUMNS, MOST_PAPERS, choose_sentences
 from rag.text.sentence_roles import score_roles
 from tests.conftest import write_titled
 
@@ -84,12 +84,12 @@ def test_headings_of_structured_abstracts_say_the_role():
         "METHODS: Forty hives were watched.",
         "RESULTS: All of them slept.",
     ]
-    assert placed(score_roles(sentences)) == {"aim": 0, "method": 1, "result": 2}
+    assert choose_sentences(score_roles(sentences)) == {"aim": 0, "method": 1, "result": 2}
 
 
 @pytest.mark.parametrize("sentences", [[], [""], ["Bees."], ["Many bees fly.", "However, they sleep."]])
 def test_an_abstract_that_says_nothing_of_itself_fills_no_column_twice(sentences):
-    chosen = [place for place in placed(score_roles(sentences)).values() if place is not None]
+    chosen = [place for place in choose_sentences(score_roles(sentences)).values() if place is not None]
     assert len(chosen) == len(set(chosen))
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from rag import Assistant, Outcome, Paper
-from rag.explore.example_questions import example_questions
+from rag.explore.example_questions import make_example_questions
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,12 @@ def test_the_library_answers_its_own_examples(assistant):
 
 def test_they_are_the_same_whatever_the_order_of_the_papers(assistant):
     papers = assistant.papers()
-    assert example_questions(papers, 4) == example_questions(papers[::-1], 4) == assistant.example_questions()
+    assert make_example_questions(papers, 4) == make_example_questions(papers[::-1], 4) == assistant.example_questions()
 
 
 def test_another_library_has_other_examples():
     kites = paper("KiteBench: Flying Kites on Long Tails", "KiteBench has 40 kites.")
-    assert example_questions([kites, paper("On Bees")], 4) == ["What is KiteBench?"]
+    assert make_example_questions([kites, paper("On Bees")], 4) == ["What is KiteBench?"]
 
 
 @pytest.mark.parametrize(
@@ -54,22 +54,22 @@ def test_another_library_has_other_examples():
     ],
 )
 def test_a_question_is_what_a_title_asks_or_names(title, abstract, question):
-    assert example_questions([paper(title, abstract)], 1) == ([question] if question else [])
+    assert make_example_questions([paper(title, abstract)], 1) == ([question] if question else [])
 
 
 @pytest.mark.parametrize("papers", [[], [paper("")], [paper("Bees and flowers"), paper("of the and: to")]])
 def test_a_library_that_names_nothing_has_none(papers):
-    assert example_questions(papers, 4) == []
+    assert make_example_questions(papers, 4) == []
 
 
 @pytest.mark.parametrize("k", [0, 1, 2, 10])
 def test_there_are_never_more_than_asked_for(assistant, k):
-    assert len(example_questions(assistant.papers(), k)) <= k
+    assert len(make_example_questions(assistant.papers(), k)) <= k
 
 
 def test_markup_in_a_title_gets_into_no_question():
     hostile = [paper(f"<script>X{n}: An attack on {{}} and %s") for n in range(4)]
-    assert not any("<" in question for question in example_questions(hostile, 4))
+    assert not any("<" in question for question in make_example_questions(hostile, 4))
 
 
 def test_an_empty_library_has_no_examples(settings):

@@ -13,7 +13,7 @@ import pytest
 from rag import Assistant, Filter, Paper, Settings
 from rag.explore import paper_map as paper_map_module
 from rag.explore import projection, topics
-from rag.explore.overview import PaperMap
+from rag.explore.overview import PaperMap, make_overview
 from rag.explore.paper_map import make_map
 from rag.text.words import fold
 from tests.conftest import write_abstracts, write_titled
@@ -38,9 +38,8 @@ def test_every_paper_has_one_place_near_those_that_it_is_like_and_the_same_each_
     assistant = Assistant.open(seeds)
     found = assistant.map()
     assert sorted(found.paper_ids) == sorted(paper.id for paper in assistant.papers())
-    assert not found.sampled
     assert all(-1 <= part <= 1 for place in found.places for part in place)
-    library = assistant._library()
+    library = assistant.answering.handle.current()
     assert library is not None
     assert make_map(library) == found
     vectors = {record.paper.id: record.chunk_vectors.mean(axis=0) for record in library.records()}
@@ -66,14 +65,14 @@ def test_topics_are_named_in_their_own_words_and_no_two_alike(seeds: Settings) -
 def test_a_name_says_what_sets_a_topic_apart_as_it_is_written_and_no_word_twice() -> None:
     frogs = ["Tree frogs by a pond.", "RNA of tree frogs in a pond.", "RNA: Tree frogs, a pond, a tree frog."] * 2
     stars = ["Notably, Neutron stars by a pond.", "Notably, neutron stars, a pond.", "Of neutron stars in a pond."] * 2
-    one, other = topics.names([frogs, stars])
+    one, other = topics.name_topics([frogs, stars])
     assert one == "Tree frogs, RNA"
     assert other == "Neutron stars"
 
 
 def test_names_hold_no_markup_and_stay_short_and_apart_whatever_titles_say() -> None:
     hostile = "<script>window.hacked=1</script> <img src=x onerror=alert(1)> \u202eevil\u202c " + "x" * 30_000
-    names = topics.names([[hostile] * 5, [hostile] * 5, ["的的的"] * 3, [""] * 4])
+    names = topics.name_topics([[hostile] * 5, [hostile] * 5, ["的的的"] * 3, [""] * 4])
     assert len(set(names)) == 4
     for name in names:
         assert not set(name) & set("<>=&\"'()\u202e\u202c")
@@ -95,10 +94,10 @@ def test_small_libraries_have_a_map_too(settings: Settings, tmp_path: Path, abst
 
 def test_papers_that_are_all_alike_have_places() -> None:
     alike = np.tile(np.eye(1, 8, dtype=np.float32), (40, 1))
-    plane = projection.places(projection.components(alike))
+    plane = projection.place_on_plane(projection.reduce_vectors(alike))
     assert plane.shape == (40, 2)
     assert np.isfinite(plane).all()
-    assert len(topics.groups(plane)[0]) == 40
+    assert len(topics.group_papers(plane)[0]) == 40
 
 
 def test_a_map_is_made_once_and_then_read(seeds: Settings) -> None:
@@ -181,13 +180,12 @@ def test_more_papers_than_points_are_sampled_and_more_than_are_fitted_are_placed
 ) -> None:
     from sklearn.manifold import trustworthiness
 
-    library = Assistant.open(seeds)._library()
+    library = Assistant.open(seeds).answering.handle.current()
     assert library is not None
     vectors = {record.paper.id: record.chunk_vectors.mean(axis=0) for record in library.records()}
     monkeypatch.setattr(paper_map_module, "MOST_POINTS", 200)
     monkeypatch.setattr(projection, "MOST_FITTED", 100)
     found = make_map(library)
-    assert found.sampled
     assert (len(found.paper_ids), found.papers) == (200, 308)
     assert make_map(library) == found
     assert len(set(found.places)) > 190
@@ -215,7 +213,7 @@ def test_years_are_those_that_are_known() -> None:
     def of(year: int | None) -> Paper:
         return Paper(f"{year}", "", "", "An abstract.", "a.txt", 1, year=year)
 
-    assert paper_map_module.overview([of(2001), of(None), of(1987)], ()).years == (1987, 2001)
+    assert make_overview([of(2001), of(None), of(1987)], ()).years == (1987, 2001)
 
 
 def test_a_selection_of_thousands_of_papers_restricts_at_once_and_within_the_library(seeds: Settings) -> None:

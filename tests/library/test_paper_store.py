@@ -476,6 +476,7 @@ def test_a_filter_admits_in_sql_what_it_admits_paper_by_paper(base: Settings, wh
 def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
     base: Settings, monkeypatch: pytest.MonkeyPatch, where: Filter, limits: tuple[float, ...]
 ) -> None:
+    import rag.retrieval.candidate_search
     import rag.retrieval.ranking
     from rag.models.embedding import open_model
 
@@ -484,7 +485,7 @@ def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
     everything = rag.retrieval.ranking.retrieve(library, model, query, k=100, weights={"chunk": 1.0, "bm25": 0.01})
     expected = [p.paper.id for p in everything.passages if where.admits(p.paper)]
     for name, limit in zip(("_ALL_ADMITTED", "_ENOUGH", "_OF_ADMITTED"), limits, strict=True):
-        monkeypatch.setattr(rag.retrieval.ranking, name, limit)
+        monkeypatch.setattr(rag.retrieval.candidate_search, name, limit)
     found = rag.retrieval.ranking.retrieve(
         library, model, query, k=100, where=where, weights={"chunk": 1.0, "bm25": 0.01}
     )

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rag import Answer, Assistant, LLMError, Outcome, Retrieved, Settings
-from rag.retrieval.query_expansion import fused_with, searches_in
+from rag.retrieval.query_expansion import fuse_rankings, read_searches
 from rag.retrieval.ranking import Query, Ranking, retrieve
 from tests import llm_server as server
 from tests.llm_server import ChatServer
@@ -79,7 +79,7 @@ def rank(answer: Answer, words: str) -> int:
     ],
 )  # fmt: skip
 def test_searches_are_read_without_what_a_model_puts_around_them(reply, searches):
-    assert searches_in(reply, "Why is it so?") == searches
+    assert read_searches(reply, "Why is it so?") == searches
 
 
 # When it is asked for
@@ -212,9 +212,9 @@ def test_the_question_keeps_its_say_whatever_is_searched_besides(seed_settings):
         for text in (PLAIN, "protein folding", PLAIN)
     ]
     own, astray, same = ask
-    assert [p.paper.id for p in fused_with(own, [same]).passages] == [p.paper.id for p in own.passages]
-    assert fused_with(own, []) is own
-    widened = fused_with(own, [astray])
+    assert [p.paper.id for p in fuse_rankings(own, [same]).passages] == [p.paper.id for p in own.passages]
+    assert fuse_rankings(own, []) is own
+    widened = fuse_rankings(own, [astray])
     assert "TimeArena" in widened.passages[0].paper.abstract
     assert (widened.query, widened.evidence) == (own.query, own.evidence)
     found = {passage.paper.id for each in (own, astray) for passage in each.passages}
@@ -223,9 +223,9 @@ def test_the_question_keeps_its_say_whatever_is_searched_besides(seed_settings):
     assert re.fullmatch("[0-9a-f]{16}", widened.passages[0].paper.id)
 
 
-def test_a_ranking_of_nothing_is_fused_with_anything(seed_settings):
+def test_a_ranking_of_nothing_is_fuse_rankings_anything(seed_settings):
     answering = Assistant.open(seed_settings).answering
     own = retrieve(answering.handle.filled(), answering.model, Query(PLAIN), k=5)
     nothing = Ranking((), {}, own.question_vector, Query(""), {}, 0.0)
-    assert [p.paper.id for p in fused_with(own, [nothing]).passages] == [p.paper.id for p in own.passages]
-    assert len(fused_with(nothing, [own]).passages) == 5
+    assert [p.paper.id for p in fuse_rankings(own, [nothing]).passages] == [p.paper.id for p in own.passages]
+    assert len(fuse_rankings(nothing, [own]).passages) == 5

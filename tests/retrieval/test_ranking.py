@@ -15,7 +15,8 @@ from rag.langchain.retriever import PaperRetriever
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
 from rag.library.records import Record
-from rag.retrieval.ranking import WEIGHTS, Query, _of_neighbours, fused, retrieve
+from rag.retrieval.ranking import Query, retrieve
+from rag.retrieval.signals import WEIGHTS, compute_neighbours, fuse_signals
 
 FIRST, SECOND, THIRD = "000_6502c803306ef48d.txt", "001_c99d86dff1c05efa.txt", "002_171020d50a5c37d9.txt"
 # No word of it stands in the abstract of TimeArena, which it describes.
@@ -70,7 +71,7 @@ def test_a_passage_is_a_run_of_the_abstract_and_says_what_each_signal_gave(assis
         assert passage.text == passage.paper.abstract[passage.start : passage.end]
         assert passage.text
         assert passage.signals.keys() == {*WEIGHTS, "cosine"}
-        assert passage.score == pytest.approx(fused(passage.signals))
+        assert passage.score == pytest.approx(fuse_signals(passage.signals))
         assert passage.signals["sentences"] <= passage.signals["sentence"]
         assert passage.signals["bm25"] >= 0
 
@@ -219,16 +220,16 @@ def test_what_a_follow_up_refers_to_weighs_less_than_what_it_asks(answering):
 
 
 def test_a_score_is_the_weighted_sum_of_the_signals_that_there_are():
-    assert fused({"a": 2.0, "b": 1.0, "other": 9.0}, {"a": 0.5, "b": 3.0, "missing": 7.0}) == 4.0
+    assert fuse_signals({"a": 2.0, "b": 1.0, "other": 9.0}, {"a": 0.5, "b": 3.0, "missing": 7.0}) == 4.0
 
 
 def test_a_paper_among_good_ones_of_its_kind_gains_and_one_alone_has_no_neighbours(assistant):
     library = assistant.answering.handle.filled()
     means = np.stack([record.chunk_vectors.mean(axis=0) for record in list(library.records())[:12]])
-    assert _of_neighbours(means[:1], np.array([0.7])).tolist() == [0.0]
-    assert _of_neighbours(means[:2], np.array([0.7, 0.2])) == pytest.approx([0.2, 0.7])
-    even = _of_neighbours(means, np.full(12, 0.5))
+    assert compute_neighbours(means[:1], np.array([0.7])).tolist() == [0.0]
+    assert compute_neighbours(means[:2], np.array([0.7, 0.2])) == pytest.approx([0.2, 0.7])
+    even = compute_neighbours(means, np.full(12, 0.5))
     assert even == pytest.approx([0.5] * 12)
-    raised = _of_neighbours(means, np.array([0.5] * 11 + [1.5]))
+    raised = compute_neighbours(means, np.array([0.5] * 11 + [1.5]))
     assert (raised >= even - 1e-6).all()
     assert raised[11] == pytest.approx(0.5), "its own score is not its neighbours'"

@@ -6,20 +6,20 @@ import pytest
 
 from rag import Assistant, Notice, Outcome
 from rag.evaluation.questions import read_questions
-from rag.retrieval.spelling import mended, slips
+from rag.retrieval.spelling import find_slips, mend
 from tests.conftest import ROOT
 
 KNOWN = {"grokking", "what", "benchmark", "Mistral", "Zürich"}
 
 
 def meant(question: str) -> dict[str, str]:
-    return dict(slips(question, lambda word: word in KNOWN, lambda _: ["about: " + " ".join(sorted(KNOWN))]))
+    return dict(find_slips(question, lambda word: word in KNOWN, lambda _: ["about: " + " ".join(sorted(KNOWN))]))
 
 
 @pytest.mark.parametrize("typed", ["groking", "grokkking", "grokknig", "rgokking", "Grokikng", "rokking"])
 def test_a_letter_swapped_missing_or_too_many_is_mended(typed):
     assert meant(f"what is {typed}?") == {typed: "grokking"}
-    assert mended(f"what is {typed}? ({typed})", {typed: "grokking"}) == "what is grokking? (grokking)"
+    assert mend(f"what is {typed}? ({typed})", {typed: "grokking"}) == "what is grokking? (grokking)"
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_another_letter_and_what_is_no_plain_word_are_left_alone(typed):
 
 def test_an_accent_is_no_slip_and_a_word_within_another_is_not_touched():
     assert meant("Zurich") == {}, "the index finds it without its accent"
-    assert mended("regroking groking", {"groking": "grokking"}) == "regroking grokking"
-    assert mended("a (b+ c", {}) == "a (b+ c"
+    assert mend("regroking groking", {"groking": "grokking"}) == "regroking grokking"
+    assert mend("a (b+ c", {}) == "a (b+ c"
 
 
 def test_an_answer_says_how_a_word_was_read_and_is_that_of_the_right_spelling(seed_settings):

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from rag.answering.gate import unknown_terms
-from rag.explore.example_questions import is_question, on_subject
+from rag.explore.example_questions import ask_about_subject, is_question
 from rag.library.library import Library
 from rag.library.records import Record
 from rag.models.embedding import EmbeddingModel
@@ -31,7 +31,7 @@ class _Idea(NamedTuple):
     paper: Paper
 
 
-def follow_ups(
+def find_follow_ups(
     answer: Answer,
     library: Library,
     model: EmbeddingModel,
@@ -41,7 +41,7 @@ def follow_ups(
     asked: Sequence[str] = (),
     where: Filter | None = None,
 ) -> list[str]:
-    """Up to k questions, each standing alone, none that was asked before; none where nothing was found.
+    """Finds up to k questions to go on with; each stands alone, and none was asked before.
 
     Args:
         gate: Least cosine of a paper's best sentence with a question that it answers.
@@ -55,10 +55,7 @@ def follow_ups(
     least = _NEAR_MARGIN * max((passage.score for passage in answer.passages), default=0.0)
     near = [found.paper for found in answer.passages if found.paper.id not in seen and found.score >= least][:_NEAR]
     if where:
-        cited, near = (
-            where.among(cited),
-            where.among(near),
-        )
+        cited, near = where.among(cited), where.among(near)
     records = {record.paper.id: record for record in library.fetch([paper.id for paper in (*cited, *near)])}
     before = {_gist(question) for question in (answer.question, answer.standalone_question, *asked)}
     ideas: dict[frozenset[str], _Idea] = {}
@@ -112,7 +109,7 @@ def _on_a_neighbour(paper: Paper) -> Iterator[_Idea]:
         yield _Idea(paper.title.strip(), paper)
     elif name := find_own_name(paper):
         yield _Idea(f"What is {name}?", paper)
-    elif question := on_subject(paper):
+    elif question := ask_about_subject(paper):
         yield _Idea(question, paper)
 
 
