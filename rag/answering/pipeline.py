@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -170,10 +171,23 @@ class Answering:
             yield answer
 
     async def _fill(self) -> Library:
-        """The library, filled first; the ingest ends soon after this is cancelled."""
+        """The library, filled first; the ingest ends soon after this is cancelled.
+
+        In a daemon thread: a process that is interrupted meanwhile does not wait for it.
+        """
         stop = threading.Event()
+        filled: Future[Library] = Future()
+        filled.set_running_or_notify_cancel()
+
+        def fill() -> None:
+            try:
+                filled.set_result(self.handle.filled(stop=stop))
+            except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+                filled.set_exception(error)
+
+        threading.Thread(target=fill, name="footnote-fill", daemon=True).start()
         try:
-            return await asyncio.to_thread(self.handle.filled, stop=stop)
+            return await asyncio.wrap_future(filled)
         except asyncio.CancelledError:
             stop.set()
             raise
