@@ -36,29 +36,31 @@ def evaluate(
     if compare is not None:
         _compare(*compare, as_json=as_json)
         return
-    from rag.evaluation import report, results
+    from rag.evaluation.report import print_result
+    from rag.evaluation.results import check_writable, save_result
     from rag.evaluation.runner import run
     from rag.settings import load_settings
 
     assert path is not None  # noqa: S101 (checked above)
     if save is not None:
-        results.check_writable(save)
+        check_writable(save)
     # An answer out of the cache would say nothing of how long the model takes.
     result = run(load_settings(llm_cache=False), path, split=split, ablation=ablation)
     if save is not None:
-        results.save(result, save)
+        save_result(result, save)
     if as_json:
         print_json(result.model_dump())
     else:
-        report.show(result)
+        print_result(result)
 
 
 def _compare(before: Path, after: Path, *, as_json: bool) -> None:
-    from rag.evaluation import report, results
-    from rag.evaluation.compare import compare
+    from rag.evaluation.difference import compare_results
+    from rag.evaluation.report import print_difference
+    from rag.evaluation.results import load_result
 
-    found = compare(results.load(before), results.load(after))
+    found = compare_results(load_result(before), load_result(after))
     if as_json:
         print_json(found)
     else:
-        report.show_comparison(found, str(before), str(after))
+        print_difference(found, str(before), str(after))

@@ -1,20 +1,24 @@
-"""A folder in BEIR's format: which of its files is what, its queries, and how relevant each document is to them."""
+"""A folder in BEIR's format: its files, its queries, how relevant each document is to them, and a ranking's figures."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.corpus.lines import PACKINGS, Unreadable, read_lines
+from rag.corpus.lines import PACKINGS
 from rag.errors import EvaluationError
+from rag.evaluation import metrics
+from rag.evaluation.questions import read_numbered_lines
+from rag.evaluation.results import Row
 from rag.text.words import make_encodable
+from rag.types import Passage
 
 _TEST = "test"
 _COLUMNS = 3  # query-id, corpus-id, score
+_QUERY = "query"  # the type of every query's row
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,50 @@ class Judged:
     gains: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class PaperGains:
+    """How relevant papers are to a query.
+
+    Attributes:
+        by_paper: By paper id; documents with the same abstract are one paper and have the greatest of their gains.
+        ideal: All gains above 0, also those of documents that the library does not hold.
+    """
+
+    by_paper: Mapping[str, float]
+    ideal: Sequence[float]
+
+    @classmethod
+    def of(cls, by_document: Mapping[str, float], paper_of: Mapping[str, str]) -> PaperGains:
+        """From the gains of documents, and the paper of each document that the library holds."""
+        by_paper: dict[str, float] = {}
+        absent = []
+        for document, gain in by_document.items():
+            if (paper := paper_of.get(document)) is not None:
+                by_paper[paper] = max(gain, by_paper.get(paper, 0.0))
+            else:
+                absent.append(gain)
+        return cls(by_paper, [gain for gain in (*by_paper.values(), *absent) if gain > 0])
+
+    def score_ranking(self, ranking: Sequence[Passage]) -> dict[str, float]:
+        """The figures of a ranking; cutoffs are in their names."""
+        gains = self._along(ranking)
+        return {
+            "ndcg@10": metrics.ndcg(gains, self.ideal, 10),
+            "hit@1": metrics.hit(gains, 1),
+            "mrr@10": metrics.reciprocal_rank(gains, 10),
+            **{f"recall@{k}": metrics.recall(gains, len(self.ideal), k) for k in (5, 10, 100)},
+        }
+
+    def make_row(self, query_id: str, ranking: Sequence[Passage], search_ms: float) -> Row:
+        """The row of a query in a result."""
+        figures = {**self.score_ranking(ranking), "search_ms": search_ms}
+        rank = metrics.first_rank(self._along(ranking))
+        return Row(id=query_id, type=_QUERY, rank=rank, outcome="", figures=figures)
+
+    def _along(self, ranking: Sequence[Passage]) -> list[float]:
+        return [self.by_paper.get(passage.paper.id, 0.0) for passage in ranking]
+
+
 def find_collection(folder: Path, split: str | None = None) -> Collection:
     """The files of a split; without a name, the only one there is, or the one called test.
 
@@ -52,7 +100,7 @@ def find_collection(folder: Path, split: str | None = None) -> Collection:
         raise EvaluationError(f"{folder}: it cannot be looked into ({error.strerror}).") from error
     by_name = {file.relative_to(folder).as_posix(): file for file in there}
     # The split is looked up among the files that there are: no path is made of what a user typed.
-    splits = {_split_of(name): file for name, file in by_name.items() if name.startswith("qrels")
+    splits = {_name_split(name): file for name, file in by_name.items() if name.startswith("qrels")
               and name.endswith(".tsv")}  # fmt: skip
     chosen = split if split is not None else next((name for name in ("", _TEST, *splits) if name in splits), "")
     if split == _TEST and _TEST not in splits:
@@ -75,7 +123,7 @@ def read_judged(collection: Collection) -> list[Judged]:
         EvaluationError: A file cannot be read, or a line is not as it should be; file and line are named.
     """
     gains = _read_qrels(collection.qrels)
-    texts = dict(_queries(collection.queries))
+    texts = dict(_read_queries(collection.queries))
     unknown = [query for query in gains if query not in texts]
     if unknown:
         raise EvaluationError(
@@ -88,33 +136,21 @@ def read_judged(collection: Collection) -> list[Judged]:
     return found
 
 
-def document_lines(corpus: Path) -> dict[str, int]:
-    """The line of every document in the corpus; lines that are no documents are left to the ingest to report."""
+def find_document_lines(corpus: Path) -> dict[str, int]:
+    """The line number of every document; lines that are no documents are left to the ingest to report."""
     found: dict[str, int] = {}
-    for number, row in _rows(corpus, strict=False):
+    for number, row in _read_rows(corpus, strict=False):
         found.setdefault(str(row.get("_id")), number)
     return found
 
 
-def digest(*files: Path) -> str:
-    """16 hex digits of the files' bytes."""
-    made = hashlib.sha256()
-    for file in files:
-        try:
-            with file.open("rb") as opened:
-                made.update(hashlib.file_digest(opened, "sha256").digest())
-        except OSError as error:
-            raise EvaluationError(f"{file}: it cannot be opened ({error.strerror}).") from error
-    return made.hexdigest()[:16]
-
-
-def _split_of(name: str) -> str:
+def _name_split(name: str) -> str:
     return name.removeprefix("qrels").removesuffix(".tsv").strip("_/")
 
 
 def _read_qrels(path: Path) -> dict[str, dict[str, float]]:
     gains: dict[str, dict[str, float]] = {}
-    for place, (number, line) in enumerate(_lines(path)):
+    for place, (number, line) in enumerate(read_numbered_lines(path)):
         cells = line.rstrip("\r\n").split("\t")
         if place == 0 and not _is_number(cells[-1]):
             continue  # the heading
@@ -134,16 +170,16 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _queries(path: Path) -> Iterator[tuple[str, str]]:
-    for number, row in _rows(path, strict=True):
+def _read_queries(path: Path) -> Iterator[tuple[str, str]]:
+    for number, row in _read_rows(path, strict=True):
         key, text = row.get("_id"), row.get("text")
         if not isinstance(key, str | int) or not isinstance(text, str) or not text.strip():
             raise EvaluationError(f'{path}:{number}: a query has an "_id" and a "text"; correct the line.')
         yield str(key), make_encodable(text.strip())
 
 
-def _rows(path: Path, *, strict: bool) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in _lines(path):
+def _read_rows(path: Path, *, strict: bool) -> Iterator[tuple[int, dict[str, object]]]:
+    for number, line in read_numbered_lines(path):
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -154,13 +190,3 @@ def _rows(path: Path, *, strict: bool) -> Iterator[tuple[int, dict[str, object]]
             yield number, row
         elif strict:
             raise EvaluationError(f"{path}:{number}: it is not a JSON object; correct the line.")
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their numbers."""
-    try:
-        for number, line in enumerate(read_lines(path), start=1):
-            if line.strip():
-                yield number, line
-    except Unreadable as error:
-        raise EvaluationError(f"{path}: {error}.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 Statistic = Callable[..., Values]  # of an array along `axis`
+Figures = Mapping[str, float]  # of one question, by metric
 
 mean: Statistic = np.mean
 median: Statistic = np.median
@@ -58,9 +59,15 @@ def hit(gains: Sequence[float], k: int) -> float:
     return float(any(gain > 0 for gain in gains[:k]))
 
 
+def first_rank(gains: Sequence[float]) -> int | None:
+    """The 1-based rank of the first relevant one."""
+    return next((rank for rank, gain in enumerate(gains, start=1) if gain > 0), None)
+
+
 def reciprocal_rank(gains: Sequence[float], k: int | None = None) -> float:
     """1 / rank of the first relevant one within the first k; 0 when there is none."""
-    return next((1 / rank for rank, gain in enumerate(gains[:k], start=1) if gain > 0), 0.0)
+    rank = first_rank(gains[:k])
+    return 1 / rank if rank else 0.0
 
 
 def recall(gains: Sequence[float], relevant: int, k: int) -> float:
@@ -78,27 +85,32 @@ def ndcg(gains: Sequence[float], ideal: Sequence[float], k: int) -> float:
     return _dcg(gains[:k]) / _dcg(sorted(ideal, reverse=True)[:k])
 
 
-def estimate(values: Sequence[float], statistic: Statistic = mean) -> Estimate:
+def estimate(values: Sequence[float] | Values, statistic: Statistic = mean) -> Estimate:
     """A statistic of at least one value; the interval is that of the values drawn anew with replacement."""
     sample = np.asarray(values, dtype=np.float64)
     resampled = np.concatenate([statistic(sample[rows], axis=1) for rows in _resamples(len(sample))])
-    return Estimate(float(statistic(sample, axis=0)), *_interval(resampled), len(sample))
+    low, high = np.quantile(resampled, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Estimate(float(statistic(sample, axis=0)), float(low), float(high), len(sample))
 
 
-def difference(before: Sequence[float], after: Sequence[float]) -> Difference:
+def estimate_difference(before: Sequence[float], after: Sequence[float]) -> Difference:
     """The paired difference of two runs over the same questions, in the same order."""
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     gained = second - first
-    resampled = np.concatenate([gained[rows].mean(axis=1) for rows in _resamples(len(gained))])
-    return Difference(
-        before=float(first.mean()),
-        after=float(second.mean()),
-        difference=float(gained.mean()),
-        low=_interval(resampled)[0],
-        high=_interval(resampled)[1],
-        p=_sign_flip_p(gained),
-        n=len(gained),
-    )
+    found = estimate(gained)
+    means = float(first.mean()), float(second.mean()), found.value
+    return Difference(*means, found.low, found.high, _sign_flip_p(gained), found.n)
+
+
+def compare_figures(before: Sequence[Figures], after: Sequence[Figures]) -> dict[str, Difference]:
+    """The difference in every metric, over the questions that have it in both runs; both have the same questions."""
+    found = {}
+    for name in dict.fromkeys(name for figures in before for name in figures):
+        pairs = [(one[name], other[name]) for one, other in zip(before, after, strict=True)
+                 if name in one and name in other]  # fmt: skip
+        if pairs:
+            found[name] = estimate_difference(*zip(*pairs, strict=True))
+    return found
 
 
 def _dcg(gains: Sequence[float]) -> float:
@@ -110,11 +122,6 @@ def _resamples(n: int) -> Iterator[NDArray[np.int64]]:
     drawing = np.random.default_rng(_SEED)
     for rows in _portions(_RESAMPLES, n):
         yield drawing.integers(0, n, size=(rows, n))
-
-
-def _interval(resampled: Values) -> tuple[float, float]:
-    low, high = np.quantile(resampled, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return float(low), float(high)
 
 
 def _sign_flip_p(gained: Values) -> float:

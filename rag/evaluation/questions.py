@@ -1,10 +1,9 @@
-"""A question file: read, checked line by line, and one answer scored against its question."""
+"""A question file: read and checked line by line; and an answer or a ranking scored against its question."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +13,7 @@ from rag.answering.question import MOST_QUESTION_CHARS
 from rag.corpus.lines import Unreadable, read_lines
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
-from rag.evaluation.results import ALL
+from rag.evaluation.results import ALL, Row
 from rag.text.sentences import find_sentences
 from rag.types import Answer, Outcome, Paper, Passage
 
@@ -70,18 +69,6 @@ class Question(BaseModel):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One answer by the rules; which figures exist depends on the question.
-
-    Attributes:
-        rank: Of the first gold paper in the ranking; None when it is not there, or there is none.
-    """
-
-    rank: int | None
-    figures: Mapping[str, float]
-
-
 def read_questions(path: Path) -> list[Question]:
     """The questions of a file of JSON lines.
 
@@ -89,85 +76,85 @@ def read_questions(path: Path) -> list[Question]:
         EvaluationError: The file cannot be read, or a line is no question; file and line are named.
     """
     found: dict[str, Question] = {}
-    try:
-        for number, line in enumerate(read_lines(path), start=1):
-            if line.strip():
-                question = _question(line, f"{path}:{number}")
-                if question.id in found:
-                    raise EvaluationError(f"{path}:{number}: the id {question.id!r} is taken; give it another.")
-                found[question.id] = question
-    except Unreadable as error:
-        raise EvaluationError(f"{path}: {error}.") from error
+    for number, line in read_numbered_lines(path):
+        question = _read_question(line, f"{path}:{number}")
+        if question.id in found:
+            raise EvaluationError(f"{path}:{number}: the id {question.id!r} is taken; give it another.")
+        found[question.id] = question
     if not found:
         raise EvaluationError(f"{path}: there is no question in it; expected is one JSON object a line.")
     return list(found.values())
 
 
-def score(question: Question, answer: Answer, ranking: Sequence[Passage]) -> Score:
-    """One answer by the rules of the file.
+def read_numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers.
+
+    Raises:
+        EvaluationError: The file cannot be read.
+    """
+    try:
+        yield from ((number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip())
+    except Unreadable as error:
+        raise EvaluationError(f"{path}: {error}.") from error
+
+
+def score_answer(question: Question, answer: Answer, ranking: Sequence[Passage]) -> Row:
+    """The figures of one answer by the rules of the file; which there are depends on the question.
 
     Args:
         ranking: The passages the answer was made from and those after them, best first.
     """
-    refused = answer.outcome == Outcome.NOT_IN_CORPUS
+    rank = None
     if question.type == OFFTOPIC:
-        return Score(None, {"refused": refused})
-    if question.type == UNANSWERABLE:
-        return Score(None, {"not_answered": answer.outcome != Outcome.ANSWERED})
-    if question.type == DISLIKED:  # neither right nor wrong, whatever becomes of it
-        return Score(None, {"disliked_answered": float(answer.outcome == Outcome.ANSWERED)})
+        figures: dict[str, float] = {"refused": answer.outcome == Outcome.NOT_IN_CORPUS}
+    elif question.type == UNANSWERABLE:
+        figures = {"not_answered": answer.outcome != Outcome.ANSWERED}
+    elif question.type == DISLIKED:  # neither right nor wrong, whatever becomes of it
+        figures = {"disliked_answered": answer.outcome == Outcome.ANSWERED}
+    else:
+        rank = metrics.first_rank(_gains(question, ranking))
+        figures = score_ranking(question, ranking) | _score_text(question, answer, ranking)
+    return Row(id=question.id, type=question.type, rank=rank, outcome=answer.outcome.value, figures=figures)
+
+
+def _score_text(question: Question, answer: Answer, ranking: Sequence[Passage]) -> dict[str, float]:
     cited = {citation.paper.id: citation.paper for citation in answer.citations}
     cited_gold = sum(_is_gold(question, paper) for paper in cited.values())
-    relevant = 1 if question.gold_mode == "any" else count_gold(question, [each.paper for each in ranking])
-    sentences = _count_sentences(answer.text)
-    figures = ranking_figures(question, ranking) | {
+    relevant = 1 if question.gold_mode == "any" else _count_gold(question, ranking)
+    sentences = len(find_sentences(_MARKERS.sub("", answer.text)))
+    text = answer.text.casefold()
+    said = all(any(alternative.casefold() in text for alternative in group) for group in question.facts)
+    complete = sentences <= _MOST_SENTENCES and said
+    return {
         "citation_precision": cited_gold / len(cited) if cited else 0.0,
         "citation_recall": min(1.0, cited_gold / relevant),
         "sentences": sentences,
-        "false_refusal": refused,
+        "false_refusal": answer.outcome == Outcome.NOT_IN_CORPUS,
         "partial": answer.outcome == Outcome.PARTIAL,
+        **({"facts": complete} if question.facts else {}),
+        "correct": answer.outcome == Outcome.ANSWERED and cited_gold > 0 and complete,
     }
-    complete = sentences <= _MOST_SENTENCES and all(
-        any(alternative.casefold() in answer.text.casefold() for alternative in group) for group in question.facts
-    )
-    if question.facts:
-        figures["facts"] = complete
-    figures["correct"] = answer.outcome == Outcome.ANSWERED and cited_gold > 0 and complete
-    return Score(first_rank(question, ranking), {name: float(value) for name, value in figures.items()})
 
 
-def ranking_figures(question: Question, ranking: Sequence[Passage]) -> dict[str, float]:
+def score_ranking(question: Question, ranking: Sequence[Passage]) -> dict[str, float]:
     """How well a ranking finds the gold papers; empty where there are none."""
     if not question.answerable:
         return {}
-    gains = [float(_is_gold(question, passage.paper)) for passage in ranking]
+    gains = _gains(question, ranking)
     if question.gold_mode == "any":
         return {
             "hit@1": metrics.hit(gains, 1),
             "hit@5": metrics.hit(gains, 5),
             "mrr": metrics.reciprocal_rank(gains, _MRR_DEPTH),
         }
-    relevant = count_gold(question, [passage.paper for passage in ranking])
+    relevant = _count_gold(question, ranking)
     return {
         **{f"recall@{k}": metrics.recall(gains, relevant, k) for k in (5, 10, 100)},
         "ndcg@10": metrics.ndcg(gains, [1.0] * relevant, 10),
     }
 
 
-def first_rank(question: Question, ranking: Sequence[Passage]) -> int | None:
-    """The 1-based rank of the first gold paper."""
-    ranks = (rank for rank, passage in enumerate(ranking, start=1) if _is_gold(question, passage.paper))
-    return next(ranks, None)
-
-
-def count_gold(question: Question, papers: Iterable[Paper]) -> int:
-    """Gold papers, found or not; places that are one of these papers count once."""
-    gold = set(question.gold)
-    found = {shared for paper in papers if (shared := frozenset(gold & _places(paper)))}
-    return len(found) + len(gold.difference(*found))
-
-
-def _question(line: str, where: str) -> Question:
+def _read_question(line: str, where: str) -> Question:
     try:
         return Question.model_validate_json(line)
     except ValidationError as error:
@@ -177,13 +164,20 @@ def _question(line: str, where: str) -> Question:
         raise EvaluationError(f"{where}: {field + ': ' if field else ''}{said}; correct the line.") from error
 
 
+def _gains(question: Question, ranking: Sequence[Passage]) -> list[float]:
+    return [float(_is_gold(question, passage.paper)) for passage in ranking]
+
+
 def _is_gold(question: Question, paper: Paper) -> bool:
     return not _places(paper).isdisjoint(question.gold)
 
 
+def _count_gold(question: Question, ranking: Iterable[Passage]) -> int:
+    """Gold papers, found or not; places that are one of the papers found count once."""
+    gold = set(question.gold)
+    found = {shared for passage in ranking if (shared := frozenset(gold & _places(passage.paper)))}
+    return len(found) + len(gold.difference(*found))
+
+
 def _places(paper: Paper) -> set[str]:
     return {f"{source}:{line}" for source, line in paper.places}
-
-
-def _count_sentences(text: str) -> int:
-    return len(find_sentences(_MARKERS.sub("", text)))

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rag.evaluation.compare import RANK, Change, Comparison
+from rag.evaluation.difference import RANK, ChangedQuestion, ResultDifference
 from rag.evaluation.metrics import Difference, Estimate
 from rag.evaluation.results import ALL, Result
 from rag.terminal import plain, printable
@@ -31,15 +31,15 @@ _LEGEND = (
 _STYLES = {"better": "green", "worse": "red", "more": "yellow", "fewer": "yellow", "within noise": "dim"}
 
 
-def show(result: Result) -> None:
+def print_result(result: Result) -> None:
     """Prints a result's tables to standard output."""
     console = _console()
-    console.print(Group(*_result(result, console.width)))
+    console.print(Group(*_result_lines(result, console.width)))
 
 
-def show_comparison(comparison: Comparison, before: str, after: str) -> None:
+def print_difference(found: ResultDifference, before: str, after: str) -> None:
     """Prints what got better and worse."""
-    _console().print(Group(*_comparison(comparison, before, after)))
+    _console().print(Group(*_difference_lines(found, before, after)))
 
 
 def _console() -> Console:
@@ -47,7 +47,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(markup=False, highlight=False, emoji=False, width=_WIDTH)
 
 
-def _result(result: Result, width: int) -> Iterator[RenderableType]:
+def _result_lines(result: Result, width: int) -> Iterator[RenderableType]:
     split = f", split {result.split}" if result.split else ""
     yield _text(f"{result.questions.count} questions of {result.questions.name}{split}; {result.corpus.count} papers;"
                 f" {result.model}; {result.settings.get('llm_model') or 'no language model'}")  # fmt: skip
@@ -96,13 +96,13 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("+0.", "+.").replace("-0.", "-.")
 
 
-def _comparison(comparison: Comparison, before: str, after: str) -> Iterator[RenderableType]:
+def _difference_lines(found: ResultDifference, before: str, after: str) -> Iterator[RenderableType]:
     yield _text(f"A {printable(before)}\nB {printable(after)}")
-    yield from (_text(f"warning: {warning}", "yellow") for warning in comparison.warnings)
+    yield from (_text(f"warning: {warning}", "yellow") for warning in found.warnings)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("metric", "n", "A", "B", "B - A", "95 % interval", "p", "verdict"):
         table.add_column(heading, justify="left" if heading in ("metric", "verdict") else "right")
-    for each in comparison.metrics:
+    for each in found.metrics:
         change = each.change
         table.add_row(
             *map(_text, (
@@ -114,14 +114,14 @@ def _comparison(comparison: Comparison, before: str, after: str) -> Iterator[Ren
     yield table
     yield _text("More than noise: p < 0.05 in a paired sign-flip test. Of twenty metrics that nothing changed, one"
                 " passes that by chance.", "dim")  # fmt: skip
-    for name in dict.fromkeys(change.metric for change in comparison.changes):
+    for name in dict.fromkeys(change.metric for change in found.changes):
         for better in (True, False):
-            found = [each for each in comparison.changes if each.metric == name and each.better == better]
-            if found:
-                yield _changes(name, found, better=better)
+            changes = [each for each in found.changes if each.metric == name and each.better == better]
+            if changes:
+                yield _changes(name, changes, better=better)
 
 
-def _changes(name: str, found: Sequence[Change], *, better: bool) -> Text:
+def _changes(name: str, found: Sequence[ChangedQuestion], *, better: bool) -> Text:
     """The questions of one metric that changed most in one direction."""
     most = sorted(found, key=lambda each: -abs(_worth(each.before, name) - _worth(each.after, name)))[:_MOST_LISTED]
     lines = [f"\n{name}: {len(found)} {'better' if better else 'worse'}"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,8 +15,6 @@ from rag.errors import EvaluationError
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Difference, Estimate
 from rag.files import replace_file
-from rag.share.provenance import library_hash
-from rag.types import Paper
 
 ALL = "all"  # the group of every question
 _STATISTICS: Mapping[str, tuple[tuple[str, metrics.Statistic], ...]] = {
@@ -47,7 +47,7 @@ class Row(_Part):
 
 
 class Source(_Part):
-    """The questions, or the library: its hash, and how many there are."""
+    """The questions, or the papers of the library: their hash, and how many there are."""
 
     name: str
     hash: str
@@ -80,29 +80,32 @@ class Result(_Part):
     rows: list[Row]
 
 
+def hash_files(*files: Path) -> str:
+    """16 hex digits of the files' bytes.
+
+    Raises:
+        EvaluationError: One cannot be opened.
+    """
+    made = hashlib.sha256()
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                made.update(hashlib.file_digest(opened, "sha256").digest())
+        except OSError as error:
+            raise EvaluationError(f"{file}: it cannot be opened ({error.strerror}).") from error
+    return made.hexdigest()[:16]
+
+
 def summarise(rows: Sequence[Row]) -> dict[str, dict[str, Estimate]]:
-    """Every metric over all questions that have it, then by type."""
+    """Every metric over all questions that have it, then by type where there are several."""
     groups = {ALL: list(rows)}
-    for row in rows:
-        groups.setdefault(row.type, []).append(row)
-    if len(groups) == 2:  # one type: it says what "all" says
-        groups = {ALL: list(rows)}
-    return {group: _estimates(members) for group, members in groups.items()}
+    types = dict.fromkeys(row.type for row in rows)
+    if len(types) > 1:
+        groups |= {type_: [row for row in rows if row.type == type_] for type_ in types}
+    return {group: _summarise_group(members) for group, members in groups.items()}
 
 
-def beside(rows: Sequence[Row], others: Sequence[Mapping[str, float]]) -> dict[str, Difference]:
-    """How other figures of the same questions differ, by metric."""
-    pairs = _columns([row.figures for row in rows], others)
-    return {name: metrics.difference(before, after) for name, (before, after) in pairs.items()}
-
-
-def corpus_of(papers: Iterable[Paper], name: str) -> Source:
-    """The library by its papers: the same papers give the same hash in any order and from any files."""
-    ids = [paper.id for paper in papers]
-    return Source(name=name, hash=library_hash(ids), count=len(ids))
-
-
-def save(result: Result, path: Path) -> None:
+def save_result(result: Result, path: Path) -> None:
     """Writes the result as JSON; the file is the old one or the new one, never half of it.
 
     Raises:
@@ -110,7 +113,7 @@ def save(result: Result, path: Path) -> None:
     """
     path = path.resolve()  # a link stays one
     try:
-        replace_file(path, as_json(result) + "\n")
+        replace_file(path, write_json(result) + "\n")
     except OSError as error:
         raise EvaluationError(f"{path}: the result cannot be written ({error.strerror}).") from error
 
@@ -122,7 +125,7 @@ def check_writable(path: Path) -> None:
         raise EvaluationError(f"{path}: the result cannot be written there; name a file in a folder that exists.")
 
 
-def load(path: Path) -> Result:
+def load_result(path: Path) -> Result:
     """A saved result.
 
     Raises:
@@ -140,39 +143,19 @@ def load(path: Path) -> Result:
         ) from error
 
 
-def as_json(result: Result) -> str:
+def write_json(result: Result) -> str:
     """Indented, floats rounded: a file whose changes can be read."""
-    return _rounded(result).model_dump_json(indent=1)
+    rounded = json.loads(result.model_dump_json(), parse_float=lambda digits: round(float(digits), _DECIMALS))
+    return json.dumps(rounded, ensure_ascii=False, indent=1)
 
 
-def _rounded(result: Result) -> Result:
-    def walk(value: object) -> object:
-        if isinstance(value, float):
-            return round(value, _DECIMALS)
-        if isinstance(value, dict):
-            return {name: walk(each) for name, each in value.items()}
-        return [walk(each) for each in value] if isinstance(value, list) else value
-
-    return Result.model_validate(walk(result.model_dump()))
-
-
-def _estimates(rows: Sequence[Row]) -> dict[str, Estimate]:
-    found = {}
-    for name, (values, _) in _columns([row.figures for row in rows], [row.figures for row in rows]).items():
-        for shown, statistic in _STATISTICS.get(name, ((name, metrics.mean),)):
-            found[shown] = metrics.estimate(values, statistic)
-    return found
-
-
-def _columns(
-    first: Sequence[Mapping[str, float]], second: Sequence[Mapping[str, float]]
-) -> dict[str, tuple[list[float], list[float]]]:
-    """The values of every metric that both have, question by question."""
-    columns: dict[str, tuple[list[float], list[float]]] = {}
-    for before, after in zip(first, second, strict=True):
-        for name in before:
-            if name in after:
-                values = columns.setdefault(name, ([], []))
-                values[0].append(before[name])
-                values[1].append(after[name])
-    return columns
+def _summarise_group(rows: Sequence[Row]) -> dict[str, Estimate]:
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.figures.items():
+            columns.setdefault(name, []).append(value)
+    return {
+        shown: metrics.estimate(values, statistic)
+        for name, values in columns.items()
+        for shown, statistic in _STATISTICS.get(name, ((name, metrics.mean),))
+    }

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from rag.answering.question import MOST_QUESTION_CHARS, History, checked_turns
 from rag.errors import FeedbackError
 from rag.files import replace_file
-from rag.share.provenance import text_hash
+from rag.share.provenance import hash_text
 from rag.text.words import make_encodable, visible
 from rag.types import Answer
 
@@ -45,7 +45,7 @@ def record_feedback(
     Raises:
         FeedbackError: It cannot be written.
     """
-    line_id = text_hash(key)
+    line_id = hash_text(key)
     if liked is None and not (home / FILE).exists():
         return
     added = [] if liked is None else [json.dumps(_line(line_id, answer, liked, reason, history), ensure_ascii=False)]

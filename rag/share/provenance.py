@@ -17,17 +17,17 @@ from rag.settings import Settings
 _NO_ANSWER_DEPENDS_ON = {"models", "host", "port", "api_host", "api_port"}
 
 
-def text_hash(text: str) -> str:
+def hash_text(text: str) -> str:
     """16 hex digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def library_hash(paper_ids: Iterable[str]) -> str:
+def hash_papers(paper_ids: Iterable[str]) -> str:
     """The same papers give the same hash, in any order and from any files."""
-    return text_hash("\n".join(sorted(paper_ids)))
+    return hash_text("\n".join(sorted(paper_ids)))
 
 
-def origin(settings: Settings) -> dict[str, JsonValue]:
+def describe_origin(settings: Settings) -> dict[str, JsonValue]:
     """Date, version, commit and settings; no key and no path of this machine."""
     from rag.retrieval.signals import WEIGHTS
 

@@ -10,7 +10,7 @@ from rag import Assistant, Outcome, QuestionError, Turn
 from rag.answering.extractive import NEAREST
 from rag.answering.followup import context_of
 from rag.answering.gate import share_of_papers
-from rag.evaluation.questions import read_questions, score
+from rag.evaluation.questions import read_questions, score_answer
 from tests.conftest import ROOT
 
 LISTED = "Two papers fit. (1) Kites fly on long tails [1]. (2) Bees count up to four [2]. (3) Snails move slowly [3]."
@@ -247,7 +247,7 @@ def test_dialogs_find_what_they_speak_of(assistant):
     assert len(dialogs) == 41
     answers = [assistant.answer(each.question, history=[t.model_dump() for t in each.history]) for each in dialogs]
     pairs = zip(dialogs, answers, strict=True)
-    first = [score(dialog, answer, answer.passages).figures["hit@1"] for dialog, answer in pairs]
+    first = [score_answer(dialog, answer, answer.passages).figures["hit@1"] for dialog, answer in pairs]
     assert sum(first) >= 0.9 * len(dialogs)
 
 

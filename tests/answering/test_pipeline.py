@@ -27,7 +27,7 @@ from rag import (
     Settings,
     Token,
 )
-from rag.evaluation.questions import Question, read_questions, score
+from rag.evaluation.questions import Question, read_questions, score_answer
 from tests.conftest import ROOT
 
 # What an answer must reach on the benchmark with no language model: the floor, not the aim.
@@ -98,7 +98,7 @@ def test_no_answer_is_long_and_none_gives_an_abstract_whole(answers):
 def test_the_benchmark_is_not_below_its_floor(answers):
     figures: dict[str, list[float]] = defaultdict(list)
     for question in QUESTIONS:
-        for name, value in score(question, answers[question.id], answers[question.id].passages).figures.items():
+        for name, value in score_answer(question, answers[question.id], answers[question.id].passages).figures.items():
             figures[name].append(value)
     means = {name: sum(values) / len(values) for name, values in figures.items()}
     assert {name: means[name] for name, least in FLOOR.items() if means[name] < least} == {}

@@ -16,8 +16,8 @@ import numpy as np
 
 from rag import Assistant, Passage, load_settings
 from rag.answering.question import checked_turns
-from rag.evaluation.questions import Question, ranking_figures, read_questions
-from rag.evaluation.variants import reranked
+from rag.evaluation.baselines import rerank
+from rag.evaluation.questions import Question, read_questions, score_ranking
 from rag.retrieval.ranking import retrieve
 from rag.retrieval.signals import WEIGHTS
 
@@ -38,9 +38,7 @@ def main() -> None:
     given = arguments.parse_args()
     rankings = list(_rankings())
     trials = list(_trials())
-    figures = [
-        [ranking_figures(question, reranked(found, weights)) for question, found in rankings] for weights in trials
-    ]
+    figures = [[score_ranking(question, rerank(found, weights)) for question, found in rankings] for weights in trials]
     folds = np.array([_fold(question.id) for question, _ in rankings])
     held_out: list[Mapping[str, float]] = [{}] * len(rankings)
     gaps = []
@@ -56,9 +54,7 @@ def main() -> None:
         "questions": len(rankings),
         "folds": FOLDS,
         "trials": TRIALS,
-        "shipped_weights": _means(
-            [ranking_figures(question, reranked(found, WEIGHTS)) for question, found in rankings]
-        ),
+        "shipped_weights": _means([score_ranking(question, rerank(found, WEIGHTS)) for question, found in rankings]),
         "tuned_on_all": _means(max(figures, key=_worth)),
         "held_out": _means(held_out),
         "mean_gap": round(float(np.mean(gaps)), 4),

@@ -20,7 +20,7 @@ from rag import Answer, Assistant, Outcome, load_settings
 from rag.answering import extractive
 from rag.answering import unstated as requirements
 from rag.answering.gate import share_of_papers
-from rag.evaluation.questions import OFFTOPIC, UNANSWERABLE, Question, read_questions, score
+from rag.evaluation.questions import OFFTOPIC, UNANSWERABLE, Question, read_questions, score_answer
 from rag.text import quantities
 
 HERE = Path(__file__).parent
@@ -53,7 +53,7 @@ def read_sets() -> dict[str, list[Question]]:
 
 def figures(answers: Answers) -> dict[str, Any]:
     """Means over the questions that have a figure, and how many there are."""
-    rows = [score(question, answer, answer.passages).figures for question, answer in answers]
+    rows = [score_answer(question, answer, answer.passages).figures for question, answer in answers]
     return {
         "answerable": sum(question.answerable for question, _ in answers),
         "unanswerable": sum(question.type == UNANSWERABLE for question, _ in answers),

@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from rag import Assistant, load_settings
-from rag.evaluation.questions import ranking_figures, read_questions
+from rag.evaluation.questions import read_questions, score_ranking
 from rag.library.library import Library
 from rag.retrieval import ranking
 from rag.retrieval.ranking import Query, retrieve
@@ -37,7 +37,7 @@ def main() -> None:
     def figures(asked: list[tuple[object, str]]) -> dict[str, float]:
         model = assistant.answering.model
         rows: list[Mapping[str, float]] = [
-            ranking_figures(question, retrieve(library, model, Query(text), k=100).passages)  # type: ignore[arg-type]
+            score_ranking(question, retrieve(library, model, Query(text), k=100).passages)  # type: ignore[arg-type]
             for question, text in asked
         ]
         return {

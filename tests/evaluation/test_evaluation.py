@@ -14,13 +14,13 @@ import pytest
 from pydantic import AnyHttpUrl
 
 from rag import Answer, Assistant, Citation, EvaluationError, Outcome, Paper, Passage, Settings
-from rag.evaluation import beir, questions, results, variants
-from rag.evaluation.compare import compare
+from rag.evaluation import baselines, beir, questions, results
+from rag.evaluation.difference import compare_results
 from rag.evaluation.questions import Question
 from rag.evaluation.results import Row
-from rag.evaluation.runner import own_library, run_collection, run_questions
+from rag.evaluation.runner import own_library, run_beir, run_questions
 from rag.retrieval.signals import WEIGHTS, fuse_signals
-from rag.share.provenance import origin
+from rag.share.provenance import describe_origin
 from tests.command import inside
 from tests.conftest import ROOT
 from tests.llm_server import ChatServer
@@ -70,7 +70,7 @@ class TestScore:
     def test_any_gold_paper_will_do_and_a_duplicates_place_is_the_paper(self):
         question = asking(gold=["b.txt:7"], facts=[["THIRTY", "30"], ["cooking"]])
         right = answered(FIRST, SECOND, text="It is 30 [1]. They are Cooking [2].")
-        score = questions.score(question, right, RANKING)
+        score = questions.score_answer(question, right, RANKING)
         assert score.rank == 2
         assert score.figures == {
             "hit@1": 0, "hit@5": 1, "mrr": 0.5, "citation_precision": 0.5, "citation_recall": 1, "facts": 1,
@@ -79,7 +79,7 @@ class TestScore:
 
     def test_all_gold_papers_count_once_each_and_those_not_found_count(self):
         question = asking(gold=["a.txt:1", "b.txt:7", "a.txt:3", "x.txt:9"], gold_mode="all")
-        figures = questions.score(question, answered(FIRST), RANKING).figures
+        figures = questions.score_answer(question, answered(FIRST), RANKING).figures
         assert figures["citation_recall"] == pytest.approx(1 / 3)
         assert figures["recall@5"] == figures["recall@100"] == pytest.approx(2 / 3)
         assert figures["ndcg@10"] == pytest.approx((0.6309 + 0.5) / (1 + 0.6309 + 0.5), abs=1e-4)
@@ -88,17 +88,17 @@ class TestScore:
 
     def test_an_answer_that_says_everything_has_no_fact_and_one_that_cites_nothing_no_precision(self):
         question = asking(gold=["a.txt:1"], facts=[["30"]])
-        figures = questions.score(question, answered(FIRST, text="It is 30. " * 7), RANKING).figures
+        figures = questions.score_answer(question, answered(FIRST, text="It is 30. " * 7), RANKING).figures
         assert (figures["sentences"], figures["facts"], figures["correct"]) == (7, 0, 0)
-        figures = questions.score(question, answered(text="It is 30."), RANKING).figures
+        figures = questions.score_answer(question, answered(text="It is 30."), RANKING).figures
         assert (figures["citation_precision"], figures["citation_recall"], figures["facts"]) == (0, 0, 1)
         assert figures["correct"] == 0
-        assert questions.score(question, answered(FIRST), [passage(SECOND)]).rank is None
+        assert questions.score_answer(question, answered(FIRST), [passage(SECOND)]).rank is None
 
     @pytest.mark.parametrize("outcome", Outcome)
     def test_refusing_is_right_off_topic_and_wrong_elsewhere(self, outcome):
         def figures(**fields: Any) -> Any:
-            return questions.score(asking(**fields), answered(text="30", outcome=outcome), RANKING).figures
+            return questions.score_answer(asking(**fields), answered(text="30", outcome=outcome), RANKING).figures
 
         assert figures(type="offtopic") == {"refused": outcome == "not_in_corpus"}
         assert figures(type="unanswerable") == {"not_answered": outcome != "answered"}
@@ -109,9 +109,9 @@ class TestScore:
 
 def test_other_weights_rank_anew_and_ties_do_not_keep_the_given_order():
     three = [passage(THIRD, a=1, b=0), passage(SECOND, a=0, b=2), passage(FIRST, a=0, b=0)]
-    assert [each.paper.id for each in variants.reranked(three, {"a": 1})] == ["3", "1", "2"]
-    assert [each.paper.id for each in variants.reranked(three, {"a": 1, "b": 1})] == ["2", "3", "1"]
-    known = variants.ablations({"a": 1.0, "b": 0.5})
+    assert [each.paper.id for each in baselines.rerank(three, {"a": 1})] == ["3", "1", "2"]
+    assert [each.paper.id for each in baselines.rerank(three, {"a": 1, "b": 1})] == ["2", "3", "1"]
+    known = baselines.list_ablations({"a": 1.0, "b": 0.5})
     assert known["without a"] == {"b": 0.5}
     assert known["b alone"] == {"b": 1.0}
     assert known["b x 2"] == {"a": 1.0, "b": 1.0}
@@ -120,9 +120,9 @@ def test_other_weights_rank_anew_and_ties_do_not_keep_the_given_order():
 def test_the_signals_that_are_weighed_and_compared_with_are_those_of_a_passage(seed_settings):
     found = Assistant.open(seed_settings).search("How do agents use web pages?", k=30)
     for each in found:
-        assert set(each.signals) >= {*WEIGHTS, *(name for weights in variants.BASELINES.values() for name in weights)}
+        assert set(each.signals) >= {*WEIGHTS, *(name for weights in baselines.BASELINES.values() for name in weights)}
         assert fuse_signals(each.signals) == pytest.approx(each.score)
-    assert [each.paper.id for each in variants.reranked(found, WEIGHTS)] == [each.paper.id for each in found]
+    assert [each.paper.id for each in baselines.rerank(found, WEIGHTS)] == [each.paper.id for each in found]
 
 
 def test_a_question_file_is_measured_saved_and_shown(seed_settings, bench, tmp_path, monkeypatch):
@@ -135,7 +135,7 @@ def test_a_question_file_is_measured_saved_and_shown(seed_settings, bench, tmp_p
     assert "sk-never-written" not in written
     assert str(seed_settings.home) not in written
     assert str(tmp_path) not in written
-    result = results.load(saved)
+    result = results.load_result(saved)
     assert (result.corpus.count, result.questions.count, result.questions.name) == (308, len(bench), "asked.jsonl")
     assert [row.id for row in result.rows] == list(bench)
     assert result.settings["evidence_gate"] == seed_settings.evidence_gate
@@ -161,7 +161,7 @@ def test_a_question_file_is_measured_saved_and_shown(seed_settings, bench, tmp_p
         assert baseline["refused"].after == baseline["false_refusal"].after == 0
         assert baseline["sentences"].after <= 3
         assert baseline["mrr"].before == pytest.approx(whole.value, abs=1e-3)
-    assert set(result.ablation) == set(variants.ablations())
+    assert set(result.ablation) == set(baselines.list_ablations())
     assert "bm25 alone" not in result.ablation, "plain BM25 is that"
     doubled = result.ablation["chunk x 2"]["mrr"]
     assert (doubled.before, doubled.n) == (baseline["mrr"].before, len(mrr))
@@ -179,9 +179,9 @@ def test_with_a_language_model_each_question_is_asked_once_and_no_key_is_written
         follow_ups = sum(bool(row["history"]) for row in asked)
         assert len(chat.requests) == len(asked) + follow_ups, "a follow-up is spelled out first, once"
     assert result.settings["llm_model"] == "tiny"
-    assert key not in results.as_json(result)
+    assert key not in results.write_json(result)
     with_query = settings.model_copy(update={"openai_base_url": AnyHttpUrl(f"http://localhost/v1?api-key={key}")})
-    assert origin(with_query)["settings"]["openai_base_url"] == "http://localhost/v1"
+    assert describe_origin(with_query)["settings"]["openai_base_url"] == "http://localhost/v1"
     assert next(row for row in result.rows if row.id == "A001").figures["citation_precision"] == 1
 
 
@@ -253,7 +253,7 @@ def test_a_beir_folder_gets_a_library_of_its_own_and_nothing_is_embedded_twice(f
     said = inside("eval", str(folder), "--save", str(saved))
     assert said.code == 0, said.err
     assert "recall@100" in said.out
-    first = results.load(saved)
+    first = results.load_result(saved)
     assert (first.corpus.count, first.split) == (40, "test")
     assert "1 relevant documents are not in the library" in first.notes[1]
     of = {row.id: row for row in first.rows}
@@ -271,7 +271,7 @@ def test_a_beir_folder_gets_a_library_of_its_own_and_nothing_is_embedded_twice(f
     moved = folder.rename(tmp_path / "moved")
     (packed := moved / "corpus.jsonl.copy").write_bytes((moved / "corpus.jsonl").read_bytes())
     packed.unlink()
-    result = run_collection(settings, moved)
+    result = run_beir(settings, moved)
     assert result.notes[0].startswith("0 texts embedded"), "the same bytes from another place"
     assert result.summary["all"]["ndcg@10"].value == pytest.approx(first.summary["all"]["ndcg@10"].value, abs=1e-3)
     assert result.corpus.hash == first.corpus.hash
@@ -290,7 +290,7 @@ def test_an_ingest_that_was_interrupted_is_completed(folder, settings):
         assistant.ingest([folder / "corpus.jsonl"], progress=stop)
     there = len(assistant.papers())
     assert 0 < there < 40
-    result = run_collection(settings, folder)
+    result = run_beir(settings, folder)
     assert result.corpus.count == 40
     assert 0 < int(result.notes[0].split()[0]) < 100, "only what was missing"
 
@@ -298,13 +298,13 @@ def test_an_ingest_that_was_interrupted_is_completed(folder, settings):
 @pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".xz", lzma.compress)])
 def test_corpora_may_be_packed_and_splits_are_found_by_name(folder, suffix, pack):
     plain = folder / "corpus.jsonl"
-    lines = beir.document_lines(plain)
+    lines = beir.find_document_lines(plain)
     assert (lines["d0"], lines["double"]) == (1, 42)
     (folder / f"corpus.jsonl{suffix}").write_bytes(pack(plain.read_bytes()))
     plain.unlink()
     train = beir.find_collection(folder, "train")
     assert train.corpus.name == f"corpus.jsonl{suffix}"
-    assert beir.document_lines(train.corpus) == lines
+    assert beir.find_document_lines(train.corpus) == lines
     assert [(each.id, dict(each.gains)) for each in beir.read_judged(train)] == [("q7", {"d7": 1.0})]
     jsonl(folder / "queries_train.jsonl", [{"_id": 7, "text": "by number"}])
     (folder / "qrels_train.tsv").write_text("7\td7\t1\n")
@@ -356,7 +356,7 @@ def test_a_split_is_looked_up_and_no_path_is_made_of_it(folder, split, tmp_path)
 def result_of(rows: list[Row], seed_settings: Any, **fields: Any) -> results.Result:
     source = results.Source(name="q", hash="0", count=len(rows))
     return results.Result.model_validate(
-        {**origin(seed_settings), "corpus": source, "questions": source, "split": "", "notes": [],
+        {**describe_origin(seed_settings), "corpus": source, "questions": source, "split": "", "notes": [],
          "summary": results.summarise(rows), "baselines": {}, "ablation": {}, "rows": rows, **fields}
     )  # fmt: skip
 
@@ -376,7 +376,7 @@ def test_a_comparison_tells_better_from_worse_and_both_from_noise(seed_settings)
     before = rows_of([3] * 40, facts=[0.0] * 40, false_refusal=[0.0] * 40, sentences=[2.0] * 40, correct=noise)
     after = rows_of([1] * 30 + [3] * 9 + [None], facts=[0.0] * 40, false_refusal=[1.0] * 20 + [0.0] * 20,
                     sentences=[3.0] * 40, correct=shuffled)  # fmt: skip
-    found = compare(result_of(before, seed_settings), result_of(after, seed_settings))
+    found = compare_results(result_of(before, seed_settings), result_of(after, seed_settings))
     assert {each.metric: each.verdict for each in found.metrics} == {
         "mrr": "better", "facts": "within noise", "false_refusal": "worse", "sentences": "more", "correct": "within noise",
     }  # fmt: skip
@@ -386,7 +386,7 @@ def test_a_comparison_tells_better_from_worse_and_both_from_noise(seed_settings)
     assert not [each for each in found.changes if each.metric == "false_refusal" and each.better]
     assert found.warnings == ()
     with pytest.raises(EvaluationError, match="no question in common"):
-        compare(result_of(before[:3], seed_settings), result_of(after[5:], seed_settings))
+        compare_results(result_of(before[:3], seed_settings), result_of(after[5:], seed_settings))
 
 
 def test_the_command_compares_saved_results_warns_and_shows_text_as_text(seed_settings, tmp_path):
@@ -394,11 +394,11 @@ def test_the_command_compares_saved_results_warns_and_shows_text_as_text(seed_se
     one = rows_of([3, 1], facts=[0.0, 1.0])
     other = rows_of([1, None], facts=[1.0, 0.0])
     one[1], other[1] = one[1].model_copy(update={"id": odd}), other[1].model_copy(update={"id": odd})
-    results.save(result_of(one, seed_settings), tmp_path / "a.json")
+    results.save_result(result_of(one, seed_settings), tmp_path / "a.json")
     source = results.Source(name="q", hash="1", count=7)
     extra = rows_of([1, 1, 1])[2:]
     changed = result_of(other + extra, seed_settings, corpus=source, questions=source)
-    results.save(changed, tmp_path / "b.json")
+    results.save_result(changed, tmp_path / "b.json")
     said = inside("eval", "--compare", str(tmp_path / "a.json"), str(tmp_path / "b.json"))
     assert said.code == 0, said.err
     assert "A0 (fact)  3 -> 1" in said.out
@@ -416,7 +416,7 @@ def test_the_command_compares_saved_results_warns_and_shows_text_as_text(seed_se
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"format": 2}', b"[" * 100_000])
 def test_what_is_no_result_is_refused(seed_settings, tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
-    results.save(result_of(rows_of([1]), seed_settings), tmp_path / "b.json")
+    results.save_result(result_of(rows_of([1]), seed_settings), tmp_path / "b.json")
     said = inside("eval", "--compare", str(tmp_path / "a.json"), str(tmp_path / "b.json"))
     assert said.code == 2
     assert "it is no result of this version" in said.err
@@ -427,15 +427,15 @@ def test_what_is_no_result_is_refused(seed_settings, tmp_path, content):
 
 def test_a_result_replaces_the_old_one_whole_and_is_not_begun_where_it_cannot_be_saved(seed_settings, tmp_path):
     path = tmp_path / "a.json"
-    results.save(result_of(rows_of([1]), seed_settings), path)
-    results.save(result_of(rows_of([2]), seed_settings), path)
-    assert results.load(path).rows[0].rank == 2
+    results.save_result(result_of(rows_of([1]), seed_settings), path)
+    results.save_result(result_of(rows_of([2]), seed_settings), path)
+    assert results.load_result(path).rows[0].rank == 2
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
     asked = jsonl(tmp_path / "q.jsonl", [{"id": "a", "type": "offtopic", "question": "?"}])
     (tmp_path / "link.json").symlink_to(path)
-    results.save(result_of(rows_of([3]), seed_settings), tmp_path / "link.json")
+    results.save_result(result_of(rows_of([3]), seed_settings), tmp_path / "link.json")
     assert (tmp_path / "link.json").is_symlink()
-    assert results.load(path).rows[0].rank == 3
+    assert results.load_result(path).rows[0].rank == 3
     os.mkfifo(tmp_path / "pipe")
     for nowhere in (tmp_path / "no" / "x.json", tmp_path, Path(os.devnull), tmp_path / "pipe"):
         said = inside("eval", str(asked), "--save", str(nowhere))

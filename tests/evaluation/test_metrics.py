@@ -100,11 +100,11 @@ def test_other_statistics_and_samples_without_spread():
 
 def test_the_p_value_of_few_pairs_is_that_of_all_their_signs():
     """Of the 2^5 signs of five equal gains, two are as extreme as what was seen."""
-    found = metrics.difference([0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 1, 1, 0])
+    found = metrics.estimate_difference([0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 1, 1, 0])
     assert found.p == pytest.approx(2 / 32, abs=0.01)
     assert (found.before, found.after, found.n) == (pytest.approx(1 / 7), pytest.approx(6 / 7), 7)
     assert found.difference == pytest.approx(5 / 7)
-    assert metrics.difference([1, 0], [1, 0]).p == 1
+    assert metrics.estimate_difference([1, 0], [1, 0]).p == 1
 
 
 def test_noise_is_rarely_called_a_difference_and_a_difference_is_found():
@@ -113,14 +113,14 @@ def test_noise_is_rarely_called_a_difference_and_a_difference_is_found():
     for _ in range(100):
         before = [chance.random() for _ in range(60)]
         after = [value + chance.gauss(0, 0.2) for value in before]
-        found = metrics.difference(before, after)
+        found = metrics.estimate_difference(before, after)
         false_alarms += found.p < 0.05
         if found.p < 0.01:
             assert not found.low <= 0 <= found.high
     assert false_alarms <= 12
-    better = metrics.difference(before, [value + chance.gauss(0.1, 0.1) for value in before])
+    better = metrics.estimate_difference(before, [value + chance.gauss(0.1, 0.1) for value in before])
     assert better.p < 0.001
     assert 0 < better.low < better.difference < better.high
-    swapped = metrics.difference([1, 2, 3], [0, 0, 0])
+    swapped = metrics.estimate_difference([1, 2, 3], [0, 0, 0])
     assert swapped.difference == -2
     assert swapped.high < 0

@@ -9,7 +9,7 @@ from typing import Protocol
 from rag.errors import QuestionError
 from rag.share.passports.carried import Passport, from_page
 from rag.share.passports.page import MARKER, page
-from rag.share.provenance import library_hash
+from rag.share.provenance import hash_papers
 from rag.types import Answer, Filter, Paper, Passage
 
 
@@ -158,7 +158,7 @@ def _stands(abstract: str, quote: str, start: int, end: int) -> bool:
 
 def _notes(passport: Passport, library: Mapping[str, Paper]) -> Iterator[VerifyCheck]:
     """What may differ without fault: a library grows, files move, details are corrected."""
-    same = library_hash(library) == passport.library_hash
+    same = hash_papers(library) == passport.library_hash
     grown = f"{passport.library_papers:,} papers then, {len(library):,} now, not the same"
     yield VerifyCheck("library", None, f"the same {len(library):,} papers as then" if same else grown)
     differing: dict[int, set[str]] = {}

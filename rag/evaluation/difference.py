@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from rag.errors import EvaluationError
-from rag.evaluation import metrics
-from rag.evaluation.metrics import Difference
+from rag.evaluation.metrics import Difference, compare_figures
 from rag.evaluation.results import Result, Row
 
 Verdict = Literal["better", "worse", "more", "fewer", "within noise"]
@@ -16,21 +15,13 @@ Verdict = Literal["better", "worse", "more", "fewer", "within noise"]
 _SIGNIFICANT = 0.05
 _LOWER_IS_BETTER = {"false_refusal", "partial", "latency_ms", "search_ms"}
 _NEITHER_IS_BETTER = {"sentences", "disliked_answered"}
-_NOT_LISTED = {
-    "latency_ms",
-    "search_ms",
-    "sentences",
-    "disliked_answered",
-    "mrr",
-    "mrr@10",
-    "hit@1",
-    "hit@5",
-}  # the rank says these
 RANK = "rank"
+_SAID_BY_RANK = {"mrr", "mrr@10", "hit@1", "hit@5"}
+_NOT_LISTED = _SAID_BY_RANK | _NEITHER_IS_BETTER | {"latency_ms", "search_ms"}
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MetricDifference:
     """A metric over the questions that both results have."""
 
     metric: str
@@ -39,7 +30,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedQuestion:
     """A question whose figure is another one; None is a rank below all that were looked at."""
 
     id: str
@@ -51,7 +42,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ResultDifference:
     """What to think of the difference, and what it is made of.
 
     Attributes:
@@ -59,11 +50,11 @@ class Comparison:
     """
 
     warnings: tuple[str, ...]
-    metrics: tuple[Compared, ...]
-    changes: tuple[Change, ...]
+    metrics: tuple[MetricDifference, ...]
+    changes: tuple[ChangedQuestion, ...]
 
 
-def compare(before: Result, after: Result) -> Comparison:
+def compare_results(before: Result, after: Result) -> ResultDifference:
     """The second result against the first, over the questions that both have.
 
     Raises:
@@ -73,9 +64,10 @@ def compare(before: Result, after: Result) -> Comparison:
     pairs = [(row, later[row.id]) for row in before.rows if row.id in later]
     if not pairs:
         raise EvaluationError("The two results have no question in common; compare results of the same questions.")
-    return Comparison(
+    found = compare_figures([one.figures for one, _ in pairs], [other.figures for _, other in pairs])
+    return ResultDifference(
         warnings=tuple(_warnings(before, after, len(pairs))),
-        metrics=tuple(_compared(pairs)),
+        metrics=tuple(MetricDifference(name, change, _verdict(name, change)) for name, change in found.items()),
         changes=tuple(change for pair in pairs for change in _changes(*pair)),
     )
 
@@ -91,16 +83,6 @@ def _warnings(before: Result, after: Result, shared: int) -> Iterator[str]:
         yield f"{left} questions are in one of the two only, and are left out."
 
 
-def _compared(pairs: Sequence[tuple[Row, Row]]) -> Iterator[Compared]:
-    names = dict.fromkeys(name for one, _ in pairs for name in one.figures)
-    for name in names:
-        both = [(one.figures[name], other.figures[name]) for one, other in pairs
-                if name in one.figures and name in other.figures]  # fmt: skip
-        if both:
-            change = metrics.difference([one for one, _ in both], [other for _, other in both])
-            yield Compared(name, change, _verdict(name, change))
-
-
 def _verdict(name: str, change: Difference) -> Verdict:
     if change.p >= _SIGNIFICANT:
         return "within noise"
@@ -110,11 +92,11 @@ def _verdict(name: str, change: Difference) -> Verdict:
     return "better" if more != (name in _LOWER_IS_BETTER) else "worse"
 
 
-def _changes(one: Row, other: Row) -> Iterator[Change]:
+def _changes(one: Row, other: Row) -> Iterator[ChangedQuestion]:
     if one.rank != other.rank:
         better = other.rank is not None and (one.rank is None or other.rank < one.rank)
-        yield Change(one.id, one.type, RANK, one.rank, other.rank, better)
+        yield ChangedQuestion(one.id, one.type, RANK, one.rank, other.rank, better)
     for name, before in one.figures.items():
         after = other.figures.get(name, before)
         if name not in _NOT_LISTED and after != before:
-            yield Change(one.id, one.type, name, before, after, (after > before) != (name in _LOWER_IS_BETTER))
+            yield ChangedQuestion(one.id, one.type, name, before, after, (after > before) != (name in _LOWER_IS_BETTER))

@@ -14,7 +14,7 @@ BASELINES: Mapping[str, Weights] = {"plain cosine": {"cosine": 1.0}, "plain BM25
 _FIRST_SENTENCES = 3
 
 
-def ablations(weights: Weights = WEIGHTS) -> dict[str, Weights]:
+def list_ablations(weights: Weights = WEIGHTS) -> dict[str, Weights]:
     """Each signal alone, left out, and at half and twice its weight: is it needed, and is its weight on a plateau?
 
     Those that a baseline is alone already are not repeated.
@@ -29,12 +29,12 @@ def ablations(weights: Weights = WEIGHTS) -> dict[str, Weights]:
     return found
 
 
-def reranked(passages: Sequence[Passage], weights: Weights) -> list[Passage]:
+def rerank(passages: Sequence[Passage], weights: Weights) -> list[Passage]:
     """The same passages in the order of other weights; ties go by id, for the given order is the full system's."""
     return sorted(passages, key=lambda passage: (-fuse_signals(passage.signals, weights), passage.paper.id))
 
 
-def opening_answer(question: str, ranking: Sequence[Passage]) -> Answer:
+def quote_opening(question: str, ranking: Sequence[Passage]) -> Answer:
     """The answer that takes no thought: the first sentences of the first paper, cited; nothing is ever refused."""
     paper = ranking[0].paper if ranking else None
     spans = find_sentences(paper.abstract)[:_FIRST_SENTENCES] if paper else []
