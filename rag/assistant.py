@@ -152,9 +152,10 @@ class Assistant:
         Args:
             where: What the question was restricted to.
         """
-        from rag.share.passports.issue import passport
+        from rag.share.passports.data import make_passport
+        from rag.share.passports.page import write_page
 
-        return passport(answer, self.settings, self.papers(), where=where)
+        return write_page(make_passport(answer, self.settings, self.papers(), where=where))
 
     def verify(self, passport: str, *, ranking: bool = False) -> VerifyReport:
         """Checks the text of a passport against the library, without a network.
@@ -165,9 +166,9 @@ class Assistant:
         Raises:
             PassportError: The text is no passport.
         """
-        from rag.share.passports.verification import verified
+        from rag.share.passports.verification import verify_passport
 
-        return verified(passport, self.papers(), self.search if ranking else None)
+        return verify_passport(passport, self.papers(), self.search if ranking else None)
 
     def follow_ups(
         self, answer: Answer, k: int = 3, *, asked: Sequence[str] = (), where: Filter | None = None

@@ -33,7 +33,7 @@ def verify(
 
 def _read_passport(path: Path) -> str:
     """The text of the file; of one too large to be a passport, a little more than a passport may have."""
-    from rag.share.passports.carried import MOST_BYTES
+    from rag.share.passports.data import MOST_BYTES
 
     try:
         with path.open("rb") as file:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from pydantic import JsonValue, SecretStr
+from pydantic import SecretStr
 
 from rag.settings import Settings
 
@@ -27,7 +28,7 @@ def hash_papers(paper_ids: Iterable[str]) -> str:
     return hash_text("\n".join(sorted(paper_ids)))
 
 
-def describe_origin(settings: Settings) -> dict[str, JsonValue]:
+def describe_origin(settings: Settings) -> dict[str, Any]:
     """Date, version, commit and settings; no key and no path of this machine."""
     from rag.retrieval.signals import WEIGHTS
 

@@ -32,8 +32,8 @@ from rag import (
     VerifyReport,
 )  # fmt: skip
 from rag.ingestion.sync import sync
-from rag.share.passports.carried import Passport, from_page
-from rag.share.passports.page import page
+from rag.share.passports.data import Passport, read_page
+from rag.share.passports.page import write_page
 from tests.command import footnote, inside
 from tests.conftest import write_abstracts
 
@@ -67,7 +67,7 @@ def details(report: VerifyReport) -> dict[str, str]:
 
 def forged(text: str, change: Callable[[Passport], Passport]) -> str:
     """A passport made of other data by someone who knows how: its digest and its page fit them."""
-    return page(change(from_page(text)[0]))
+    return write_page(change(read_page(text)[0]))
 
 
 def with_citation(passport: Passport, **fields: object) -> Passport:
@@ -305,7 +305,7 @@ def test_a_passport_of_a_later_layout_is_not_judged(assistant, text):
 
 def test_a_passport_larger_than_any_is_not_read(tmp_path, monkeypatch, seed_settings):
     monkeypatch.setenv("RAG_HOME", str(seed_settings.home))
-    monkeypatch.setattr("rag.share.passports.carried.MOST_BYTES", 1_000)
+    monkeypatch.setattr("rag.share.passports.data.MOST_BYTES", 1_000)
     (tmp_path / "big.html").write_text("x" * 2_000, "utf-8")
     said = inside("verify", str(tmp_path / "big.html"))
     assert said.code == 2
@@ -318,7 +318,7 @@ def test_a_page_that_looks_otherwise_has_another_number():
         "2026-01-01T00:00:00+00:00", "0.1.0", "0" * 16, 1, "m", {"k": 3}, Filter(years=(1, 2)), hostile_answer()
     )
     assert made.layout == 1
-    assert hashlib.sha256(page(made).encode()).hexdigest()[:16] == "36af92bfb8e307ea"
+    assert hashlib.sha256(write_page(made).encode()).hexdigest()[:16] == "36af92bfb8e307ea"
 
 
 def test_the_commands_write_a_passport_and_check_it(tmp_path, seed_settings, monkeypatch):

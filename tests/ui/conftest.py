@@ -34,7 +34,8 @@ from rag import (
     Settings,
     Token,
 )
-from rag.share.passports.issue import passport
+from rag.share.passports.data import make_passport
+from rag.share.passports.page import write_page
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -124,7 +125,7 @@ class SeedAssistant:
         return [question for question in offered if question not in asked][:k] if answer.citations else []
 
     def passport(self, answer: Answer, *, where: Filter | None = None) -> str:
-        return passport(answer, self.settings, self._papers, where=where)
+        return write_page(make_passport(answer, self.settings, self._papers, where=where))
 
     def close(self) -> None:
         pass

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rag.errors import QuestionError
-from rag.share.passports.carried import Passport, from_page
-from rag.share.passports.page import MARKER, page
+from rag.share.passports.data import Passport, read_page
+from rag.share.passports.page import MARKER, write_page
 from rag.share.provenance import hash_papers
-from rag.types import Answer, Filter, Paper, Passage
+from rag.types import Answer, Citation, Claim, Filter, Paper, Passage
+
+_DETAILS = ("title", "places", "authors", "year", "venue", "url", "doi")
 
 
 class Search(Protocol):
@@ -47,7 +49,7 @@ class VerifyReport:
         return all(check.passed is not False for check in self.checks)
 
 
-def verified(text: str, papers: Iterable[Paper], search: Search | None = None) -> VerifyReport:
+def verify_passport(text: str, papers: Iterable[Paper], search: Search | None = None) -> VerifyReport:
     """Checks the text of a passport against the papers of a library.
 
     Args:
@@ -56,16 +58,16 @@ def verified(text: str, papers: Iterable[Paper], search: Search | None = None) -
     Raises:
         PassportError: The text is no passport.
     """
-    passport, stated = from_page(text)
+    passport, stated = read_page(text)
     library = {paper.id: paper for paper in papers}
-    checks = (_data(passport, stated), _page(passport, text), _markers(passport.answer),
-              *_cited(passport.answer, library), *_notes(passport, library))  # fmt: skip
+    checks = [_check_data(passport, stated), _check_page(passport, text), _check_markers(passport.answer)]
+    checks += [*_check_cited(passport.answer, library), _check_offsets(passport.answer), *_note(passport, library)]
     if search:
-        checks = (*checks, _ranking(passport, search))
-    return VerifyReport(checks, passport.answer)
+        checks.append(_note_ranking(passport, search))
+    return VerifyReport(tuple(checks), passport.answer)
 
 
-def _ranking(passport: Passport, search: Search) -> VerifyCheck:
+def _note_ranking(passport: Passport, search: Search) -> VerifyCheck:
     """How the ranking of today compares with that of the answer."""
     answer = passport.answer
     if answer.searches:
@@ -78,23 +80,21 @@ def _ranking(passport: Passport, search: Search) -> VerifyCheck:
     now = [passage.paper.id for passage in found]
     if then == now:
         return VerifyCheck("ranking", None, f"the same {len(then)} papers in the same order")
-    first = next((rank for rank, pair in enumerate(zip(then, now, strict=False), start=1) if pair[0] != pair[1]), 0)
-    first = first or min(len(then), len(now)) + 1
-    shared = len(set(then) & set(now))
-    return VerifyCheck(
-        "ranking", None, f"{shared} of its {len(then)} papers are found today; differs from rank {first}"
-    )
+    pairs = enumerate(zip(then, now, strict=False), start=1)
+    first = next((rank for rank, (one, other) in pairs if one != other), min(len(then), len(now)) + 1)
+    told = f"{len(set(then) & set(now))} of its {len(then)} papers are found today; differs from rank {first}"
+    return VerifyCheck("ranking", None, told)
 
 
-def _data(passport: Passport, stated: str) -> VerifyCheck:
+def _check_data(passport: Passport, stated: str) -> VerifyCheck:
     if passport.digest == stated:
         return VerifyCheck("data", True, f"they have the digest that is stated, {stated[:16]}…")
     return VerifyCheck("data", False, "they are not those that the digest was made of: something in them was changed")
 
 
-def _page(passport: Passport, text: str) -> VerifyCheck:
+def _check_page(passport: Passport, text: str) -> VerifyCheck:
     """The page made again must be the file: what a reader sees is then what was checked."""
-    expected = page(passport)
+    expected = write_page(passport)
     if text == expected:
         return VerifyCheck("page", True, "it shows these data, to the letter")
     pairs = zip(text.split("\n"), expected.split("\n"), strict=False)
@@ -103,7 +103,7 @@ def _page(passport: Passport, text: str) -> VerifyCheck:
     return VerifyCheck("page", False, f"it is not what Footnote makes of these data, first in line {line}: {was}")
 
 
-def _markers(answer: Answer) -> VerifyCheck:
+def _check_markers(answer: Answer) -> VerifyCheck:
     cited = {citation.number for citation in answer.citations}
     text = answer.text
     by_ledger = {number for claim in answer.claims for number in claim.citations}
@@ -122,41 +122,38 @@ def _ambiguous(answer: Answer) -> set[int]:
     return {each.number for each in answer.citations if papers.setdefault(each.number, each.paper.id) != each.paper.id}
 
 
-def _cited(answer: Answer, library: Mapping[str, Paper]) -> Iterator[VerifyCheck]:
+def _check_cited(answer: Answer, library: Mapping[str, Paper]) -> Iterator[VerifyCheck]:
     """Papers and quotes, as the library has them now."""
-    cited = {citation.paper.id: citation for citation in answer.citations}
-    faults = []
-    for paper_id, citation in cited.items():
-        if paper_id not in library:
-            faults.append(f"[{citation.number}] {paper_id} is not in the library")
-        elif any(
-            each.paper.abstract != library[paper_id].abstract for each in answer.citations if each.paper.id == paper_id
-        ):
-            faults.append(f"[{citation.number}] {paper_id} has another abstract in the library")
-    yield _check("papers", faults, f"{_count(len(cited), 'cited paper')} in the library, with these abstracts")
+    numbers = {each.paper.id: each.number for each in answer.citations}
+    abstracts = {key: library[key].abstract for key in numbers if key in library}
+    altered = {each.paper.id for each in answer.citations if each.paper.abstract != abstracts.get(each.paper.id)}
+    faults = [
+        f"[{number}] {key} {'has another abstract' if key in abstracts else 'is not'} in the library"
+        for key, number in numbers.items()
+        if key in altered
+    ]
+    yield _check("papers", faults, f"{_count(len(numbers), 'cited paper')} in the library, with these abstracts")
     wrong = [
         f"[{each.number}] does not stand at {each.start}-{each.end}"
         for each in answer.citations
-        if each.paper.id not in library
-        or not _stands(library[each.paper.id].abstract, each.quote, each.start, each.end)
+        if not _lies_in(each, abstract := abstracts.get(each.paper.id, ""))
+        or abstract[each.start : each.end] != each.quote
     ]
     quotes = _count(len(answer.citations), "quote")
     yield _check("quotes", wrong, f"{quotes} in the library's abstracts, letter for letter where stated")
-    far = [
-        str(rank)
-        for rank, passage in enumerate(answer.passages, start=1)
-        if not 0 <= passage.start < passage.end <= len(passage.paper.abstract)
-    ]
-    far += [str(number) for number, claim in enumerate(answer.claims, start=1)
-            if not 0 <= claim.start < claim.end <= len(answer.text)]  # fmt: skip
-    yield _check("offsets", [f"number {each} lies outside its text" for each in far], "all within their texts")
 
 
-def _stands(abstract: str, quote: str, start: int, end: int) -> bool:
-    return 0 <= start < end <= len(abstract) and abstract[start:end] == quote
+def _check_offsets(answer: Answer) -> VerifyCheck:
+    far = [rank for rank, each in enumerate(answer.passages, start=1) if not _lies_in(each, each.paper.abstract)]
+    far += [number for number, each in enumerate(answer.claims, start=1) if not _lies_in(each, answer.text)]
+    return _check("offsets", [f"number {each} lies outside its text" for each in far], "all within their texts")
 
 
-def _notes(passport: Passport, library: Mapping[str, Paper]) -> Iterator[VerifyCheck]:
+def _lies_in(span: Citation | Claim | Passage, text: str) -> bool:
+    return 0 <= span.start < span.end <= len(text)
+
+
+def _note(passport: Passport, library: Mapping[str, Paper]) -> Iterator[VerifyCheck]:
     """What may differ without fault: a library grows, files move, details are corrected."""
     same = hash_papers(library) == passport.library_hash
     grown = f"{passport.library_papers:,} papers then, {len(library):,} now, not the same"
@@ -164,15 +161,12 @@ def _notes(passport: Passport, library: Mapping[str, Paper]) -> Iterator[VerifyC
     differing: dict[int, set[str]] = {}
     for citation in passport.answer.citations:
         if now := library.get(citation.paper.id):
-            names = {name for name in _TOLD if getattr(citation.paper, name) != getattr(now, name)}
+            names = {name for name in _DETAILS if getattr(citation.paper, name) != getattr(now, name)}
             differing[citation.number] = differing.get(citation.number, set()) | names
     for number, names in differing.items():
         if names:
-            told = ", ".join(name for name in _TOLD if name in names)
+            told = ", ".join(name for name in _DETAILS if name in names)
             yield VerifyCheck("details", None, f"of [{number}] the library now says otherwise: {told}")
-
-
-_TOLD = ("title", "places", "authors", "year", "venue", "url", "doi")
 
 
 def _check(name: str, faults: Sequence[str], fine: str) -> VerifyCheck:

@@ -1,18 +1,22 @@
-"""What a passport carries, as data: written to JSON and read back, with the digest that shows a change."""
+"""The data in a passport: made of an answer, written to JSON and read back, with the digest that shows a change."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.errors import PassportError
-from rag.types import Answer, Filter
+from rag.share.provenance import describe_origin, hash_papers
+from rag.types import Answer, Filter, Paper
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from rag.settings import Settings
 
 MOST_BYTES = 32 << 20  # an answer with twenty abstracts takes some 100 kB
 OPENING = '<script type="application/json" id="footnote-passport">'
@@ -49,13 +53,37 @@ class Passport:
         return hashlib.sha256(_adapter().dump_json(self)).hexdigest()
 
 
-def to_element(passport: Passport) -> str:
+def make_passport(
+    answer: Answer, settings: Settings, papers: Iterable[Paper], *, where: Filter | None = None
+) -> Passport:
+    """The answer with where it comes from: no key, and no path of this machine.
+
+    Args:
+        papers: All of the library.
+        where: What the question was restricted to.
+    """
+    ids = [paper.id for paper in papers]
+    origin = describe_origin(settings)
+    commit = f" ({origin['commit']})" if origin["commit"] else ""
+    return Passport(
+        made=origin["made"],
+        footnote=f"{origin['footnote']}{commit}",
+        library_hash=hash_papers(ids),
+        library_papers=len(ids),
+        embedding_model=origin["model"],
+        settings=origin["settings"],
+        where=where,
+        answer=answer,
+    )
+
+
+def write_element(passport: Passport) -> str:
     """The data and their digest as an element that no browser runs, and that nothing in them can close."""
     text = f'{{"digest":"{passport.digest}","passport":{_adapter().dump_json(passport).decode()}}}'
     return OPENING + text.translate(_INERT) + CLOSING
 
 
-def from_page(text: str) -> tuple[Passport, str]:
+def read_page(text: str) -> tuple[Passport, str]:
     """The data of a page, and the digest that it states.
 
     Raises:
