@@ -21,8 +21,7 @@ from rag.answering.stream import drain, read_events
 from rag.errors import Busy, RagError
 from rag.serve import protocol
 from rag.serve.guard import check_caller, check_type
-from rag.serve.inert_text import InertStream
-from rag.serve.protocol import MODEL, RequestError
+from rag.serve.protocol import MODEL, MarkdownEscaper, RequestError
 from rag.turnstile import Turnstile
 from rag.types import AnswerEvent, Done, Token
 
@@ -81,7 +80,7 @@ class _Api:
         head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": MODEL}
         events = read_events(self._events(asked), _PATIENCE_S)
         if not asked.streamed:
-            return _json(protocol.completion(head, await _unless_gone(request, drain(events))))
+            return _json(protocol.make_completion(head, await _unless_gone(request, drain(events))))
         try:
             opening = await _unless_gone(request, _read_opening(events))
         except BaseException:
@@ -102,7 +101,7 @@ class _Api:
         except Busy as error:
             raise RequestError("Too many questions are waiting; ask again later.", status=429, retry=True) from error
         except RagError as error:
-            raise protocol.fault(error) from error
+            raise protocol.make_error(error) from error
 
     def _model(self) -> dict[str, Any]:
         return {"id": MODEL, "object": "model", "created": self._started, "owned_by": MODEL}
@@ -133,21 +132,20 @@ async def _lines(
     def told(chunk: Mapping[str, Any]) -> str:
         return f"data: {json.dumps({**chunk, 'usage': chunk.get('usage')} if with_usage else chunk)}\n\n"
 
-    text = InertStream()
+    text = MarkdownEscaper()
     try:
-        yield told(protocol.chunk(head, {"role": "assistant", "content": ""}))
+        yield told(protocol.make_chunk(head, {"role": "assistant", "content": ""}))
         while not isinstance(event, Done):
             if event is None:
                 yield ": still at work\n\n"
             elif isinstance(event, Token) and (shown := text.feed(event.text)):
-                yield told(protocol.chunk(head, {"content": shown}))
+                yield told(protocol.make_chunk(head, {"content": shown}))
             event = await anext(events)
         if rest := text.rest():
-            yield told(protocol.chunk(head, {"content": rest}))
-        end = protocol.chunk(head, {}, protocol.finish_reason(event.answer))
-        yield told({**end, "footnote": protocol.evidence(event.answer)})
+            yield told(protocol.make_chunk(head, {"content": rest}))
+        yield told(protocol.make_last_chunk(head, event.answer))
         if with_usage:
-            yield told(protocol.usage_chunk(head, event.answer))
+            yield told(protocol.make_usage_chunk(head, event.answer))
         yield "data: [DONE]\n\n"
     except RequestError as error:
         yield f"data: {json.dumps(error.body)}\n\n"

@@ -25,8 +25,9 @@ def check_caller(headers: Mapping[str, str], key: str | None) -> None:
     if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), key.encode()):
         raise RequestError(
             "The API key is missing or wrong: send the server's RAG_API_KEY as `Authorization: Bearer KEY`.",
-            status=401, code="invalid_api_key",
-        )  # fmt: skip
+            status=401,
+            code="invalid_api_key",
+        )
 
 
 def check_type(headers: Mapping[str, str]) -> None:

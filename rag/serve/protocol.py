@@ -1,15 +1,15 @@
-"""The OpenAI chat protocol: what a request asks, and an answer as a completion; pure."""
+"""The OpenAI chat protocol: what a request asks, and an answer as a completion, its Markdown and HTML escaped; pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from rag.errors import LibraryError, LLMError, QuestionError, RagError
-from rag.serve.inert_text import inert
-from rag.types import Answer, Citation, Passage, Turn, Usage
+from rag.types import Answer, Paper, Turn, Usage
 
 MODEL = "footnote"
 # What we cannot do and would be missed; everything else that we do not know is left unread, e.g. temperature.
@@ -20,6 +20,11 @@ _CANNOT = {
     "logprobs": "it has no probabilities",
 }
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+# What makes an image, a link, a link's address at another place, and a tag: each sign, before what makes it live.
+# A client that renders them fetches an image, and its address can carry data away.
+_LIVE = re.compile(r"!(?=\[)|\](?=[(:])|<(?=[a-z/!?])", re.IGNORECASE)
+# A backslash behind, not before: before, one of the model's own would undo it; for that reason no `\<` either.
+_ESCAPES = {"!": "!\\", "]": "]\\", "<": "&lt;"}
 
 
 class RequestError(Exception):
@@ -75,7 +80,7 @@ def read_request(body: bytes) -> Request:
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages:
         raise RequestError("messages must be a list with at least one message.", param="messages")
-    turns = [turn for index, message in enumerate(messages) if (turn := _turn(index, message))]
+    turns = [turn for index, message in enumerate(messages) if (turn := _read_turn(index, message))]
     if not turns or turns[-1].role != "user":
         raise RequestError("The last message must be the user's: it is the question.", param="messages")
     options = fields.get("stream_options")
@@ -96,7 +101,7 @@ def check_model(model: object) -> None:
         raise RequestError(message, status=404, code="model_not_found", param="model")
 
 
-def fault(error: RagError) -> RequestError:
+def make_error(error: RagError) -> RequestError:
     """One of our errors as a client of HTTP is told."""
     if isinstance(error, QuestionError):
         return RequestError(str(error), param="messages")
@@ -108,37 +113,64 @@ def fault(error: RagError) -> RequestError:
     return RequestError(str(error), status=500)
 
 
-def completion(head: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+def make_completion(head: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
     """The whole answer; `head` is what all objects of one response share."""
-    message = {"role": "assistant", "content": inert(answer.text), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}
+    message = {"role": "assistant", "content": escape_markdown(answer.text), "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(answer)}
     return {
         **head,
         "object": "chat.completion",
         "choices": [choice],
-        "usage": usage(answer.usage),
-        "footnote": evidence(answer),
+        "usage": _make_usage(answer.usage),
+        "footnote": _make_evidence(answer),
     }
 
 
-def chunk(head: Mapping[str, Any], delta: Mapping[str, Any], finish: str | None = None) -> dict[str, Any]:
+def make_chunk(head: Mapping[str, Any], delta: Mapping[str, Any], finish: str | None = None) -> dict[str, Any]:
     """A piece of a streamed answer."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
     return {**head, "object": "chat.completion.chunk", "choices": [choice]}
 
 
-def usage_chunk(head: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    """The last piece of a stream whose client asked for the usage."""
-    return {**head, "object": "chat.completion.chunk", "choices": [], "usage": usage(answer.usage)}
+def make_last_chunk(head: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+    """The piece after the text, with all that is needed to check it."""
+    return {**make_chunk(head, {}, _finish_reason(answer)), "footnote": _make_evidence(answer)}
 
 
-def finish_reason(answer: Answer) -> str:
+def make_usage_chunk(head: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+    """The very last piece of a stream whose client asked for the usage."""
+    return {**head, "object": "chat.completion.chunk", "choices": [], "usage": _make_usage(answer.usage)}
+
+
+def escape_markdown(text: str) -> str:
+    """The text with images, links and tags as they are written; markers such as [1] stay."""
+    return _LIVE.sub(lambda sign: _ESCAPES[sign[0]], text)
+
+
+class MarkdownEscaper:
+    """Escapes the Markdown of a text that comes in pieces, also where a sign and what makes it live are split."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """What can be shown after the next piece."""
+        text = self._held + piece
+        self._held = text[-1:] if text.endswith(tuple(_ESCAPES)) else ""
+        return escape_markdown(text)[: -len(self._held) or None]
+
+    def rest(self) -> str:
+        """What was held back; at the end of a text a sign makes nothing live."""
+        rest, self._held = self._held, ""
+        return rest
+
+
+def _finish_reason(answer: Answer) -> str:
     """OpenAI has one word only for a text that is not all that there was to say."""
     return "length" if answer.cut else "stop"
 
 
-def usage(took: Usage) -> dict[str, Any]:
-    """The tokens, as OpenAI counts them."""
+def _make_usage(took: Usage) -> dict[str, Any]:
     return {
         "prompt_tokens": took.prompt_tokens,
         "completion_tokens": took.completion_tokens,
@@ -147,23 +179,38 @@ def usage(took: Usage) -> dict[str, Any]:
     }
 
 
-def evidence(answer: Answer) -> dict[str, Any]:
+def _make_evidence(answer: Answer) -> dict[str, Any]:
     """What OpenAI has no field for: all that is needed to check the answer. Offsets of claims are into `text`."""
     return {
         "text": answer.text,
         "outcome": answer.outcome.value,
         "standalone_question": answer.standalone_question,
-        "citations": [_citation(each) for each in answer.citations],
+        "citations": [
+            {
+                "number": each.number,
+                **_cite(each.paper),
+                "quote": each.quote,
+                "start": each.start,
+                "end": each.end,
+            }
+            for each in answer.citations
+        ],
         "claims": [asdict(claim) for claim in answer.claims],
-        "missing": list(answer.missing),
-        "unknown_terms": list(answer.unknown_terms),
-        "removed_markers": list(answer.removed_markers),
-        "passages": [_passage(each) for each in answer.passages],
+        "missing": answer.missing,
+        "unknown_terms": answer.unknown_terms,
+        "removed_markers": answer.removed_markers,
+        "passages": [
+            {**_cite(each.paper), "score": each.score, "start": each.start, "end": each.end} for each in answer.passages
+        ],
         "cut": answer.cut,
         "model": answer.model,
-        "notices": list(answer.notices),
+        "notices": answer.notices,
         "usage": asdict(answer.usage),
     }
+
+
+def _cite(paper: Paper) -> dict[str, Any]:
+    return {"paper_id": paper.id, "label": paper.label, "source": paper.source, "line": paper.line}
 
 
 def _check_options(fields: Mapping[str, Any]) -> None:
@@ -179,21 +226,20 @@ def _check_options(fields: Mapping[str, Any]) -> None:
         raise RequestError(message, code="unsupported_value", param="response_format")
 
 
-def _turn(index: int, message: object) -> Turn | None:
+def _read_turn(index: int, message: object) -> Turn | None:
     """A message of the user or the assistant; None for one that we do not read, or that says nothing."""
     if not isinstance(message, dict) or message.get("role") not in _ROLES:
         raise RequestError(
             f"messages[{index}] must have a role ({', '.join(_ROLES)}) and a content.", param=f"messages[{index}]"
         )
     role, content = message["role"], message.get("content")
-    if role not in ("user", "assistant"):
+    called_a_tool = content is None and role == "assistant"  # of another model's
+    if role not in ("user", "assistant") or called_a_tool:
         return None
-    if content is None and role == "assistant":  # it called a tool of another model's
-        return None
-    return Turn(role, _text(index, content))
+    return Turn(role, _read_text(index, content))
 
 
-def _text(index: int, content: object) -> str:
+def _read_text(index: int, content: object) -> str:
     """A message's content, which is a text or a list of parts that must be texts."""
     if isinstance(content, str):
         return content
@@ -207,19 +253,3 @@ def _text(index: int, content: object) -> str:
             raise RequestError(f"{param} has a part that is no text: {MODEL} reads text only.", param=param)
         texts.append(part["text"])
     return "\n".join(texts)
-
-
-def _citation(citation: Citation) -> dict[str, Any]:
-    paper = citation.paper
-    return {
-        "number": citation.number, "paper_id": paper.id, "label": paper.label, "source": paper.source,
-        "line": paper.line, "quote": citation.quote, "start": citation.start, "end": citation.end,
-    }  # fmt: skip
-
-
-def _passage(passage: Passage) -> dict[str, Any]:
-    paper = passage.paper
-    return {
-        "paper_id": paper.id, "label": paper.label, "source": paper.source, "line": paper.line,
-        "score": passage.score, "start": passage.start, "end": passage.end,
-    }  # fmt: skip

@@ -24,8 +24,7 @@ import pytest
 import rag.serve.app
 from rag import Assistant, Listener, ServeError, Settings, SettingsError, Turn, load_settings
 from rag.serve.app import MOST_BODY_BYTES, build_api
-from rag.serve.inert_text import InertStream, inert
-from rag.serve.protocol import Request, RequestError, read_request
+from rag.serve.protocol import MarkdownEscaper, Request, RequestError, escape_markdown, read_request
 from tests import llm_server as server
 from tests.command import SCRIPT, footnote
 from tests.conftest import free_port, wait_for
@@ -183,10 +182,10 @@ def test_what_a_client_would_fetch_or_render_is_inert_and_the_text_is_kept(with_
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_text_in_pieces_is_as_inert_as_the_whole(size):
     text = "".join(OBEYING) + " \\![a](b) \\<img> !![c](d) [1]: e <![CDATA[ <!-- x --> ]](y) !["
-    stream = InertStream()
+    stream = MarkdownEscaper()
     pieces = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
-    assert "".join([*pieces, stream.rest()]) == inert(text)
-    rendered = markdown_it.MarkdownIt("commonmark").render(inert(text))
+    assert "".join([*pieces, stream.rest()]) == escape_markdown(text)
+    rendered = markdown_it.MarkdownIt("commonmark").render(escape_markdown(text))
     assert not re.search(r"<(?!/?p>)", rendered), rendered
 
 
