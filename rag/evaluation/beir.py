@@ -100,8 +100,8 @@ def find_collection(folder: Path, split: str | None = None) -> Collection:
         raise EvaluationError(f"{folder}: it cannot be looked into ({error.strerror}).") from error
     by_name = {file.relative_to(folder).as_posix(): file for file in there}
     # The split is looked up among the files that there are: no path is made of what a user typed.
-    splits = {_name_split(name): file for name, file in by_name.items() if name.startswith("qrels")
-              and name.endswith(".tsv")}  # fmt: skip
+    qrels = [name for name in by_name if name.startswith("qrels") and name.endswith(".tsv")]
+    splits = {name.removeprefix("qrels").removesuffix(".tsv").strip("_/"): by_name[name] for name in qrels}
     chosen = split if split is not None else next((name for name in ("", _TEST, *splits) if name in splits), "")
     if split == _TEST and _TEST not in splits:
         chosen = ""  # a folder without splits has the test split in `qrels.tsv`
@@ -142,10 +142,6 @@ def find_document_lines(corpus: Path) -> dict[str, int]:
     for number, row in _read_rows(corpus, strict=False):
         found.setdefault(str(row.get("_id")), number)
     return found
-
-
-def _name_split(name: str) -> str:
-    return name.removeprefix("qrels").removesuffix(".tsv").strip("_/")
 
 
 def _read_qrels(path: Path) -> dict[str, dict[str, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from rag.answering.question import MOST_QUESTION_CHARS
 from rag.corpus.lines import Unreadable, read_lines
@@ -27,16 +27,14 @@ _Text = Annotated[str, StringConstraints(min_length=1)]
 _Asked = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_QUESTION_CHARS)]
 
 
-class PastTurn(BaseModel):
+class PastTurn(BaseModel, frozen=True, strict=True):
     """A turn of the conversation that a question follows."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
 
     role: Literal["user", "assistant"]
     content: str
 
 
-class Question(BaseModel):
+class Question(BaseModel, frozen=True):
     """A line of a question file.
 
     Attributes:
@@ -44,8 +42,6 @@ class Question(BaseModel):
         gold_mode: Whether any of these papers answers the question, or only all together.
         facts: Groups of alternatives; a complete answer has one of each group.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: _Text
     type: _Text

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from rag.errors import EvaluationError
 from rag.evaluation import metrics
@@ -26,11 +26,7 @@ _DECIMALS = 4
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Row(_Part):
+class Row(BaseModel, frozen=True):
     """One question.
 
     Attributes:
@@ -46,7 +42,7 @@ class Row(_Part):
     figures: dict[str, _Finite]
 
 
-class Source(_Part):
+class Source(BaseModel, frozen=True):
     """The questions, or the papers of the library: their hash, and how many there are."""
 
     name: str
@@ -54,7 +50,7 @@ class Source(_Part):
     count: int
 
 
-class Result(_Part):
+class Result(BaseModel, frozen=True):
     """What `footnote eval` measured.
 
     Attributes:

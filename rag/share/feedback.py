@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -48,37 +46,48 @@ def record_feedback(
     line_id = hash_text(key)
     if liked is None and not (home / FILE).exists():
         return
-    added = [] if liked is None else [json.dumps(_line(line_id, answer, liked, reason, history), ensure_ascii=False)]
-    _rewrite(home, lambda lines: [*(line for line in lines if _id(line) != line_id), *added])
+    said = [] if liked is None else [_make_line(line_id, answer, liked, reason, history)]
+    path = home / FILE
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home / "feedback.lock", timeout=_LOCK_WAIT_S):
+            lines = [*(line for line in _read_lines(path) if _read_id(line) != line_id), *said]
+            content = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+            replace_file(path, content, private=True, durable=True)  # private, for questions are
+    except Timeout as error:
+        raise FeedbackError(f"{path}: another program is writing it; try again.") from error
+    except OSError as error:
+        raise FeedbackError(f"{path}: it cannot be written ({error.strerror}); nothing in it was lost.") from error
 
 
-def _line(line_id: str, answer: Answer, liked: bool, reason: str, history: History) -> dict[str, Any]:
+def _make_line(line_id: str, answer: Answer, liked: bool, reason: str, history: History) -> str:
     turns = checked_turns(history)[-_MOST_TURNS:]
     places = (f"{source}:{line}" for citation in answer.citations for source, line in citation.paper.places)
     cited = list(dict.fromkeys(place for place in places if _GOLD.fullmatch(place)))
-    return {
+    fields = {
         "id": line_id,
         "type": ("liked" if cited else "unanswerable") if liked else "disliked",
-        "question": _bounded(answer.question, MOST_QUESTION_CHARS),
+        "question": _cut(answer.question, MOST_QUESTION_CHARS),
         "history": [{"role": turn.role, "content": turn.content[:_MOST_TURN_CHARS]} for turn in turns],
         "gold": cited if liked else [],
         "gold_mode": "any",  # each was cited; that all are needed, nobody said
         "facts": [],
         "liked": liked,
-        "reason": _bounded(reason, MOST_REASON_CHARS),
+        "reason": _cut(reason, MOST_REASON_CHARS),
         "outcome": answer.outcome.value,
         "cited": cited,
         "model": answer.model,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    return json.dumps(fields, ensure_ascii=False)
 
 
-def _bounded(text: str, most_chars: int) -> str:
+def _cut(text: str, most_chars: int) -> str:
     return visible(make_encodable(text)).strip()[:most_chars].strip()
 
 
-def _id(line: str) -> str:
-    """Of a line; "" where it is none of ours, which is left as it is."""
+def _read_id(line: str) -> str:
+    """The id of a line; "" for a line that is none of ours, which is left as it is."""
     with suppress(ValueError, RecursionError):
         row = json.loads(line)
         if isinstance(row, dict):
@@ -86,22 +95,7 @@ def _id(line: str) -> str:
     return ""
 
 
-def _rewrite(home: Path, change: Callable[[list[str]], list[str]]) -> None:
-    """One writer at a time; the file is the old one or the new one, also after a power cut."""
-    path = home / FILE
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / "feedback.lock", timeout=_LOCK_WAIT_S):
-            content = "".join(f"{line}\n" for line in change(_lines(path)))
-            # Private, for questions are.
-            replace_file(path, content.encode("utf-8", "surrogateescape"), private=True, durable=True)
-    except Timeout as error:
-        raise FeedbackError(f"{path}: another program is writing it; try again.") from error
-    except OSError as error:
-        raise FeedbackError(f"{path}: it cannot be written ({error.strerror}); nothing in it was lost.") from error
-
-
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     if path.stat().st_size > _MOST_BYTES:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from rag.errors import QuestionError
 from rag.share.passports.data import Passport, read_page
 from rag.share.passports.page import MARKER, write_page
 from rag.share.provenance import hash_papers
-from rag.types import Answer, Citation, Claim, Filter, Paper, Passage
+from rag.types import Answer, Citation, Claim, Paper, Passage
 
+Search = Callable[..., Sequence[Passage]]  # as `Assistant.search`
 _DETAILS = ("title", "places", "authors", "year", "venue", "url", "doi")
-
-
-class Search(Protocol):
-    """As `Assistant.search`."""
-
-    def __call__(self, question: str, *, k: int = ..., where: Filter | None = ...) -> list[Passage]:
-        """The k best papers."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +98,10 @@ def _check_page(passport: Passport, text: str) -> VerifyCheck:
 def _check_markers(answer: Answer) -> VerifyCheck:
     cited = {citation.number for citation in answer.citations}
     text = answer.text
-    by_ledger = {number for claim in answer.claims for number in claim.citations}
-    used = {int(marker[1]) for marker in MARKER.finditer(text)} | by_ledger
     for citation in answer.citations:
         text = text.replace(citation.quote, "")  # an abstract may have brackets of its own
-    wanted = {int(marker[1]) for marker in MARKER.finditer(text)} | by_ledger
+    by_ledger = {number for claim in answer.claims for number in claim.citations}
+    used, wanted = ({int(found[1]) for found in MARKER.finditer(each)} | by_ledger for each in (answer.text, text))
     faults = [f"[{number}] cites nothing" for number in sorted(wanted - cited)]
     faults += [f"[{number}] is in no sentence" for number in sorted(cited - used)]
     faults += [f"[{number}] stands for several papers" for number in sorted(_ambiguous(answer))]
