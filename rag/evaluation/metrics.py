@@ -37,11 +37,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What `after` has more than `before`, question by question.
+    """How much more `after` has than `before`, by the same questions.
 
     Attributes:
         low: Lower end of the paired 95 % bootstrap interval of the difference.
-        high: Its upper end.
+        high: Upper end of that interval.
         p: Two-sided p-value of a paired sign-flip permutation test.
     """
 
@@ -55,7 +55,7 @@ class Difference:
 
 
 def hit(gains: Sequence[float], k: int) -> float:
-    """1 when any of the first k is relevant."""
+    """1.0 when any of the first k is relevant, else 0.0."""
     return float(any(gain > 0 for gain in gains[:k]))
 
 
@@ -79,7 +79,7 @@ def ndcg(gains: Sequence[float], ideal: Sequence[float], k: int) -> float:
     """Normalised discounted cumulative gain with linear gains, as trec_eval has it (Järvelin and Kekäläinen 2002).
 
     Args:
-        gains: Of the ranking, best first.
+        gains: Gains of the ranked documents, best first.
         ideal: All gains there are, found or not, in any order; at least one above 0.
     """
     return _dcg(gains[:k]) / _dcg(sorted(ideal, reverse=True)[:k])

@@ -30,9 +30,9 @@ class Row(BaseModel, frozen=True):
     """One question.
 
     Attributes:
-        rank: Of the first relevant paper; None when none was found.
-        outcome: Of the answer; "" where none was asked for.
-        figures: By metric; which there are depends on the question.
+        rank: Rank of the first relevant paper, from 1; None when none was found.
+        outcome: Outcome of the answer; "" where none was asked for.
+        figures: Value by metric; which metrics there are depends on the question.
     """
 
     id: str
@@ -115,7 +115,11 @@ def save_result(result: Result, path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Says before minutes of work that their result could not be saved."""
+    """Makes sure, before minutes of work, that their result can be saved.
+
+    Raises:
+        EvaluationError: It cannot.
+    """
     path = path.resolve()
     if (path.exists() and not path.is_file()) or not os.access(path.parent, os.W_OK):
         raise EvaluationError(f"{path}: the result cannot be written there; name a file in a folder that exists.")
@@ -140,7 +144,7 @@ def load_result(path: Path) -> Result:
 
 
 def write_json(result: Result) -> str:
-    """Indented, floats rounded: a file whose changes can be read."""
+    """The result as JSON, indented and its floats rounded, so that changes of a file can be read."""
     rounded = json.loads(result.model_dump_json(), parse_float=lambda digits: round(float(digits), _DECIMALS))
     return json.dumps(rounded, ensure_ascii=False, indent=1)
 

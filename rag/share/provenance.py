@@ -1,4 +1,4 @@
-"""Where figures and answers come from: date, version, settings without keys and paths, and which papers there were."""
+"""Where figures and answers come from: date, version, settings without keys and paths, and a hash of the papers."""
 
 from __future__ import annotations
 
@@ -36,35 +36,30 @@ def describe_origin(settings: Settings) -> dict[str, Any]:
     kept = settings.model_dump(mode="json", exclude=_NO_ANSWER_DEPENDS_ON | private)
     for name in ("chroma_url", "openai_base_url"):  # a key can be in a query
         kept[name] = kept[name] and kept[name].partition("?")[0].partition("#")[0]
-    for name in ("embedding_model", "nli_model"):
-        kept[name] = kept[name] and _model_name(kept[name])
+    for name in ("embedding_model", "nli_model"):  # a folder's path tells of this machine
+        kept[name] = kept[name] and (Path(kept[name]).name if Path(kept[name]).is_dir() else kept[name])
     kept["own_prompts"] = settings.prompts is not None
     kept["weights"] = dict(WEIGHTS)
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "footnote": version("footnote-rag"),
-        "commit": _commit(),
+        "commit": _find_commit(),
         "settings": kept,
         "model": kept["embedding_model"],
     }
 
 
-def _model_name(name: str) -> str:
-    folder = Path(name)
-    return folder.name if folder.is_dir() else name
-
-
-def _commit() -> str | None:
+def _find_commit() -> str | None:
     """The commit of the checkout that this code runs from; None for an installed package."""
     root = Path(__file__).resolve().parents[2]
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
         return None
 
-    def said(*words: str) -> str:
+    def ask_git(*words: str) -> str:
         command = [git, "-C", str(root), *words]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
-    commit = said("rev-parse", "--short", "HEAD")
-    changed = said("status", "--porcelain", "rag", "prompts", "seeds")
+    commit = ask_git("rev-parse", "--short", "HEAD")
+    changed = ask_git("status", "--porcelain", "rag", "prompts", "seeds")
     return f"{commit} with changes" if commit and changed else commit or None

@@ -41,9 +41,9 @@ def citation_keys(papers: Iterable[Paper]) -> dict[str, str]:
     share one, and those without authors, have digits of their id at its end.
     """
     found = {paper.id: paper for paper in papers}
-    plain = {key: _key(paper) for key, paper in found.items()}
+    plain = {key: _make_key(paper) for key, paper in found.items()}
     shared = Counter(plain.values())
-    tails = {key: _digits(key) for key, paper in found.items() if not _surname(paper) or shared[plain[key]] > 1}
+    tails = {key: _digits(key) for key, paper in found.items() if not _find_surname(paper) or shared[plain[key]] > 1}
     for length in (4, 8, 16):
         keys = plain | {key: f"{plain[key]}-{tail[:length]}" for key, tail in tails.items()}
         if len(set(keys.values())) == len(keys):
@@ -52,17 +52,19 @@ def citation_keys(papers: Iterable[Paper]) -> dict[str, str]:
 
 
 def bibtex(papers: Iterable[Paper]) -> str:
-    """An entry a paper, in their order; UTF-8, as biber and all BibTeX of these years read it."""
-    found = _once(papers)
+    """The papers as BibTeX in UTF-8, an entry each, in their order."""
+    found = _drop_repeated(papers)
     keys = citation_keys(found)
-    return "\n".join(_entry(paper, keys[paper.id]) for paper in found)
+    return "\n".join(_write_entry(paper, keys[paper.id]) for paper in found)
 
 
 def ris(papers: Iterable[Paper]) -> str:
-    """A record a paper, in their order, for Zotero, EndNote, Mendeley and their like."""
-    found = _once(papers)
+    """The papers as RIS for Zotero, EndNote, Mendeley and their like, a record each, in their order."""
+    found = _drop_repeated(papers)
     keys = citation_keys(found)
-    return "\n".join("".join(f"{tag}  - {value}\n" for tag, value in _tags(paper, keys[paper.id])) for paper in found)
+    return "\n".join(
+        "".join(f"{tag}  - {value}\n" for tag, value in _list_tags(paper, keys[paper.id])) for paper in found
+    )
 
 
 def reference(paper: Paper) -> str:
@@ -72,26 +74,26 @@ def reference(paper: Paper) -> str:
     who = " ".join(filter(None, (named, when)))
     where = f"https://doi.org/{paper.doi}" if paper.doi else paper.url
     ended = (part if part[-1] in ".?!…" else f"{part}." for part in (who, paper.label, paper.venue) if part)
-    return _line(" ".join(filter(None, (*ended, where, f"[{paper.source}:{paper.line}]"))))
+    return _to_line(" ".join(filter(None, (*ended, where, f"[{paper.source}:{paper.line}]"))))
 
 
-def _once(papers: Iterable[Paper]) -> list[Paper]:
+def _drop_repeated(papers: Iterable[Paper]) -> list[Paper]:
     return list({paper.id: paper for paper in papers}.values())
 
 
-def _key(paper: Paper) -> str:
-    words = [word for word in map(_for_key, find_content_words(paper.label)) if word]
-    if surname := _surname(paper):
+def _make_key(paper: Paper) -> str:
+    words = [word for word in map(_to_key_letters, find_content_words(paper.label)) if word]
+    if surname := _find_surname(paper):
         return f"{surname}{paper.year or ''}{words[0] if words else ''}"
     return "".join(words[:_KEY_WORDS]) or "paper"
 
 
-def _surname(paper: Paper) -> str:
-    """Of the first author, as a key has it; "" where there is none, or none in letters that a key can have."""
-    return _for_key(_inverted(paper.authors[0]).partition(",")[0]) if paper.authors else ""
+def _find_surname(paper: Paper) -> str:
+    """The first author's surname in the letters of a key; "" without an author, or without such letters."""
+    return _to_key_letters(_invert_name(paper.authors[0]).partition(",")[0]) if paper.authors else ""
 
 
-def _for_key(text: str) -> str:
+def _to_key_letters(text: str) -> str:
     return _NOT_IN_KEYS.sub("", fold(text))[:_LONGEST_KEY_WORD]
 
 
@@ -99,50 +101,50 @@ def _digits(paper_id: str) -> str:
     return paper_id if _ID.fullmatch(paper_id) else hashlib.sha256(paper_id.encode()).hexdigest()
 
 
-def _entry(paper: Paper, key: str) -> str:
-    kind, container = _BIBTEX[_kind(paper.venue)]
+def _write_entry(paper: Paper, key: str) -> str:
+    kind, container = _BIBTEX[_find_kind(paper.venue)]
     fields = {
-        "title": f"{{{_tex(paper.label)}}}",  # the inner braces keep its capitals
-        "author": " and ".join(_bibtex_name(name) for name in paper.authors if _line(name)),
+        "title": f"{{{_escape_tex(paper.label)}}}",  # the inner braces keep its capitals
+        "author": " and ".join(_write_bibtex_name(name) for name in paper.authors if _to_line(name)),
         "year": str(paper.year or ""),
-        container: _tex(paper.venue),
-        "doi": _line(paper.doi).translate(_IN_ADDRESSES),
-        "url": _line(paper.url).translate(_IN_ADDRESSES),
-        "abstract": _tex(paper.abstract),
-        "note": _tex(_note(paper)),
+        container: _escape_tex(paper.venue),
+        "doi": _to_line(paper.doi).translate(_IN_ADDRESSES),
+        "url": _to_line(paper.url).translate(_IN_ADDRESSES),
+        "abstract": _escape_tex(paper.abstract),
+        "note": _escape_tex(_write_note(paper)),
     }
     listed = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
     return f"@{kind}{{{key},\n{listed}}}\n"
 
 
-def _tags(paper: Paper, key: str) -> Iterator[tuple[str, str]]:
-    yield "TY", _RIS[_kind(paper.venue)]
+def _list_tags(paper: Paper, key: str) -> Iterator[tuple[str, str]]:
+    yield "TY", _RIS[_find_kind(paper.venue)]
     yield "ID", key
-    yield "TI", _line(paper.label)
-    yield from (("AU", _line(_inverted(name))) for name in paper.authors if _line(name))
+    yield "TI", _to_line(paper.label)
+    yield from (("AU", _to_line(_invert_name(name))) for name in paper.authors if _to_line(name))
     listed = {"PY": str(paper.year or ""), "T2": paper.venue, "DO": paper.doi, "UR": paper.url, "AB": paper.abstract,
-              "N1": _note(paper)}  # fmt: skip
-    yield from ((tag, _line(value)) for tag, value in listed.items() if _line(value))
+              "N1": _write_note(paper)}  # fmt: skip
+    yield from ((tag, _to_line(value)) for tag, value in listed.items() if _to_line(value))
     yield "ER", ""
 
 
-def _kind(venue: str) -> str:
-    """What the venue's own name says it is; most say nothing ("ICRA")."""
+def _find_kind(venue: str) -> str:
+    """Whether the venue's name says "meeting" or "periodical"; most say neither ("ICRA")."""
     return "meeting" if _MEETING.search(venue) else "periodical" if _PERIODICAL.search(venue) else ""
 
 
-def _note(paper: Paper) -> str:
+def _write_note(paper: Paper) -> str:
     made = "Untitled; the title is the opening words of the abstract. " if paper.label_is_made else ""
     return f"{made}Read from {'; '.join(f'{source}:{line}' for source, line in paper.places)}"
 
 
-def _bibtex_name(name: str) -> str:
+def _write_bibtex_name(name: str) -> str:
     """In braces where BibTeX would take it for several names, for "et al.", or for more parts than names have."""
     is_one = not _AND.search(name) and name.count(",") <= 2 and name.strip().lower() != "others"
-    return _tex(name) if is_one else f"{{{_tex(name)}}}"
+    return _escape_tex(name) if is_one else f"{{{_escape_tex(name)}}}"
 
 
-def _inverted(name: str) -> str:
+def _invert_name(name: str) -> str:
     """Surname first, as BibTeX would find it: particles in small letters belong to it ("van der Berg, Jan")."""
     parts = name.split()
     if "," in name or len(parts) < 2:
@@ -155,10 +157,10 @@ def _inverted(name: str) -> str:
     return f"{' '.join(parts[start:end])}, {given}"
 
 
-def _tex(text: str) -> str:
-    return _line(text).translate(_TO_TEX)
+def _escape_tex(text: str) -> str:
+    return _to_line(text).translate(_TO_TEX)
 
 
-def _line(text: str) -> str:
-    """On one line, however its end is written."""
+def _to_line(text: str) -> str:
+    """The text on one line, without characters that show nothing."""
     return " ".join(visible(text).split())

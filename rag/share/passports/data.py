@@ -31,10 +31,10 @@ class Passport:
 
     Attributes:
         made: When the passport was made, ISO 8601 in UTC.
-        library_hash: Of the papers that the library held then.
+        library_hash: Hash of the papers that the library held then.
         embedding_model: Name of the model behind the ranking.
         where: What the question was restricted to.
-        layout: Of the page; one that shows the same data otherwise has another number.
+        layout: Number of the page's layout; a page that shows the same data otherwise has another one.
     """
 
     made: str

@@ -30,7 +30,7 @@ class VerifyCheck:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What became of every check, and the passport's answer as its data have it."""
+    """The outcome of every check, and the answer that the passport's data hold."""
 
     checks: tuple[VerifyCheck, ...]
     answer: Answer
@@ -45,7 +45,7 @@ def verify_passport(text: str, papers: Iterable[Paper], search: Search | None = 
     """Checks the text of a passport against the papers of a library.
 
     Args:
-        search: Finds what is found today; without it, that is not looked at.
+        search: `Assistant.search`, to compare the ranking with today's; None leaves that out.
 
     Raises:
         PassportError: The text is no passport.
