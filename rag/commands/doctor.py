@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -135,6 +134,8 @@ def _check_library(settings: Settings) -> str:
 
 
 def _ask_llm(settings: Settings) -> str:
+    import asyncio
+
     from rag.llm.client import ChatModel
 
     if not settings.llm_configured:
