@@ -37,16 +37,7 @@ _CHARS_PER_TOKEN = 4  # OpenAI's rule of thumb, for servers that do not count
 # What goes out. Not what the environment would add (organization, project, OPENAI_CUSTOM_HEADERS), nor what
 # describes this machine (x-stainless-*).
 _HEADERS = frozenset(
-    (
-        "accept",
-        "accept-encoding",
-        "authorization",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "user-agent",
-    )
+    "accept accept-encoding authorization connection content-length content-type host user-agent".split()
 )
 log = logging.getLogger(__name__)
 
@@ -232,13 +223,9 @@ class ChatModel:
         import openai
 
         limit = self._limit_option()
-        # The time-outs and the retries are ours.
+        # The time-outs and the retries are ours: the client's end where a stream begins, and know no deadline.
         client = openai.AsyncOpenAI(
-            api_key=self._key or _NO_KEY,
-            base_url=self._base_url,
-            http_client=connection,
-            timeout=None,
-            max_retries=0,
+            api_key=self._key or _NO_KEY, base_url=self._base_url, http_client=connection, timeout=None, max_retries=0
         )
         said = [{"role": role, "content": content} for role, content in messages]
         stream = await client.chat.completions.create(
