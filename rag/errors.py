@@ -26,6 +26,11 @@ from __future__ import annotations
 from rag.types import Usage
 
 
+def first_line(error: Exception) -> str:
+    """The first line of a foreign error's message, or its kind where there is no message."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class RagError(Exception):
     """Base of all errors raised on purpose; `str(error)` is fit for a user."""
 

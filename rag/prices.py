@@ -11,6 +11,7 @@ from rag.types import Usage
 
 _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")
 _HIGHEST = 1_000_000
+_NEEDED = {"prompt", "completion"}
 _FORM = '{"model": {"prompt": 0.25, "cached": 0.025, "completion": 2.0}}, in US dollars per million tokens'
 
 
@@ -35,7 +36,7 @@ class Price:
 
 
 def read_prices(text: str) -> tuple[Price, ...]:
-    """The table as it is written in the settings; `cached` may be left out where it is the same as `prompt`.
+    """Reads the table of the settings; `cached` may be left out where it is the same as `prompt`.
 
     Raises:
         ValueError: It is not as it should be; the message says where.
@@ -49,19 +50,15 @@ def read_prices(text: str) -> tuple[Price, ...]:
     return tuple(_price(model, entry) for model, entry in table.items())
 
 
-def priced(usage: Usage, model: str, prices: Iterable[Price]) -> Usage:
-    """The usage with its price: that of the model's name, or of its name without the date at the end."""
+def add_price(usage: Usage, model: str, prices: Iterable[Price]) -> Usage:
+    """Adds the price of the model's name, or of its name without the date at the end."""
     known = {price.model: price for price in prices}
     price = known.get(model) or known.get(_DATE.sub("", model))
     return replace(usage, price=price.of(usage)) if price else usage
 
 
 def _price(model: str, entry: object) -> Price:
-    if not isinstance(entry, dict) or not {"prompt", "completion"} <= entry.keys() <= {
-        "prompt",
-        "cached",
-        "completion",
-    }:
+    if not isinstance(entry, dict) or not _NEEDED <= entry.keys() <= _NEEDED | {"cached"}:
         raise ValueError(f"the entry of {model!r} must have prompt and completion, and may have cached; write {_FORM}")
     amounts = {"prompt": entry["prompt"], "cached": entry["prompt"], **entry}
     for name, amount in amounts.items():

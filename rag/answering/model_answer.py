@@ -14,7 +14,7 @@ from rag.checks.ledger import Entailment, Judge, Nearness
 from rag.errors import LLMError
 from rag.library.records import Vectors
 from rag.llm.client import ChatModel
-from rag.llm.context_window import check_room, fitting, latest, prompt_room
+from rag.llm.context_window import check_room, fit_passages, fit_turns, prompt_room
 from rag.llm.prompts import Prompts, load_prompts
 from rag.llm.thinking import after_thoughts
 from rag.markers.reader import MarkerReader
@@ -69,7 +69,7 @@ class Writer:
             LLMError: The model failed.
         """
         asking = partial(self.prompts.condense, question)
-        turns = latest(history, prompt_room(self._settings), asking)
+        turns = fit_turns(history, prompt_room(self._settings), asking)
         text, usage = await self.llm.complete(asking(turns), deadline)
         return text.strip()[:MOST_QUESTION_CHARS], usage
 
@@ -114,7 +114,7 @@ class Writer:
         self, draft: Answer, ranking: Ranking, room: int, deadline: float
     ) -> AsyncGenerator[Token | Answer, None]:
         asking = partial(self.prompts.answer, draft.standalone_question)
-        given = fitting(draft.passages[: self._settings.llm_passages], room, asking)
+        given = fit_passages(draft.passages[: self._settings.llm_passages], room, asking)
         reader, text, fault, usage, notices = MarkerReader(len(given)), "", "", draft.usage, draft.notices
         try:
             async with aclosing(self.llm.stream(asking(given), deadline)) as pieces:

@@ -16,7 +16,7 @@ from rag.llm.cache import AnswerCache, Kept
 from rag.llm.faults import Explainer, foreign_errors, is_overlong
 from rag.llm.thinking import Thoughts, after_thoughts
 from rag.loopback import is_this_machine
-from rag.prices import priced
+from rag.prices import add_price
 from rag.settings import Settings
 from rag.types import Usage
 
@@ -106,7 +106,7 @@ class ChatModel:
         async with aclosing(self._answer(messages, deadline)) as arriving:
             async for piece in arriving:
                 if isinstance(piece, Usage):
-                    spent = priced(piece, self.name, self._settings.llm_prices)
+                    spent = add_price(piece, self.name, self._settings.llm_prices)
                     usage += spent
                     yield spent
                 else:

@@ -42,8 +42,8 @@ def check_room(settings: Settings, prompts: Prompts) -> None:
         )
 
 
-def fitting(passages: Sequence[Passage], room: int, asking: Asking) -> Sequence[Passage]:
-    """The first of the passages, whole, as many as there is room for; of the very first at least a sentence.
+def fit_passages(passages: Sequence[Passage], room: int, asking: Asking) -> Sequence[Passage]:
+    """Takes the first passages, whole, as many as there is room for; of the very first at least a sentence.
 
     Args:
         room: In tokens, for the whole prompt.
@@ -58,8 +58,10 @@ def fitting(passages: Sequence[Passage], room: int, asking: Asking) -> Sequence[
     return [_opening(best, ends[max(kept, 1) - 1])]
 
 
-def latest(history: Sequence[Turn], room: int, asking: Callable[[Sequence[Turn]], Sequence[Message]]) -> Sequence[Turn]:
-    """The last of the turns, as many as there is room for; the very last in any case.
+def fit_turns(
+    history: Sequence[Turn], room: int, asking: Callable[[Sequence[Turn]], Sequence[Message]]
+) -> Sequence[Turn]:
+    """Takes the last turns, as many as there is room for; the very last in any case.
 
     Args:
         room: In tokens, for the whole prompt.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from rag.errors import EmbeddingError
+from rag.errors import EmbeddingError, first_line
 from rag.models.encoders import Encoded, Encoder, SentenceTransformersEncoder, Vectors
 from rag.models.late_interaction import TokenVectors, pack_signs, token_vectors
-from rag.models.offline_hub import no_loading_bar, on_the_hub
+from rag.models.offline_hub import hide_loading_bar, is_on_hub
 from rag.models.onnx_export import open_bundled
 from rag.settings import BUNDLED_MODEL, Precision, Settings
 from rag.telemetry import keep_quiet
@@ -146,12 +146,11 @@ def _load(path: str, *, local: bool) -> SentenceTransformer:
     try:
         from sentence_transformers import SentenceTransformer
 
-        options: dict[str, Any] = {"local_files_only": True} if local or not on_the_hub(path) else {}
-        with no_loading_bar():
+        options: dict[str, Any] = {"local_files_only": True} if local or not is_on_hub(path) else {}
+        with hide_loading_bar():
             return SentenceTransformer(path, trust_remote_code=False, **options)
     except Exception as error:  # the libraries below raise a dozen unrelated kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EmbeddingError(
-            f"{path}: this embedding model cannot be loaded ({reason}); correct RAG_EMBEDDING_MODEL,"
+            f"{path}: this embedding model cannot be loaded ({first_line(error)}); correct RAG_EMBEDDING_MODEL,"
             " a name on the model hub or a folder with a sentence-transformers model."
         ) from error

@@ -1,4 +1,4 @@
-"""The model hub's libraries, kept quiet: no network where none is needed, and no bars."""
+"""Keeps the model hub's libraries quiet: no network where none is needed, and no bars."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 _HUB_TIMEOUT_S = 10.0
+_OFFLINE = "HF_HUB_OFFLINE"
 
 
-def on_the_hub(name: str) -> bool:
+def is_on_hub(name: str) -> bool:
     """Whether the hub answers; if not, what it once gave has to do, and loading must not try again for a minute."""
     import httpx
     from huggingface_hub import HfApi
@@ -26,26 +27,24 @@ def on_the_hub(name: str) -> bool:
 
 
 @contextmanager
-def hub_offline() -> Iterator[None]:
+def stay_offline() -> Iterator[None]:
     """Tells the hub libraries to stay offline, for the length of the block only: another model may need them."""
     from huggingface_hub import constants
 
-    name = "HF_HUB_OFFLINE"
-    before, known = os.environ.get(name), constants.HF_HUB_OFFLINE
-    os.environ[name] = "1"
+    before, known = os.environ.get(_OFFLINE), constants.HF_HUB_OFFLINE
+    os.environ[_OFFLINE] = "1"
     constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = known
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        del os.environ[_OFFLINE]
+        if before is not None:
+            os.environ[_OFFLINE] = before
 
 
 @contextmanager
-def no_loading_bar() -> Iterator[None]:
+def hide_loading_bar() -> Iterator[None]:
     """Hides the bar that transformers shows while it copies weights; a download keeps its own."""
     from transformers.utils import logging
 

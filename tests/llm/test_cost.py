@@ -8,7 +8,7 @@ import pytest
 
 import rag.llm.client
 from rag import Assistant, LLMError, Outcome, Settings, SettingsError, Usage, load_settings
-from rag.prices import Price, priced
+from rag.prices import Price, add_price
 from tests import llm_server as server
 from tests.command import inside
 from tests.llm_server import ChatServer
@@ -74,8 +74,8 @@ def test_tokens_the_server_had_in_its_cache_have_a_price_of_their_own():
     [price] = load_settings(llm_prices=PRICES).llm_prices
     assert price == Price("tiny", prompt=2, cached=0.5, completion=10)
     million = Usage(1_000_000, 1_000_000, cached_tokens=400_000)
-    assert priced(million, "tiny", [price]).price == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 10)
-    assert priced(Usage(0, 0, cached_tokens=9), "tiny", [price]).price >= 0
+    assert add_price(million, "tiny", [price]).price == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 10)
+    assert add_price(Usage(0, 0, cached_tokens=9), "tiny", [price]).price >= 0
 
 
 def test_cached_tokens_cost_as_much_as_others_where_nothing_else_is_said():
@@ -92,18 +92,18 @@ def test_cached_tokens_cost_as_much_as_others_where_nothing_else_is_said():
 )  # fmt: skip
 def test_a_price_is_for_the_model_of_that_name_whatever_its_date(model, known):
     prices = load_settings(llm_prices='{"gpt-5-mini": {"prompt": 1, "completion": 1}}').llm_prices
-    assert (priced(Usage(1, 1), model, prices).price is not None) is known
+    assert (add_price(Usage(1, 1), model, prices).price is not None) is known
 
 
 def test_a_name_with_a_date_that_has_a_price_of_its_own_keeps_it():
     table = {"m": {"prompt": 1, "completion": 1}, "m-2025-01-01": {"prompt": 3, "completion": 3}}
     prices = load_settings(llm_prices=json.dumps(table)).llm_prices
-    assert priced(Usage(1_000_000, 0), "m-2025-01-01", prices).price == 3
+    assert add_price(Usage(1_000_000, 0), "m-2025-01-01", prices).price == 3
 
 
 def test_no_price_is_made_up():
     assert Settings(_env_file=None).llm_prices == ()
-    assert priced(Usage(1, 1), "gpt-5-mini", ()).price is None
+    assert add_price(Usage(1, 1), "gpt-5-mini", ()).price is None
 
 
 @pytest.mark.parametrize(

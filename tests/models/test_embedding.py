@@ -21,7 +21,7 @@ from rag.library.records import pack, unpack
 from rag.models.embedding import EmbeddingModel, _opened, open_model
 from rag.models.encoders import Encoded, OnnxEncoder, SentenceTransformersEncoder
 from rag.models.late_interaction import pack_signs
-from rag.models.offline_hub import hub_offline
+from rag.models.offline_hub import stay_offline
 from rag.models.onnx_export import BUNDLED_SHA256, graph_file
 from rag.settings import BUNDLED_MODEL, Precision, Settings
 from tests.conftest import Python
@@ -322,7 +322,7 @@ def test_a_model_whose_tokens_have_another_dimension_than_its_texts_is_used_with
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense
 
-    with hub_offline():  # a model card would ask the hub what it was made from
+    with stay_offline():  # a model card would ask the hub what it was made from
         tiny = SentenceTransformer(str(tiny_model), device="cpu")
         SentenceTransformer(modules=[*tiny, Dense(16, 6)], device="cpu").save(str(tmp_path / "dense"))
     (tmp_path / "x.txt").write_text("On Tea\nAbstract: Tea grows on hills. It is drunk hot.\n", encoding="utf-8")
