@@ -40,6 +40,7 @@ from rag.explore.overview import Topic as Topic
 from rag.files import replace_file as replace_file
 from rag.langchain.chain import build_chain as build_chain
 from rag.loopback import names_this_machine as names_this_machine
+from rag.markers.citation_forms import find_markers as find_markers
 from rag.serve.listener import Listener as Listener
 from rag.settings import Settings as Settings
 from rag.settings import load_settings as load_settings

@@ -12,7 +12,7 @@ from rag.answering.gate import share_of_papers
 from rag.answering.unstated import unstated
 from rag.library.library import Library
 from rag.library.records import Record, Vectors
-from rag.markers.reader import MARKER
+from rag.markers.citation_forms import MARKER
 from rag.retrieval.ranking import Ranking
 from rag.text import cues
 from rag.text.names import count_names

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 
 from rag.answering.extractive import NEAREST
-from rag.answering.refusal import is_refusal
+from rag.markers.citation_forms import MARKER
+from rag.text.figures import ONES, spell_numbers
 from rag.text.names import find_asked_names
 from rag.text.sentences import find_sentences
 from rag.text.words import find_content_words
-from rag.types import Turn
+from rag.types import Outcome, Turn
 
 _PRONOUN = r"(?:it|its|itself|they|them|their|theirs|he|him|his|she|her)"
 # "the second one", "the last of them", "does the first find?"; not "the last layer", "other ways".
@@ -64,18 +65,22 @@ _CONTINUES = re.compile(
 _ASKS = re.compile(
     r"\?|\b(?:what|which|who|whose|when|where|why|how|tell|more|go on|explain|else|other ones?)\b", re.IGNORECASE
 )
-_ORDINALS = {"first": 0, "former": 0, "one": 0, "second": 1, "latter": 1, "two": 1, "third": 2, "three": 2,
-             "fourth": 3, "four": 3, "fifth": 4, "five": 4, "last": -1}  # fmt: skip
+_COUNTED = ("first", "second", "third", "fourth", "fifth")
+_ORDINALS = {
+    **{word: place for place, word in enumerate(_COUNTED)},
+    **{word: place for place, word in enumerate(ONES[1:6])},
+    "former": 0, "latter": 1, "last": -1,
+}  # fmt: skip
 _ORDINAL = re.compile(
-    rf"""\b(?P<ordinal>(?:first|second|third|fourth|fifth|last)(?={_OF_THE_LISTED})|former|latter)\b
-      | (?:\bnumber|\bno\.|\bpaper|\#)\ ?(?P<cardinal>one|two|three|four|five|[1-9])\b | \[(?P<marker>\d)\]""",
+    rf"""\b(?P<ordinal>(?:{"|".join(_COUNTED)}|last)(?={_OF_THE_LISTED})|former|latter)\b
+      | (?:\bnumber|\bno\.|\bpaper|\#)\ ?(?P<cardinal>{spell_numbers(1, 5)}|[1-9])\b | \[(?P<marker>\d)\]""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ENUMERATED = re.compile(r"(?:^|(?<=\s))(?:\(\d\)|\d[.)])\s+|^[-*•]\s+", re.MULTILINE)
 _EITHER_OR = re.compile(
     r"\b(?:the )?(?:one|first|former|other|another|second|latter) (?:is|are|uses|studies|proposes)\b", re.IGNORECASE
 )
-_MARKER = re.compile(r"\s?\[\d+\]")
+_MARKER = re.compile(rf"\s?{MARKER.pattern}")
 _SPECIFIC_SHARE = 0.01  # a word in fewer papers than this names something
 # As many words of its own make a question of its own, whose "it" is mostly something it says itself. Of the 75
 # questions asked after a conversation about something else, 0.71 are then hits (0.57 without this, 0.72 asked alone):
@@ -93,21 +98,24 @@ def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable
     """
     if not history or not _leans_on(question, history, share_of_papers):
         return ""
-    said = next((turn.content for turn in reversed(history) if turn.role == "assistant"), "")
+    answer = next((turn for turn in reversed(history) if turn.role == "assistant"), Turn("assistant", ""))
     asked = next((turn.content for turn in reversed(history) if turn.role == "user"), "")
-    said = _without_our_own(_MARKER.sub("", said))
+    said = _without_our_own(answer)
     if _turns_to_another(question, history, share_of_papers):
         asked = _without_names(asked)
         return asked if find_content_words(asked) else ""
     return _item(question, said) or " ".join(filter(None, (asked, said)))
 
 
-def _without_our_own(said: str) -> str:
-    """What an answer quotes of papers, without the sentences that say what they lack."""
-    if is_refusal(said):
+def _without_our_own(answer: Turn) -> str:
+    """What an answer says of papers, without its markers and the sentence that opens it on what they lack."""
+    if answer.outcome is Outcome.NOT_IN_CORPUS:
         return ""
+    said = _MARKER.sub("", answer.content)
     opening, _, rest = said.partition("\n\n")
-    return rest if opening.rstrip().endswith(NEAREST) else said
+    # Only a partial answer may open with it, but one of a language model does not, so that its words must tell.
+    is_ours = answer.outcome is not Outcome.ANSWERED and opening.rstrip().endswith(NEAREST)
+    return rest if is_ours else said
 
 
 def _turns_to_another(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from rag.checks.ledger import Judge, find_absence
 from rag.llm.prompts import CANNOT_ANSWER, declines
-from rag.markers.reader import BLANKS, MARKER
+from rag.markers.citation_forms import MARKER
+from rag.markers.reader import BLANKS
 from rag.text.figures import find_figures
 from rag.text.prompt_injection import find_statements
 from rag.text.sentences import find_sentences
@@ -17,7 +18,9 @@ from rag.text.words import fold, is_stop_word, stem
 from rag.types import Answer, Citation, Claim, Outcome, Paper, Passage, Verdict
 
 _ATTRIBUTED_FROM = 3  # the nearest papers, one of which may carry a sentence that cites none
-_MARKERS_AFTER_STOP = re.compile(rf"([.!?…])([\"'”’)]*[{BLANKS}]*(?:\[\d{{1,3}}\][{BLANKS}]*)*\[\d{{1,3}}\])(?!\w)")
+_MARKERS_AFTER_STOP = re.compile(
+    rf"([.!?…])([\"'”’)]*[{BLANKS}]*(?:{MARKER.pattern}[{BLANKS}]*)*{MARKER.pattern})(?!\w)"
+)
 
 
 def grounded(draft: Answer, given: Sequence[Passage], order: Sequence[int], judge: Judge) -> Answer:

@@ -6,11 +6,12 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from rag.answering.refusal import is_refusal
 from rag.errors import QuestionError
 from rag.library.library import Library
 from rag.library.paper_rows import Papers
 from rag.text.words import make_encodable, visible
-from rag.types import Filter, Turn
+from rag.types import Filter, Outcome, Turn
 
 MOST_QUESTION_CHARS = 8_000
 
@@ -49,10 +50,14 @@ def checked_question(question: object) -> str:
 
 
 def checked_turns(history: History) -> tuple[Turn, ...]:
-    """Turns, or OpenAI-style mappings with a role and a content, as turns; system messages are left out."""
+    """Turns, or OpenAI-style mappings with a role and a content, as turns; system messages are left out.
+
+    Whoever keeps only an answer's text does not know its outcome: a refusal is told by its words here, and only here.
+    """
     turns = []
-    for number, turn in enumerate(history if isinstance(history, Iterable) else (history,), start=1):
-        said = {"role": turn.role, "content": turn.content} if isinstance(turn, Turn) else turn
+    for number, given in enumerate(history if isinstance(history, Iterable) else (history,), start=1):
+        turn = given if isinstance(given, Turn) else None
+        said = {"role": turn.role, "content": turn.content} if turn else given
         role, content = (said.get("role"), said.get("content")) if isinstance(said, Mapping) else ("", "")
         if role not in ("user", "assistant", "system") or not isinstance(content, str):
             raise QuestionError(
@@ -60,5 +65,8 @@ def checked_turns(history: History) -> tuple[Turn, ...]:
                 ' "role" ("user" or "assistant") and "content" (text).'
             )
         if role != "system" and content.strip():
-            turns.append(Turn(role, make_encodable(content)))
+            outcome = turn.outcome if turn else None
+            if outcome is None and role == "assistant" and is_refusal(content):
+                outcome = Outcome.NOT_IN_CORPUS
+            turns.append(Turn(role, make_encodable(content), outcome, turn.cited if turn else ()))
     return tuple(turns)

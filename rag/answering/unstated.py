@@ -10,13 +10,12 @@ from itertools import islice
 
 from rag.text import cues
 from rag.text.names import ACRONYM, find_asked_names
-from rag.text.quantities import QUANTITIES, find_counted, find_measure, has_count, states_measure
+from rag.text.quantities import Terms, find_asked_quantities
 from rag.text.sentences import find_sentences
 from rag.text.word_lists import read_words
 from rag.text.words import find_content_words, fold, join_words, split_words
 from rag.types import Paper
 
-Terms = Callable[[str], Sequence[str]]
 Share = Callable[[str], float]
 
 # Neighbouring values of the three: tests/bench/results/honesty.json.
@@ -70,7 +69,9 @@ def unstated(question: str, papers: Sequence[Paper], *, terms: Terms, share: Sha
     found = _Text(text, terms(text))
     subject = cues.find_asking(question)
     sentences = [line[start:end] for line in text.split("\n") for start, end in find_sentences(line)]
-    details = tuple(_details(question, sentences, terms))
+    details = tuple(
+        asked.phrase for asked in find_asked_quantities(question, terms) if not any(map(asked.is_stated, sentences))
+    )
     asked = {word for detail in details for word in split_words(detail)}
     lacking = [
         name for name in islice(dict.fromkeys(find_asked_names(subject)), _MOST_NAMES)
@@ -150,16 +151,3 @@ def _follow_one_another(name: str, folded: str) -> bool:
 
 def _joined(text: str) -> str:
     return re.sub(r"[\W_]", "", fold(text))
-
-
-def _details(question: str, sentences: Sequence[str], terms: Terms) -> Iterator[str]:
-    """The quantities that are asked for and that no sentence states."""
-    things = find_counted(question)
-    if things and not any(has_count(sentence, things, terms) for sentence in sentences):
-        yield f"how many {things}"
-    measure = find_measure(question)
-    if measure and not any(states_measure(sentence, measure, terms) for sentence in sentences):
-        yield f"the {measure}"
-    for quantity in QUANTITIES:
-        if quantity.asked.search(question) and not any(quantity.stated.search(sentence) for sentence in sentences):
-            yield quantity.phrase

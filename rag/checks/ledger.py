@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from rag.checks.contradiction import check_direction, check_negation
 from rag.checks.evidence import Evidence, Sentence, Source
 from rag.checks.numbers_and_names import check_links, check_names, check_numbers
-from rag.markers.reader import MARKER
+from rag.markers.citation_forms import MARKER
+from rag.text.figures import spell_numbers
 from rag.text.word_lists import read_words
 from rag.text.words import fold, is_stop_word, split_words
 from rag.types import Check, CheckKind, Paper, Verdict
@@ -34,7 +35,7 @@ _TALK = re.compile(
 _NUMBERING = re.compile(
     r"\A\W*(?:\(?\d{1,2}[.)]\s+)|\A\W*[A-Z][\w ]{0,30} \d{1,2}\**:\**"
     r"|\b(?:passages?|papers?|abstracts?|sources?|stud(?:y|ies))\s+\d{1,2}\b"
-    r"|\b(?i:two|three|four|five|six|\d{1,2})\s+(?=(?:of the )?(?:passages|papers|abstracts|sources|studies)\b)"
+    rf"|\b(?i:{spell_numbers(2, 6)}|\d{{1,2}})\s+(?=(?:of the )?(?:passages|papers|abstracts|sources|studies)\b)"
 )
 _GIVEN = r"(?:given|provided|available|retrieved) (?:texts?|context|sources?|documents?)"
 _SPEAKERS = rf"(?:passages?|papers?|abstracts?|excerpts?|{_GIVEN})"

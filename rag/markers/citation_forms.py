@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from rag.markers.stream_patterns import LazyPattern, chars, many, maybe, sequence, words
+
+# A marker of ours in a text that has been read: [n], but not arr[1]. Names in code are in ASCII; what stands in front
+# of a marker in running Chinese or Japanese is no name. What papers write in brackets is wider: `rag.llm.prompts`.
+MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,3})\]")
 
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _BRACKETS = r"\[\]【】［］"
@@ -63,6 +68,11 @@ CLAUSE_MAY_END = LazyPattern(_FURTHER.begun)
 _PLACE_OF = re.compile(rf"†.*|{_PLACE.whole}", re.IGNORECASE | re.DOTALL)
 _RANGE = re.compile(r"\d+(?:\s*[–—-]\s*\d+)*")
 _TO_DIGITS = str.maketrans(SUPERSCRIPTS, "0123456789")
+
+
+def find_markers(text: str) -> Iterator[re.Match[str]]:
+    """The markers [n] of an answer, in order; group 1 of each is its number."""
+    return MARKER.finditer(text)
 
 
 def read_ranges(written: str) -> list[tuple[str, int, int]]:

@@ -11,16 +11,15 @@ from rag.markers.citation_forms import (
     CLAUSE_MAY_END,
     IS_BARE,
     IS_RAISED,
+    MARKER,
     OPENER,
     WRITTEN,
     read_ranges,
 )
 from rag.markers.reference_list import ReferenceList
+from rag.text.figures import ONES
 from rag.text.words import visible
 
-# A marker in the text a MarkerReader gives back: [n], but not arr[1]. Names in code are in ASCII; what stands in front
-# of a marker in running Chinese or Japanese is no name.
-MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,3})\]")
 _ENDS_IN_MARKER = re.compile(rf"{MARKER.pattern}\Z")
 # The end of a word in a script that sets words apart with blanks: all but Thai to Khmer, and Chinese and Japanese.
 _ENDS_IN_WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\Z")
@@ -36,6 +35,7 @@ _TARGET_BEGUN = re.compile(
     rf"(?:\s{{1,3}}(?:\"[^\"\n]*\"?|'[^'\n]*'?))?{_GAP}\Z"
 )
 _LONGEST_WAIT_CHARS = 2_000
+_MOST_SPELLED = 12  # "twelve (12)"
 _CLAUSE_ENDS = ".,;:!?)\n"
 # Behind these, (1) is the number of something else: "Eq. (1)", "three (3)", "(1) and (2)".
 _NUMBERED = re.compile(
@@ -44,7 +44,6 @@ _NUMBERED = re.compile(
         |gleichung|abbildung|abb|tabelle|abschnitt|and|or|to|und|oder|et|ou|y|o|e)\.?\Z""",
     re.IGNORECASE | re.VERBOSE,
 )
-_SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 # What a raised number is a note to, not a power: the end of a clause, or a word that is no unit.
 _ANNOTATED = re.compile(r"[.,;:!?)\]\"”’»%]\Z|[^\W\d_]{4,}\Z")
 _LINE_KEPT_CHARS = 2_000
@@ -211,7 +210,7 @@ class MarkerReader:
 
 def _spelled(spans: Sequence[tuple[str, int, int]]) -> Iterator[str]:
     """The numbers as words: "three (3)" cites nothing."""
-    return (f" {_SPELLED[first]}" for _, first, _ in spans if first < len(_SPELLED))
+    return (f" {ONES[first]}" for _, first, _ in spans if first <= _MOST_SPELLED)
 
 
 def _may_be_link(written: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rag.text.figures import spell_numbers
 from rag.text.names import ACRONYM, find_asked_names
 from rag.text.sentences import find_sentences
 
@@ -41,10 +42,7 @@ _ASKS_NUMBER = re.compile(
       | \b(?:percentage|accuracy|speed-?up|by\ what\ factor|success\ rate|at\ what)\b""",
     _FLAGS,
 )
-_HAS_NUMBER = re.compile(
-    r"""\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|dozen|hundred|thousand|million|half|twice)\b""",
-    _FLAGS,
-)
+_HAS_NUMBER = re.compile(rf"\d|\b(?:{spell_numbers(2, 10)}|twelve|dozen|hundred|thousand|million|half|twice)\b", _FLAGS)
 _ASKS_NAME = re.compile(
     r"""\b(?:called|names?|named|stands?\ for|which|who
       |what\ (?:dataset|benchmark|metric|model|method|algorithm|task|tool|platform|simulator))\b""",

@@ -9,10 +9,10 @@ from decimal import ROUND_DOWN, Decimal
 
 from rag.text.word_lists import read_table
 
-_ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
     seventeen eighteen nineteen""".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SPELLED = {word: value for value, word in enumerate(_ONES)} | {
+_SPELLED = {word: value for value, word in enumerate(ONES)} | {
     word: 10 * value for value, word in enumerate(_TENS, start=2)
 }
 _FACTORS: dict[str, Decimal] = {
@@ -45,6 +45,11 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"\s?(?:[-–—]|to|and|or|,|/)\s?(?:and\s|or\s)?")
+
+
+def spell_numbers(first: int, last: int) -> str:
+    """Numbers below twenty in words, as alternatives of a pattern: "two|three|four"."""
+    return "|".join(ONES[first : last + 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ def _in_words(text: str) -> Iterator[Figure]:
             continue
         if joined and lower == "and" and value >= 100:
             continue  # "one hundred and twenty"
-        tens = value % 100 in range(20, 100, 10) and lower in _ONES[1:10]
+        tens = value % 100 in range(20, 100, 10) and lower in ONES[1:10]
         if word and joined and lower in _SPELLED and (tens or (value >= 100 and value % 100 == 0)):
             value, end = value + _SPELLED[lower], word.end()
             continue

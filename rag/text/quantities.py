@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from rag.text.figures import spell_numbers
 from rag.text.words import is_stop_word, split_words
 
 Terms = Callable[[str], Sequence[str]]
@@ -14,7 +16,7 @@ REACH = 5  # words from a number to what it counts, "40 professional-level Captu
 _REACH_BACK = 1  # "tasks (160266"
 
 _NUMBER_WORD = (
-    r"(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
+    rf"(?:a|an|{spell_numbers(1, 12)}|fifteen|twenty|thirty|forty|fifty"
     r"|dozens?|hundreds?|thousands?|millions?|billions?|single|pair|half|twice|double|triple|few|several)"
 )
 _NUMBER = re.compile(rf"[~$]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?(?:[kmbx%]|st|nd|rd|th|hz)?\+?|{_NUMBER_WORD}", re.IGNORECASE)
@@ -49,58 +51,84 @@ _WHICH_VALUE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
+class _Kind:
     """A kind of quantity: how it is asked for, how a sentence states it, and what to call it."""
 
     phrase: str
     asked: re.Pattern[str]
     stated: re.Pattern[str]
 
+    def is_stated(self, sentence: str) -> bool:
+        """Whether a sentence states such a quantity."""
+        return bool(self.stated.search(sentence))
 
-def _quantity(phrase: str, asked: str, stated: str) -> Quantity:
+
+def _kind(phrase: str, asked: str, stated: str) -> _Kind:
     flags = re.IGNORECASE | re.VERBOSE
-    return Quantity(phrase, re.compile(asked, flags), re.compile(stated, flags))
+    return _Kind(phrase, re.compile(asked, flags), re.compile(stated, flags))
 
 
-QUANTITIES = (
-    _quantity(
+_KINDS = (
+    _kind(
         "what it costs",
         r"""\bhow\ much\b.{0,120}\b(?:costs?|pay|spend|spent)\b | \bwhat\b.{0,120}\bcosts?\W*$ | \bhow\ expensive\b
           | \bprice\b""",
         rf"""[$€£]\s?\d | \d{_NEAR}\b(?:dollars?|usd|euros?|costs?|cheaper|price)\b
           | \b(?:costs?|cheaper|price)\b{_NEAR}\d""",
     ),
-    _quantity(
+    _kind(
         "how long it takes",
         r"\bhow\ long\ (?:does|do|did|is|was|were|it)\b | \bhow\ much\ time\b",
         rf"""\b(?:\d[\d.,]{{0,15}}|{_NUMBER_WORD})[\s-]{{1,3}}(?:\w+[\s-]{{1,3}}){{0,2}}(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)
           \b | \d\s?m?s\b
           | \b(?:runtime|speed-?ups?|faster)\b{_NEAR}\d | \d{_NEAR}\b(?:runtime|speed-?ups?|faster)\b""",
     ),
-    _quantity(
+    _kind(
         "the share",
         r"\b(?:what|which)\ (?:percentage|share|fraction|proportion|percent)\b | \bhow\ often\b",
         r"\d\s?% | \d/\d | \b0?\.\d | \b(?:half|thirds?|quarters?|percent|times|always|never|every)\b | \d\s?x\b",
     ),
-    _quantity("the year", r"\b(?:what|which)\ years?\b", r"\b(?:19|20)\d\d\b"),
-    _quantity(
+    _kind("the year", r"\b(?:what|which)\ years?\b", r"\b(?:19|20)\d\d\b"),
+    _kind(
         "when it was made",
         rf"\bwhen\ (?:was|were|did)\b.{{0,120}}\b(?:{_MADE}|launched|appear|come\ out)\b",
         r"\b(?:19|20)\d\d\b",
     ),
-    _quantity(
+    _kind(
         "how much",
         r"\bhow\ (?:much|big|large|fast|accurate|cheap)\b",
         rf"""(?<![\w-])[~$]?\d | \b(?:order.of.magnitude|\w+fold)\b
           | \b(?!(?:an?|one|single|few|several)\b){_NUMBER_WORD}\b""",
     ),
-    _quantity(
+    _kind(
         "who made or paid for it",
         rf"""\bwho\ (?:wrote|funded|paid|sponsored|{_MADE})\b
           | \bwho\ (?:is|are|were)\ the\ authors?\b""",
         rf"\b(?:written|funded|paid|sponsored|supported|{_MADE})\ by\ (?!\w+ing\b)",
     ),
 )
+
+
+class AskedQuantity(NamedTuple):
+    """A quantity that a question asks for: what to call it, and whether a sentence states it."""
+
+    phrase: str
+    is_stated: Callable[[str], bool]
+
+
+def find_asked_quantities(question: str, terms: Terms) -> Iterator[AskedQuantity]:
+    """The quantities that a question asks for: counts, measures, and those that have a kind of their own.
+
+    Args:
+        terms: The index terms of a text.
+    """
+    if things := find_counted(question):
+        yield AskedQuantity(f"how many {things}", lambda sentence: has_count(sentence, things, terms))
+    if measure := find_measure(question):
+        yield AskedQuantity(f"the {measure}", lambda sentence: states_measure(sentence, measure, terms))
+    for kind in _KINDS:
+        if kind.asked.search(question):
+            yield AskedQuantity(kind.phrase, kind.is_stated)
 
 
 def find_counted(question: str) -> str:
@@ -147,9 +175,4 @@ def states_measure(sentence: str, measure: str, terms: Terms) -> bool:
 
 def states(question: str, sentence: str, terms: Terms) -> bool:
     """Whether the sentence states a quantity that the question asks for."""
-    things, measure = find_counted(question), find_measure(question)
-    return (
-        bool(things and has_count(sentence, things, terms))
-        or bool(measure and states_measure(sentence, measure, terms))
-        or any(each.asked.search(question) and each.stated.search(sentence) for each in QUANTITIES)
-    )
+    return any(asked.is_stated(sentence) for asked in find_asked_quantities(question, terms))

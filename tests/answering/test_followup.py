@@ -10,6 +10,7 @@ from rag import Assistant, Outcome, QuestionError, Turn
 from rag.answering.extractive import NEAREST
 from rag.answering.followup import context_of
 from rag.answering.gate import share_of_papers
+from rag.answering.question import checked_turns
 from rag.evaluation.questions import read_questions, score_answer
 from tests.conftest import ROOT
 
@@ -157,7 +158,24 @@ def test_items_are_counted_behind_what_we_say_ourselves():
 
 def test_a_refusal_is_no_context(assistant):
     refusal = assistant.answer("Who won the election in Chile?").text
-    assert context("Why is it so?", ("user", "Do kites fly?"), ("assistant", refusal)) == "Do kites fly?"
+    history = checked_turns([Turn("user", "Do kites fly?"), Turn("assistant", refusal)])
+    assert context_of("Why is it so?", history, share) == "Do kites fly?"
+    told = Turn("assistant", "Whatever it says of kites.", Outcome.NOT_IN_CORPUS)
+    assert context_of("Why is it so?", [Turn("user", "Do kites fly?"), told], share) == "Do kites fly?"
+
+
+def test_turns_keep_what_is_known_of_an_answer_and_a_refusal_is_known_by_its_text(assistant):
+    said = assistant.answer("What is TimeArena?")
+    cited = tuple(citation.paper for citation in said.citations)
+    refusal = "None of the 308 papers in the library answers this question."
+    turns = [
+        Turn("assistant", said.text, said.outcome, cited),
+        {"role": "assistant", "content": refusal},
+        Turn("user", refusal),
+    ]
+    known, refused, asked = checked_turns(turns)
+    assert (known.outcome, known.cited) == (said.outcome, cited)
+    assert (refused.outcome, asked.outcome) == (Outcome.NOT_IN_CORPUS, None)
 
 
 @pytest.mark.parametrize("question", ["the second one", "number two", "paper 2"])

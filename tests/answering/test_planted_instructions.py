@@ -16,7 +16,7 @@ import pytest
 from rag import Answer, Assistant, Done, Outcome, Paper, Passage, Settings, instructions
 from rag.corpus.clean import clean_text
 from rag.llm.prompts import load_prompts
-from rag.markers.reader import MARKER
+from rag.markers.citation_forms import MARKER
 from rag.text.sentences import find_sentences
 from tests import llm_server as server
 from tests.conftest import write_abstracts

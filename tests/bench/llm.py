@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from rag import Answer, Assistant, Done, Token, load_settings  # noqa: E402
 from rag.corpus.duplicates import fingerprint  # noqa: E402
 from rag.evaluation.questions import read_questions  # noqa: E402
-from rag.markers.reader import MARKER  # noqa: E402
+from rag.markers.citation_forms import MARKER  # noqa: E402
 from tests.llm_server import ChatServer, Exchange, says  # noqa: E402
 
 SEED = 20

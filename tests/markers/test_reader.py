@@ -9,7 +9,8 @@ import time
 import pytest
 
 from rag.answering.grounding import read_claims
-from rag.markers.reader import MARKER, MarkerReader
+from rag.markers.citation_forms import MARKER
+from rag.markers.reader import MarkerReader
 
 
 def read(text: str, passages: int = 6, sizes: object = None) -> tuple[str, MarkerReader]:

@@ -111,4 +111,4 @@ def test_names_are_looked_for_in_what_asks(question, named):
 
 
 def test_a_blank_to_be_filled_in_is_not_counted():
-    assert quantities.counted("how many __ are there") == ""
+    assert quantities.find_counted("how many __ are there") == ""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from rag import Answer, Citation, Outcome, Paper, answer_to_json, citation_keys, reference, visible
+from rag import Answer, Citation, Outcome, Paper, answer_to_json, citation_keys, find_markers, reference, visible
 
 
 class Said(NamedTuple):
@@ -24,7 +24,6 @@ _OUTCOMES = {
     Outcome.PARTIAL: "Partly answered: the library states some of it.",
     Outcome.NOT_IN_CORPUS: "Not in this library.",
 }
-_MARKERS = re.compile(r"(?<![A-Za-z0-9_])\[\d{1,3}\](?:[ ,]*\[\d{1,3}\])*")  # as many as stand together
 _BOLD = re.compile(r"\*\*(\S(?:.*?\S)?)\*\*")
 _BULLET = re.compile(r"[-*•] +")
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~^$@&]|!(?=\[|$)|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -102,13 +101,24 @@ def _text(text: str, cite: Cite, known: Container[int]) -> str:
 
 def _line(line: str, cite: Cite, known: Container[int]) -> str:
     pieces, position = [], 0
-    for found in _MARKERS.finditer(line):
-        numbers = [int(number) for number in re.findall(r"\d+", found[0])]
+    for start, end, numbers in _find_marker_runs(line):
         ours, others = [n for n in numbers if n in known], [n for n in numbers if n not in known]
         shown = (cite(ours) if ours else "") + _inline("".join(f"[{number}]" for number in others))
-        pieces += [_after_marker(line[position : found.start()], position), shown]
-        position = found.end()
+        pieces += [_after_marker(line[position:start], position), shown]
+        position = end
     return "".join((*pieces, _after_marker(line[position:], position)))
+
+
+def _find_marker_runs(line: str) -> list[tuple[int, int, list[int]]]:
+    """The markers of a line, those that stand together as one: (start, end, numbers)."""
+    runs: list[tuple[int, int, list[int]]] = []
+    for found in find_markers(line):
+        start, numbers = found.start(), [int(found[1])]
+        if runs and not line[runs[-1][1] : start].strip(" ,"):
+            start, _, before = runs.pop()
+            numbers = before + numbers
+        runs.append((start, found.end(), numbers))
+    return runs
 
 
 def _after_marker(text: str, position: int) -> str:

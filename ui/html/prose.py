@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from rag import Citation
+from rag import Citation, find_markers
 from ui.html.escaping import element, inert, shortened
 
-_MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,3})\]")  # not arr[1]
 _BOLD = re.compile(r"\*\*(\S.*?)\*\*")
 _BULLET = re.compile("^([\ue000-\uf8ff]*)[-*•] +")
 # Characters that no text has a use for: they hold the places of remarks until the text is markup.
@@ -115,7 +114,7 @@ class _Prose:
 
     def _linked(self, run: str) -> str:
         pieces, position = [], 0
-        for match in _MARKER.finditer(run):
+        for match in find_markers(run):
             before = inert(run[position : match.start()])
             # A marker does not begin a line by itself.
             before = before[:-1] + "&nbsp;" if before.endswith(" ") else before

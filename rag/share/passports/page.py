@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 
 from rag.corpus.details import web_address
+from rag.markers.citation_forms import find_markers
 from rag.share.passports.data import Passport, write_element
 from rag.text.words import visible
 from rag.types import Answer, Citation, Claim, Filter, Outcome, Paper, Passage, Verdict
 
-MARKER = re.compile(r"(?<![A-Za-z0-9_])\[(\d{1,4})\]")  # not arr[1]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _OUTCOMES = {
     Outcome.ANSWERED: "Answered from the library",
@@ -62,7 +61,7 @@ def write_page(passport: Passport) -> str:
 def _write_answer(answer: Answer) -> str:
     known = {citation.number for citation in answer.citations}
     pieces, position = [], 0
-    for marker in MARKER.finditer(answer.text):
+    for marker in find_markers(answer.text):
         shown = f'<a href="#cited-{marker[1]}">[{marker[1]}]</a>' if int(marker[1]) in known else marker[0]
         pieces += [_escape(answer.text[position : marker.start()]), shown]
         position = marker.end()

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.errors import QuestionError
+from rag.markers.citation_forms import find_markers
 from rag.share.passports.data import Passport, read_page
-from rag.share.passports.page import MARKER, write_page
+from rag.share.passports.page import write_page
 from rag.share.provenance import hash_papers
 from rag.types import Answer, Citation, Claim, Paper, Passage
 
@@ -101,7 +102,7 @@ def _check_markers(answer: Answer) -> VerifyCheck:
     for citation in answer.citations:
         text = text.replace(citation.quote, "")  # an abstract may have brackets of its own
     by_ledger = {number for claim in answer.claims for number in claim.citations}
-    used, wanted = ({int(found[1]) for found in MARKER.finditer(each)} | by_ledger for each in (answer.text, text))
+    used, wanted = ({int(found[1]) for found in find_markers(each)} | by_ledger for each in (answer.text, text))
     faults = [f"[{number}] cites nothing" for number in sorted(wanted - cited)]
     faults += [f"[{number}] is in no sentence" for number in sorted(cited - used)]
     faults += [f"[{number}] stands for several papers" for number in sorted(_ambiguous(answer))]

@@ -28,7 +28,7 @@ from rag import (
     Usage,
     Verdict,
 )
-from rag.markers.reader import MARKER
+from rag.markers.citation_forms import find_markers
 from tests.ui.conftest import HOSTILE, paper
 from ui.app import _header
 from ui.chat import answer_view
@@ -204,7 +204,7 @@ def test_a_marker_in_a_text_without_blanks_is_a_link(world: Paper) -> None:
 
 
 def test_what_is_a_marker_to_the_answer_is_one_on_the_page() -> None:
-    assert prose._MARKER.pattern == MARKER.pattern
+    assert prose.find_markers is find_markers
 
 
 def test_a_card_shows_the_paper_where_it_was_found_and_every_quote(world: Paper) -> None:
