@@ -68,7 +68,7 @@ CHAT = """
 import threading, urllib.request
 from rag import Assistant, Listener
 from ui.app import build_app
-from ui.server.sealed import sealed
+from ui.server.web_app import build_web_app
 
 ready = threading.Event()
 where = []
@@ -78,7 +78,7 @@ def announce(address):
     ready.set()
 
 with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
-    chat = listener.server(sealed(build_app(Assistant.open()), listener), on_ready=announce)
+    chat = listener.server(build_web_app(build_app(Assistant.open()), listener), on_ready=announce)
     thread = threading.Thread(target=listener.run, args=(chat,))
     thread.start()
     assert ready.wait(60)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gradio.events import api
 
 from rag import Answer, Filter, Passage, QuestionError
-from ui.server.faults import told
+from ui.server.shown_errors import errors_shown
 
 if TYPE_CHECKING:
     from ui.chat.asking import Asking
@@ -29,7 +29,7 @@ def add_api(asking: "Asking") -> None:
         venues: list[str] | None = None,
     ) -> Answer:
         """Answer a question from the library, or from some sources, papers, venues, and years from first to last."""
-        with told():
+        with errors_shown():
             _check(question)
             where = _filter(sources, paper_ids, years, venues)
             async with asking.admitted():
@@ -46,7 +46,7 @@ def add_api(asking: "Asking") -> None:
         venues: list[str] | None = None,
     ) -> list[Passage]:
         """The k papers (1 to 100) that answer a question best, best first; restricted as for /ask."""
-        with told():
+        with errors_shown():
             _check(question)
             if not _is_whole(k) or not 1 <= k <= _MOST_FOUND:
                 raise QuestionError(f"k is {k!r}; it must be a whole number from 1 to {_MOST_FOUND}.")

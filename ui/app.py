@@ -1,4 +1,4 @@
-"""The page: the chat with the evidence of its answers, the papers, and their map, a tab each."""
+"""The page: the chat with the evidence of its answers, the comparison, the papers, and their map, a tab each."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from ui.api import add_api
 from ui.chat.answer_view import WITHOUT_MODEL
 from ui.chat.asking import Asking
 from ui.chat.tab import ChatTab
+from ui.compare.tab import add_compare_tab
+from ui.compare.table import NOTHING_COMPARED
 from ui.conversations.history import History
-from ui.html.escaping import element, inert
-from ui.map.tab import map_tab
-from ui.papers.tab import papers_tab
-from ui.server.login_page import who_is_here
-from ui.shared import Shared
+from ui.html.escaping import element, escape
+from ui.map.tab import add_map_tab
+from ui.papers.tab import add_papers_tab
+from ui.server.login_page import draw_user
+from ui.shared import UNQUEUED, Shared, add_html
 
 if TYPE_CHECKING:
     from rag import Assistant
 
 
 def build_app(assistant: Assistant) -> gr.Blocks:
-    """The page and its events; look, script and address are added by `ui.server.sealed.sealed`.
+    """The page and its events; look, script and address are added by `ui.server.web_app.build_web_app`.
 
     Raises:
         RagError: The conversations cannot be kept under RAG_HOME.
@@ -32,30 +34,31 @@ def build_app(assistant: Assistant) -> gr.Blocks:
     with page:
         add_api(asking)  # first: endpoints and events share their names
         model = assistant.settings.llm_model
-        header = gr.HTML(_header(model), elem_id="fn-header", apply_default_css=False)
+        header = add_html(_draw_header(model), "fn-header")
 
-        def personal(request: gr.Request) -> str:
-            return _header(model, request.username or "")
+        def draw_personal_header(request: gr.Request) -> str:
+            return _draw_header(model, request.username or "")
 
-        page.load(personal, None, header, queue=False, api_visibility="private", show_progress="hidden")
+        page.load(draw_personal_header, None, header, **UNQUEUED)
+        scope, cited = gr.State(None), gr.State(())
         with gr.Tabs(selected="chat", elem_id="fn-tabs") as tabs:
+            shared = Shared(tabs, scope, cited, add_html(NOTHING_COMPARED, "fn-compared", render=False))
             with gr.Tab("Chat", id="chat"):
-                chat = ChatTab(asking)
-            shared = Shared(tabs, chat.scope, chat.cited)
+                chat = ChatTab(asking, shared)
             with gr.Tab("Compare", id="compare"):
-                chat.lay_out_comparison()
+                add_compare_tab(assistant, shared, chat.layout.conversation, chat.layout.evidence)
             with gr.Tab("Papers", id="papers"):
-                papers_tab(assistant, shared)
+                add_papers_tab(assistant, shared)
             with gr.Tab("Map", id="map"):
-                map_tab(assistant, shared)
-        chat.connect(page, tabs)
+                add_map_tab(assistant, shared)
+        chat.connect(page)
     page.queue(max_size=None)  # the turnstile says how many may wait, and turns others away with a word
     return page
 
 
-def _header(model: str | None, user: str = "") -> str:
+def _draw_header(model: str | None, user: str = "") -> str:
     """The page's top line; `model` is the language model's name or None, `user` who has logged in."""
-    how = f"Answers written by {inert(model)}" if model else WITHOUT_MODEL.capitalize()
+    how = f"Answers written by {escape(model)}" if model else WITHOUT_MODEL.capitalize()
     name = element("h1", "Footnote") + element("p", "Ask your paper abstracts; check every sentence.", "fn-tagline")
     line = element("div", name, "fn-name") + element("p", how, "fn-model")
-    return line + (who_is_here(user) if user else "")
+    return line + (draw_user(user) if user else "")

@@ -129,8 +129,8 @@ def shown(answer: Answer) -> Iterator[Page]:
     """All that the chat shows of an answer."""
     exchange = Exchange(answer.question)
     exchange.take(Done(answer))
-    yield Page(answer_view.message(exchange, 0))
-    yield Page(cards.evidence(exchange, 0))
+    yield Page(answer_view.draw_reply(exchange, 0))
+    yield Page(cards.draw_evidence(exchange, 0))
 
 
 def check_citations(answer: Answer, offered: Sequence[Passage]) -> None:
@@ -212,4 +212,4 @@ def test_while_it_streams_what_a_model_obeys_is_text(attacks):
     dice = random.Random(5)  # noqa: S311
     for attack in attacks[::10]:
         exchange = Exchange("What?", text="".join(obeys(attack, dice)))
-        assert "alert(2)" in Page(answer_view.message(exchange, 0)).text
+        assert "alert(2)" in Page(answer_view.draw_reply(exchange, 0)).text

@@ -230,11 +230,11 @@ def _seed_papers() -> list[Paper]:
 def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
     """The address of the page, served as `footnote ui` serves it."""
     from ui.app import build_app
-    from ui.server.sealed import sealed
+    from ui.server.web_app import build_web_app
 
     # Where no event loop runs, Gradio makes one for each of its locks, and closes none.
     async def built(listener: Listener) -> object:
-        return sealed(build_app(assistant), listener, users=users)  # type: ignore[arg-type]
+        return build_web_app(build_app(assistant), listener, users=users)  # type: ignore[arg-type]
 
     ready = threading.Event()
     with ThreadPoolExecutor(1) as pool, Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:

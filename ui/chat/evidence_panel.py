@@ -4,76 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rag import Answer, Citation, Filter, Outcome, Passage, Verdict, bibtex, reference
-from ui.chat.answer_view import by_number
+from rag import Answer, Citation, Outcome, Passage, Verdict, bibtex, reference
 from ui.conversations.conversation import Exchange
-from ui.html.escaping import element, inert, shortened
-from ui.html.papers import about, abstract, scope_in_words
-
-_REGION = {"aria-label": "Evidence"}
-_LONGEST_HEADING = 300  # characters of a title
+from ui.html.escaping import button, element, escape
+from ui.html.paper_parts import describe_filter, draw_abstract, draw_origin, group_by_number, shorten_heading
 
 _Place = tuple[int, Passage]  # rank from 1, and the paper as it was found
 
 
-def evidence(exchange: Exchange, turn: int) -> str:
+def draw_evidence(exchange: Exchange, turn: int) -> str:
     """The evidence panel of an exchange: cited papers first, whatever else was found folded below."""
     answer = exchange.answer
-    heading = element("h2", "Evidence") + element("p", inert(exchange.question), "fn-for") + _asked_of(exchange.scope)
+    heading = element("h2", "Evidence") + element("p", escape(exchange.question), "fn-for")
+    if exchange.scope:
+        heading += element("p", escape(f"Asked only of {describe_filter(exchange.scope)}"), "fn-searched")
     if answer is None:
         title = "Found so far" if exchange.running else "Found, but the question was not answered"
-        heading += _also_searched(exchange.searches)
-        found = _found(list(enumerate(exchange.passages or (), start=1)), title, "", turn)
-        return element("section", heading + (found or _empty_note(exchange)), "fn-turn", id=f"fn-{turn}", **_REGION)
+        heading += _draw_searches(exchange.searches)
+        found = _draw_found(list(enumerate(exchange.passages or (), start=1)), title, "", turn)
+        return _draw_panel(heading + (found or _draw_empty_note(exchange)), turn)
     if answer.standalone_question.strip() not in ("", answer.question.strip()):
         searched = answer.standalone_question
-        heading += element("p", "Searched for: " + inert(searched), "fn-searched", title=searched)
-    heading += _also_searched(answer.searches)
+        heading += element("p", "Searched for: " + escape(searched), "fn-searched", title=searched)
+    heading += _draw_searches(answer.searches)
     places = {passage.paper.id: (rank, passage) for rank, passage in enumerate(answer.passages, start=1)}
-    cited = by_number(answer.citations)
-    cards = "".join(_card(citations, answer, places, turn) for citations in cited.values())
+    cited = group_by_number(answer.citations)
+    cards = "".join(_draw_card(citations, answer, places, turn) for citations in cited.values())
     ids = {citation.paper.id for citation in answer.citations}
     rest = [place for paper_id, place in places.items() if paper_id not in ids]
     if answer.outcome is Outcome.NOT_IN_CORPUS:
-        cards += _found(rest, "Nearest papers", "Near misses: none of them answers the question.", turn)
+        cards += _draw_found(rest, "Nearest papers", "Near misses: none of them answers the question.", turn)
     elif rest:
         summary = element("summary", f"Also found ({len(rest)})")
-        cards += element("details", summary + _found(rest, "", "Found, but not cited.", turn), "fn-also")
-    return element("section", heading + cards, "fn-turn", id=f"fn-{turn}", **_REGION)
+        cards += element("details", summary + _draw_found(rest, "", "Found, but not cited.", turn), "fn-also")
+    return _draw_panel(heading + cards, turn)
 
 
-def no_evidence() -> str:
+def draw_no_evidence() -> str:
     """The evidence panel before the first question."""
     text = "The papers behind an answer appear here, with the quoted sentences marked in their abstracts."
-    return element("section", element("h2", "Evidence") + element("p", text, "fn-empty"), "fn-turn", **_REGION)
+    return _draw_panel(element("h2", "Evidence") + element("p", text, "fn-empty"))
 
 
-def _asked_of(scope: Filter | None) -> str:
-    return element("p", inert(f"Asked only of {scope_in_words(scope)}"), "fn-searched") if scope else ""
+def _draw_panel(content: str, turn: int | None = None) -> str:
+    own_id = "" if turn is None else f"fn-{turn}"
+    return element("section", content, "fn-turn", id=own_id, aria_label="Evidence")
 
 
-def _card(citations: Sequence[Citation], answer: Answer, places: Mapping[str, _Place], turn: int) -> str:
+def _draw_card(citations: Sequence[Citation], answer: Answer, places: Mapping[str, _Place], turn: int) -> str:
     paper, number = citations[0].paper, citations[0].number
     spans = [(citation.start, citation.end) for citation in citations]
-    heading = element("span", str(number), "fn-number") + element("h3", inert(shortened(paper.label, _LONGEST_HEADING)))
+    title = shorten_heading(paper.label)
+    heading = element("span", str(number), "fn-number") + element("h3", escape(title))
     found = places.get(paper.id)
     quote = "\n".join(f"“{citation.quote}”" for citation in citations) + f"\n— {reference(paper)}"
-    buttons = (
-        _copier("Copy quote", quote) + _copier("Copy BibTeX", bibtex([paper]))
-        + element("a", "Back to the answer", "fn-back", href=f"#fn-{turn}-{number}-from")
-    )  # fmt: skip
+    buttons = button("Copy quote", "fn-button", data_copy=quote)
+    buttons += button("Copy BibTeX", "fn-button", data_copy=bibtex([paper]))
+    buttons += element("a", "Back to the answer", "fn-back", href=f"#fn-{turn}-{number}-from")
     content = (
         element("header", heading)
-        + about(paper)
-        + element("p", _relevance(found, len(places)) + _support(number, answer), "fn-standing")
-        + abstract(paper, spans, "fn-abstract")
+        + draw_origin(paper)
+        + element("p", _draw_relevance(found, len(places)) + _draw_support(number, answer), "fn-standing")
+        + draw_abstract(paper, spans)
         + element("div", buttons, "fn-buttons")
     )
-    name = {"aria-label": f"Citation {number}: {shortened(paper.label, _LONGEST_HEADING)}"}
-    return element("article", content, "fn-card", id=f"fn-{turn}-{number}", tabindex="-1", **name)
+    name = f"Citation {number}: {title}"
+    return element("article", content, "fn-card", id=f"fn-{turn}-{number}", tabindex="-1", aria_label=name)
 
 
-def _relevance(found: _Place | None, of: int) -> str:
+def _draw_relevance(found: _Place | None, of: int) -> str:
     if found is None:
         return ""
     rank, passage = found
@@ -82,7 +81,7 @@ def _relevance(found: _Place | None, of: int) -> str:
     return element("span", told, "fn-relevance", title="Place among the papers found; cosine of question and text")
 
 
-def _support(number: int, answer: Answer) -> str:
+def _draw_support(number: int, answer: Answer) -> str:
     """What the support ledger says of the sentences that this paper is cited for."""
     claims = [claim for claim in answer.claims if number in claim.citations and claim.verdict is not Verdict.NO_CLAIM]
     if not claims:
@@ -93,23 +92,19 @@ def _support(number: int, answer: Answer) -> str:
         return element("span", f"✓ Supports {of} of the answer", "fn-support fn-answered")
     reasons = "; ".join(dict.fromkeys(reason for claim in claims for reason in claim.problems))
     told = f"Supports {carried} of {of}: {reasons}" if reasons else f"Supports {carried} of {of}"
-    return element("span", inert(told), "fn-support fn-partial")
+    return element("span", escape(told), "fn-support fn-partial")
 
 
-def _copier(label: str, text: str) -> str:
-    return element("button", label, "fn-button", type="button", **{"data-copy": text})
-
-
-def _found(found: Sequence[_Place], heading: str, note: str, turn: int) -> str:
+def _draw_found(found: Sequence[_Place], heading: str, note: str, turn: int) -> str:
     """Papers by name, each unfolding to its abstract with the best passage marked."""
     if not found:
         return ""
     items = "".join(
         element(
             "details",
-            element("summary", inert(shortened(passage.paper.label, _LONGEST_HEADING)))
-            + about(passage.paper)
-            + abstract(passage.paper, [(passage.start, passage.end)], "fn-abstract fn-uncited"),
+            element("summary", escape(shorten_heading(passage.paper.label)))
+            + draw_origin(passage.paper)
+            + draw_abstract(passage.paper, [(passage.start, passage.end)], "fn-abstract fn-uncited"),
             "fn-found",
             id=f"fn-{turn}-found-{rank}",
         )
@@ -119,11 +114,11 @@ def _found(found: Sequence[_Place], heading: str, note: str, turn: int) -> str:
     return top + (element("p", note, "fn-note") if note else "") + items
 
 
-def _also_searched(searches: Sequence[str]) -> str:
+def _draw_searches(searches: Sequence[str]) -> str:
     listed = "; ".join(searches)
-    return element("p", "Also searched for: " + inert(listed), "fn-searched", title=listed) if searches else ""
+    return element("p", "Also searched for: " + escape(listed), "fn-searched", title=listed) if searches else ""
 
 
-def _empty_note(exchange: Exchange) -> str:
+def _draw_empty_note(exchange: Exchange) -> str:
     text = "Searching the library…" if exchange.running else "This question was not answered, so nothing is cited."
     return element("p", text, "fn-empty")

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from ui.conversations.conversation import Conversation
-from ui.html.escaping import element, inert, shortened
-from ui.html.papers import scope_in_words
+from ui.html.escaping import button, element, escape, shorten
+from ui.html.paper_parts import describe_filter
 
 LONGEST_REASON = 1000  # characters
 _LONGEST_SCOPE = 300
 
 
-def notices(conversation: Conversation) -> str:
+def draw_notices(conversation: Conversation) -> str:
     """All that is to be said; nothing where nothing is."""
-    told = []
+    notices = []
     if conversation.asks_why is not None:
-        told.append(_why(conversation.asks_why))
+        notices.append(_draw_reason_form(conversation.asks_why))
     if scope := conversation.scope:
-        words = element("p", inert(f"Asking only {shortened(scope_in_words(scope), _LONGEST_SCOPE)}"))
-        told.append(words + _button("Ask the whole library", "unrestrict"))
+        words = element("p", escape(f"Asking only {shorten(describe_filter(scope), _LONGEST_SCOPE)}"))
+        notices.append(words + button("Ask the whole library", "fn-tool", data_do="unrestrict"))
     if edited := conversation.exchange(conversation.editing):
         is_last = edited is conversation.exchanges[-1]
         words = (
@@ -25,15 +25,12 @@ def notices(conversation: Conversation) -> str:
             if is_last
             else "The new wording continues in a copy; this conversation stays as it is."
         )
-        told.append(element("p", words) + _button("Cancel", "unedit"))
-    return "".join(element("div", each, "fn-notice") for each in told)
+        notices.append(element("p", words) + button("Cancel", "fn-tool", data_do="unedit"))
+    return "".join(element("div", each, "fn-notice") for each in notices)
 
 
-def _why(exchange: int) -> str:
+def _draw_reason_form(exchange_id: int) -> str:
     box = element("input", "", type="text", name="reason", maxlength=str(LONGEST_REASON))
     label = element("label", "Why? (optional; kept on this machine) " + box)
-    return element("form", label + element("button", "Send", "fn-tool", type="submit"), data_why=str(exchange))
-
-
-def _button(label: str, name: str) -> str:
-    return element("button", label, "fn-tool", type="button", data_do=name)
+    send = element("button", "Send", "fn-tool", type="submit")
+    return element("form", label + send, data_why=str(exchange_id))

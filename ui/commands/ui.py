@@ -37,7 +37,7 @@ def ui(
         _check_who_may_enter(listener.is_loopback, settings.ui_auth)
         from rag import Assistant
         from ui.app import build_app
-        from ui.server.sealed import sealed
+        from ui.server.web_app import build_web_app
 
         assistant = Assistant.open(settings)
         faults: list[BaseException] = []
@@ -55,7 +55,8 @@ def ui(
             threading.Thread(target=prepare, args=(server,), name="footnote-prepare", daemon=True).start()
 
         try:
-            server = listener.server(sealed(build_app(assistant), listener, users=settings.ui_auth), on_ready=started)
+            app = build_web_app(build_app(assistant), listener, users=settings.ui_auth)
+            server = listener.server(app, on_ready=started)
             with suppress(KeyboardInterrupt):
                 listener.run(server)
             if faults:

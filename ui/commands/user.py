@@ -17,12 +17,12 @@ Name = Annotated[str, typer.Argument(help="The user's name.")]
 @user.command()
 def add(name: Name, file: File = None) -> None:
     """Add a user, or give one another password; it is asked for, or read from a pipe."""
-    from ui.server.accounts import checked_name, read_accounts, scrypted, write_accounts
+    from ui.server.accounts import check_name, hash_password, read_accounts, write_accounts
 
-    path, name = _file(file), checked_name(name)
+    path, name = _file(file), check_name(name)
     accounts = read_accounts(path)
     is_new = name not in accounts
-    accounts[name] = scrypted(_password())
+    accounts[name] = hash_password(_password())
     write_accounts(path, accounts)
     typer.echo(f"{name} {'was added to' if is_new else 'has another password in'} {path}.")
     if file is not None:

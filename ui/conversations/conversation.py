@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from rag import Answer, AnswerEvent, Done, Filter, Notice, Passage, Retrieved, Token, Turn, Usage
+from rag import Answer, AnswerEvent, Done, Filter, Notice, Paper, Passage, Retrieved, Token, Turn, Usage
 
 
 class State(StrEnum):
@@ -158,11 +159,20 @@ class Conversation:
     def history(self, before: Exchange | None = None) -> list[Turn]:
         """What was said, before an exchange or at all, as plain text; questions that came to nothing are left out."""
         exchanges = self.exchanges[: self._place(before)] if before else self.exchanges
-        said = [exchange for exchange in exchanges if exchange.text and not exchange.error]
-        return [
-            turn for exchange in said for turn in (Turn("user", exchange.question), Turn("assistant", exchange.text))
-        ]
+        turns: list[Turn] = []
+        for exchange in exchanges:
+            if exchange.text and not exchange.error:
+                outcome = exchange.answer.outcome if exchange.answer else None
+                cited = tuple(list_cited_papers([exchange.answer]))
+                turns += [Turn("user", exchange.question), Turn("assistant", exchange.text, outcome, cited)]
+        return turns
 
     def _place(self, exchange: Exchange) -> int:
         places = (place for place, held in enumerate(self.exchanges) if held is exchange)
         return next(places, len(self.exchanges))
+
+
+def list_cited_papers(answers: Iterable[Answer | None]) -> list[Paper]:
+    """Every paper that an answer cites, once, in the order of their first citation."""
+    citations = (citation for answer in answers if answer for citation in answer.citations)
+    return list({citation.paper.id: citation.paper for citation in citations}.values())

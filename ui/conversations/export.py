@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from rag import Answer, Citation, Outcome, Paper, answer_to_json, citation_keys, find_markers, reference, visible
+from ui.conversations.conversation import list_cited_papers
+from ui.html.paper_parts import group_by_number
 
 
 class Said(NamedTuple):
@@ -33,18 +35,18 @@ Cite = Callable[[Sequence[int]], str]
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9./_~%?=&:#+,;()-]*")
 
 
-def answer_markdown(answer: Answer) -> str:
+def answer_to_markdown(answer: Answer) -> str:
     """One answer with its markers [n], and below it what they stand for."""
     lines = [_text(answer.text, _plain, {citation.number for citation in answer.citations}), *_remarks(answer)]
-    for number, cited in _by_number(answer.citations):
+    for number, cited in group_by_number(answer.citations).items():
         lines.append(f"[{number}] {_reference(cited[0].paper)}")
         lines += [_quote(each) for each in cited]
     return "\n\n".join(filter(None, lines)) + "\n"
 
 
-def conversation_markdown(title: str, said: Sequence[Said]) -> str:
-    """The whole conversation; markers are Pandoc's citations, with the keys of `bibtex(cited_papers(said))`."""
-    keys = citation_keys(cited_papers(said))
+def conversation_to_markdown(title: str, said: Sequence[Said]) -> str:
+    """The whole conversation; markers are Pandoc's citations, with the keys of `bibtex` for all that it cites."""
+    keys = citation_keys(list_cited_papers(answer for _, answer, _ in said))
     lines = [f"# {escaped(title)}"]
     for question, answer, note in said:
         lines.append(f"## {escaped(question)}")
@@ -55,19 +57,13 @@ def conversation_markdown(title: str, said: Sequence[Said]) -> str:
     return "\n\n".join(filter(None, [*lines, *_bibliography(said, keys)])) + "\n"
 
 
-def conversation_json(title: str, said: Sequence[Said]) -> str:
+def conversation_to_json(title: str, said: Sequence[Said]) -> str:
     """All that is kept of it; each answer as `answer_to_json` has it."""
     exchanges: list[dict[str, Any]] = [
         {"question": question, "note": note, "answer": json.loads(answer_to_json(answer)) if answer else None}
         for question, answer, note in said
     ]
     return json.dumps({"title": title, "exchanges": exchanges}, ensure_ascii=False, indent=1) + "\n"
-
-
-def cited_papers(said: Iterable[Said]) -> list[Paper]:
-    """Every paper that an answer cites, once, in the order of their first citation."""
-    citations = (citation for _, answer, _ in said if answer for citation in answer.citations)
-    return list({citation.paper.id: citation.paper for citation in citations}.values())
 
 
 def escaped(text: str) -> str:
@@ -179,10 +175,3 @@ def _reference(paper: Paper) -> str:
 def _is_its_own(address: str, paper: Paper) -> bool:
     """Not one that stands in a title."""
     return address in (paper.url, f"https://doi.org/{paper.doi}")
-
-
-def _by_number(citations: Sequence[Citation]) -> list[tuple[int, list[Citation]]]:
-    found: dict[int, list[Citation]] = {}
-    for citation in citations:
-        found.setdefault(citation.number, []).append(citation)
-    return sorted(found.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sqlite3
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from rag import Answer, Filter, Outcome, RagError, StoredAnswerError, answer_from_json, answer_to_json
 from ui.conversations.conversation import Exchange, State
+from ui.html.escaping import shorten
 
 _FILE = "conversations.sqlite3"
 _VERSION = 1  # of the tables
@@ -64,9 +66,9 @@ class History:
             RagError: The file cannot be written, or is none of ours.
         """
         self._path = home / _FILE
-        with self._connected() as connection:
-            version, is_new = self._version(connection)
-            if not is_new and version != _VERSION:
+        with self._connect() as connection:
+            is_new = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            if not is_new and connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 raise RagError(
                     f"The conversations in {self._path} are of another version of Footnote; move the file away to start"
                     " anew."
@@ -75,92 +77,82 @@ class History:
             connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute("UPDATE exchange SET state = ? WHERE state = ?", (State.CUT, State.RUNNING))
 
-    def listed(self, owner: str, search: str = "") -> list[Listed]:
+    def find_conversations(self, owner: str, search: str = "") -> list[Listed]:
         """The owner's conversations that have all these words in title, questions or answers, newest first."""
-        words = [_anywhere(word[:_LONGEST_WORD]) for word in search.split()[:_MOST_WORDS]]  # SQLite has its limits
+        words = [_make_pattern(word[:_LONGEST_WORD]) for word in search.split()[:_MOST_WORDS]]  # SQLite has its limits
         query = _OF_OWNER + _HAS_WORD * len(words) + " ORDER BY changed DESC LIMIT ?"
         values = (owner, *(word for word in words for _ in range(3)), _MOST_LISTED)
-        with self._connected() as connection:
-            rows = connection.execute(query, values)
-            return [Listed(*row) for row in rows]
+        return [Listed(*row) for row in self._run(query, *values)]
 
-    def title(self, owner: str, conversation: str) -> str | None:
-        """What the conversation is called; None where the owner has none of this id."""
-        with self._connected() as connection:
-            row = connection.execute(
-                "SELECT title FROM conversation WHERE id = ? AND owner = ?", (conversation, owner)
-            ).fetchone()
-        return str(row[0]) if row else None
+    def read_title(self, owner: str, conversation: str | None) -> str:
+        """What the conversation is called; "" where the owner has none of this id."""
+        rows = self._run("SELECT title FROM conversation WHERE id = ? AND owner = ?", conversation, owner)
+        return str(rows[0]["title"]) if rows else ""
 
-    def exchanges(self, owner: str, conversation: str) -> list[Exchange]:
+    def read_exchanges(self, owner: str, conversation: str) -> list[Exchange]:
         """The exchanges of a conversation, oldest first; none where the owner has no conversation of this id."""
-        with self._connected() as connection:
-            rows = connection.execute(
-                "SELECT e.id, e.question, e.state, e.text, e.answer, e.error, e.model_failed,"
-                " e.scope, e.liked, e.reason"
-                " FROM exchange e JOIN conversation c ON c.id = e.conversation"
-                " WHERE c.id = ? AND c.owner = ? ORDER BY e.id",
-                (conversation, owner),
-            ).fetchall()
-        return [_exchange(row) for row in rows]
+        rows = self._run(
+            "SELECT e.* FROM exchange e JOIN conversation c ON c.id = e.conversation"
+            " WHERE c.id = ? AND c.owner = ? ORDER BY e.id",
+            conversation, owner,
+        )  # fmt: skip
+        return [_restore(row) for row in rows]
 
-    def states(self, owner: str, conversation: str) -> list[tuple[int, State]]:
+    def read_states(self, owner: str, conversation: str) -> list[tuple[int, State]]:
         """Id and state of every exchange, oldest first: what tells whether another tab has changed anything."""
-        with self._connected() as connection:
-            rows = connection.execute(
-                "SELECT e.id, e.state FROM exchange e JOIN conversation c ON c.id = e.conversation"
-                " WHERE c.id = ? AND c.owner = ? ORDER BY e.id",
-                (conversation, owner),
-            ).fetchall()
-        return [(id, State(state)) for id, state in rows]
+        rows = self._run(
+            "SELECT e.id, e.state FROM exchange e JOIN conversation c ON c.id = e.conversation"
+            " WHERE c.id = ? AND c.owner = ? ORDER BY e.id",
+            conversation, owner,
+        )  # fmt: skip
+        return [(row["id"], State(row["state"])) for row in rows]
 
     def add(self, owner: str, conversation: str | None, exchange: Exchange) -> str:
         """Keeps a new exchange and gives it its id; its conversation is made where there is none.
 
         Returns:
             The id of the conversation.
+
+        Raises:
+            RagError: The conversation is another owner's.
         """
         conversation = conversation or secrets.token_urlsafe(12)
-        exchange.question = _whole(exchange.question)
-        with self._connected() as connection:
+        exchange.question = _replace_halves(exchange.question)
+        with self._connect() as connection:
             connection.execute(
                 "INSERT INTO conversation VALUES (?, ?, ?, FALSE, ?)"
                 " ON CONFLICT (id) DO UPDATE SET changed = excluded.changed, title = CASE"
                 " WHEN is_named OR EXISTS (SELECT 1 FROM exchange WHERE conversation = excluded.id) THEN title"
                 " ELSE excluded.title END WHERE owner = excluded.owner",
-                (conversation, owner, _titled(exchange.question), time.time()),
+                (conversation, owner, _make_title(exchange.question), time.time()),
             )
-            self._must_own(connection, owner, conversation)
+            kept = connection.execute("SELECT owner FROM conversation WHERE id = ?", (conversation,)).fetchone()
+            if kept["owner"] != owner:
+                raise RagError("There is no such conversation; start a new one.")
             exchange.id = connection.execute(
-                "INSERT INTO exchange"
-                " (conversation, question, state, text, answer, error, model_failed, scope, liked, reason)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (conversation, exchange.question, *_stored(exchange)),
+                "INSERT INTO exchange VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (conversation, exchange.question, *_store(exchange)),
             ).lastrowid
         return conversation
 
     def save(self, owner: str, exchange: Exchange) -> None:
         """Keeps what has become of an exchange; nothing happens where it was deleted meanwhile."""
-        with self._connected() as connection:
-            connection.execute(
-                "UPDATE exchange SET state = ?, text = ?, answer = ?, error = ?, model_failed = ?, scope = ?,"
-                " liked = ?, reason = ? WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)",
-                (*_stored(exchange), exchange.id, owner),
-            )
+        self._run(
+            "UPDATE exchange SET state = ?, text = ?, answer = ?, error = ?, model_failed = ?, scope = ?, liked = ?,"
+            " reason = ? WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)",
+            *_store(exchange), exchange.id, owner,
+        )  # fmt: skip
 
     def rename(self, owner: str, conversation: str, title: str) -> None:
         """Gives a conversation another title; an empty one changes nothing."""
-        if title := _titled(title):
-            with self._connected() as connection:
-                connection.execute(
-                    "UPDATE conversation SET title = ?, is_named = TRUE WHERE id = ? AND owner = ?",
-                    (title, conversation, owner),
-                )
+        if title := _make_title(title):
+            query = "UPDATE conversation SET title = ?, is_named = TRUE WHERE id = ? AND owner = ?"
+            self._run(query, title, conversation, owner)
 
     def branch(self, owner: str, conversation: str, *, before: int) -> str | None:
         """A copy of a conversation up to an exchange, without it; None where nothing comes before it."""
-        kept = [exchange for exchange in self.exchanges(owner, conversation) if (exchange.id or 0) < before]
-        copy, title = None, self.title(owner, conversation)
+        kept = [exchange for exchange in self.read_exchanges(owner, conversation) if (exchange.id or 0) < before]
+        copy, title = None, self.read_title(owner, conversation)
         for exchange in kept:
             copy = self.add(owner, copy, exchange)
         if copy and title:
@@ -169,33 +161,21 @@ class History:
 
     def remove(self, owner: str, exchange: Exchange) -> None:
         """Removes an exchange for good."""
-        with self._connected() as connection:
-            connection.execute(
-                "DELETE FROM exchange WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)",
-                (exchange.id, owner),
-            )
+        query = "DELETE FROM exchange WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)"
+        self._run(query, exchange.id, owner)
 
     def delete(self, owner: str, conversation: str) -> None:
         """Removes a conversation for good, also from the free pages of the file."""
-        with self._connected() as connection:
-            connection.execute("DELETE FROM conversation WHERE id = ? AND owner = ?", (conversation, owner))
-        with self._connected() as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._run("DELETE FROM conversation WHERE id = ? AND owner = ?", conversation, owner)
+        self._run("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    @staticmethod
-    def _version(connection: sqlite3.Connection) -> tuple[int, bool]:
-        """Of the tables of the file, and whether there are none yet."""
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        return int(connection.execute("PRAGMA user_version").fetchone()[0]), tables == 0
-
-    @staticmethod
-    def _must_own(connection: sqlite3.Connection, owner: str, conversation: str) -> None:
-        row = connection.execute("SELECT owner FROM conversation WHERE id = ?", (conversation,)).fetchone()
-        if row[0] != owner:
-            raise RagError("There is no such conversation; start a new one.")
+    def _run(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """The rows of one statement, in a transaction of its own."""
+        with self._connect() as connection:
+            return connection.execute(query, values).fetchall()
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _connect(self) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction: SQLite's own locks keep threads and processes apart."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -219,45 +199,41 @@ class History:
             ) from error
 
 
-def _titled(text: str) -> str:
+def _make_title(text: str) -> str:
     """The beginning of a text, on one line."""
-    line = " ".join(_whole(text).split())
-    return line if len(line) <= _LONGEST_TITLE else line[: _LONGEST_TITLE - 1] + "…"
+    return shorten(" ".join(_replace_halves(text).split()), _LONGEST_TITLE)
 
 
-def _whole(text: str) -> str:
+def _replace_halves(text: str) -> str:
     """Half a character, which a browser can send, cannot be kept."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _anywhere(word: str) -> str:
+def _make_pattern(word: str) -> str:
     """A pattern of LIKE for a word anywhere in a text."""
-    word = _whole(word)
-    return "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    return "%" + re.sub(r"[\\%_]", r"\\\g<0>", _replace_halves(word)) + "%"
 
 
-def _stored(exchange: Exchange) -> tuple[str, str, str, str, int, str, int | None, str]:
-    """What is kept of an exchange; of one without an answer what was found, in the shape of an answer without text."""
+def _store(exchange: Exchange) -> tuple[object, ...]:
+    """The columns behind the question; without an answer what was found is kept as an answer without text."""
     found = exchange.answer
     if found is None and exchange.passages is not None:
         found = Answer(
             exchange.question, exchange.question, "", Outcome.NOT_IN_CORPUS, passages=exchange.passages,
             usage=exchange.usage, searches=exchange.searches, searched=exchange.searched,
         )  # fmt: skip
-    scope = json.dumps(asdict(exchange.scope)) if exchange.scope else ""
-    liked = None if exchange.liked is None else int(exchange.liked)
     return (
-        exchange.state, exchange.text, answer_to_json(found) if found else "", exchange.error,
-        int(exchange.model_failed), scope, liked, exchange.reason,
+        exchange.state, exchange.text, answer_to_json(found) if found else "", exchange.error, exchange.model_failed,
+        json.dumps(asdict(exchange.scope)) if exchange.scope else "", exchange.liked, exchange.reason,
     )  # fmt: skip
 
 
-def _exchange(row: sqlite3.Row) -> Exchange:
+def _restore(row: sqlite3.Row) -> Exchange:
     exchange = Exchange(row["question"], id=row["id"], state=State(row["state"]), text=row["text"], error=row["error"])
     exchange.reason, exchange.model_failed = row["reason"], bool(row["model_failed"])
     exchange.liked = None if row["liked"] is None else bool(row["liked"])
     if row["scope"]:
-        exchange.scope = _scope(json.loads(row["scope"]))
+        exchange.scope = Filter(**{name: tuple(kept) for name, kept in json.loads(row["scope"]).items() if kept})
     if row["answer"]:
         try:
             found = answer_from_json(row["answer"])
@@ -270,13 +246,3 @@ def _exchange(row: sqlite3.Row) -> Exchange:
         else:
             exchange.passages = found.passages
     return exchange
-
-
-def _scope(kept: dict[str, list[str] | list[int] | None]) -> Filter:
-    years = kept["years"]
-    return Filter(
-        tuple(map(str, kept["sources"] or ())),
-        tuple(map(str, kept["paper_ids"] or ())),
-        (int(years[0]), int(years[1])) if years else None,
-        tuple(map(str, kept["venues"] or ())),
-    )

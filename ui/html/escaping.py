@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import groupby, pairwise
 
 from rag import visible
 
@@ -14,7 +14,7 @@ _SPECIAL = re.compile(r"[^\w ,;]|_")
 _VOID = {"input"}  # has no end
 
 
-def inert(text: str) -> str:
+def escape(text: str) -> str:
     """Escapes everything but letters, digits, spaces, commas and semicolons as numeric entities.
 
     Markdown gives no meaning to a character written as an entity (CommonMark 0.31, section 2.5), so neither
@@ -23,61 +23,52 @@ def inert(text: str) -> str:
     return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", visible(text))
 
 
-def shortened(text: str, most: int) -> str:
-    """The text, or as many of its first characters with an ellipsis."""
+def shorten(text: str, most: int) -> str:
+    """The text, or its beginning with an ellipsis: `most` characters at most."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def papers(count: int) -> str:
-    """A number of papers in words, e.g. "1 paper"."""
-    return f"{count:,} paper" if count == 1 else f"{count:,} papers"
-
-
 def element(tag: str, content: str, css: str = "", **attributes: str) -> str:
-    """An element around `content`, which is markup already; attribute values are made inert here.
+    """An element around `content`, which is markup already; attribute values are escaped here.
 
-    An underscore in an attribute's name stands for a hyphen.
+    An underscore in an attribute's name stands for a hyphen; an attribute without a value is left out.
     """
     given = {"class": css, **attributes}
-    listed = "".join(f' {name.replace("_", "-")}="{inert_value(value)}"' for name, value in given.items() if value)
+    listed = "".join(f' {name.replace("_", "-")}="{_escape_value(value)}"' for name, value in given.items() if value)
     return f"<{tag}{listed}>" if tag in _VOID else f"<{tag}{listed}>{content}</{tag}>"
 
 
-def inert_value(value: str) -> str:
-    """An attribute's value; the characters of our own ids and class names stay readable."""
-    return value if re.fullmatch(r"[A-Za-z0-9 #-]*", value) else inert(value)
+def _escape_value(value: str) -> str:
+    """The characters of our own ids and class names stay readable."""
+    return value if re.fullmatch(r"[A-Za-z0-9 #-]*", value) else escape(value)
 
 
-def highlighted(text: str, spans: Iterable[Span], *, suspect: Iterable[Span] = ()) -> str:
+def button(label: str, css: str = "", **attributes: str) -> str:
+    """A button that the page's script listens to; `label` is markup already."""
+    return element("button", label, css, type="button", **attributes)
+
+
+def draw_error(error: object) -> str:
+    """What went wrong, in the words of the error."""
+    return element("p", escape(str(error)), "fn-error")
+
+
+def highlight(text: str, spans: Iterable[Span], *, suspect: Iterable[Span] = ()) -> str:
     """The text with each span (start, end) in a <mark>; overlapping spans become one.
 
     Args:
-        suspect: Spans marked in another way, also where they lie within the others.
+        suspect: Spans that are marked in another way, also within the others.
     """
-    plain, others = list(_merged(spans, len(text))), list(_merged(suspect, len(text)))
-    ends = sorted({0, len(text), *(place for span in (*plain, *others) for place in span)})
-    pieces = []
-    for start, end in pairwise(ends):
-        css = ["fn-cited"] * _within(start, plain) + ["fn-suspect"] * _within(start, others)
-        piece = inert(text[start:end])
-        pieces.append(element("mark", piece, " ".join(css)) if css else piece)
-    return "".join(pieces)
+    marked = {"fn-cited": tuple(spans), "fn-suspect": tuple(suspect)}
+    places = {min(max(0, place), len(text)) for spans in marked.values() for span in spans for place in span}
 
+    def css_of(piece: Span) -> str:
+        found = (css for css, spans in marked.items() if any(start <= piece[0] < end for start, end in spans))
+        return " ".join(found)
 
-def _within(place: int, spans: Iterable[Span]) -> bool:
-    return any(start <= place < end for start, end in spans)
-
-
-def _merged(spans: Iterable[Span], length: int) -> Iterator[Span]:
-    current: Span | None = None
-    for start, end in sorted((max(0, start), min(length, end)) for start, end in spans):
-        if start >= end:
-            continue
-        if current and start <= current[1]:
-            current = (current[0], max(current[1], end))
-            continue
-        if current:
-            yield current
-        current = (start, end)
-    if current:
-        yield current
+    written = ""
+    for css, run in groupby(pairwise(sorted({0, len(text), *places})), css_of):
+        pieces = list(run)
+        shown = escape(text[pieces[0][0] : pieces[-1][1]])
+        written += element("mark", shown, css) if css else shown
+    return written

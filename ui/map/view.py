@@ -1,26 +1,23 @@
-"""The map and the overview of the library as data and safe HTML: pure functions."""
+"""The map of the library as data and safe HTML: pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rag import Overview, Paper, PaperMap, visible
-from ui.html.escaping import element, inert
-from ui.server.plotly_file import PLOTLY_ADDRESS
+from rag import Paper, PaperMap, visible
+from ui.html.escaping import button, element, escape, shorten
+from ui.html.paper_parts import count_papers, draw_made_label, draw_place
+from ui.server.web_app import PLOTLY_ADDRESS
 
-_LONGEST_LABEL = 160  # characters of a title on the map
-_LONGEST_OPENING = 400  # of the sentence shown of a paper
+_LONGEST_LABEL = 161  # characters of a title on the map, with an ellipsis
+_LONGEST_OPENING = 401  # of the sentence shown of a paper
 _GRID = 10_000  # places are sent as whole numbers
-_TOOLS = (
-    ("select", "Select by box"),
-    ("lasso", "Select by lasso"),
-    ("pan", "Move"),
-)
+_TOOLS = (("select", "Select by box"), ("lasso", "Select by lasso"), ("pan", "Move"))
 _VIEWS = (("in", "Zoom in"), ("out", "Zoom out"), ("whole", "Whole map"))
 
 
-def points(found: PaperMap, papers: Mapping[str, Paper]) -> dict[str, Any]:
+def build_map_points(found: PaperMap, papers: Mapping[str, Paper]) -> dict[str, Any]:
     """What the browser draws the map from: plain values, and titles that it puts on the page as text only."""
     shown = [number for number, paper_id in enumerate(found.paper_ids) if paper_id in papers]
     return {
@@ -30,16 +27,14 @@ def points(found: PaperMap, papers: Mapping[str, Paper]) -> dict[str, Any]:
         "x": [round(found.places[number][0] * _GRID) for number in shown],
         "y": [round(found.places[number][1] * _GRID) for number in shown],
         "topic": [found.topic_of[number] for number in shown],
-        "labels": [_shortened(papers[found.paper_ids[number]].label, _LONGEST_LABEL) for number in shown],
+        "labels": [shorten(visible(papers[found.paper_ids[number]].label), _LONGEST_LABEL) for number in shown],
     }
 
 
-def frame() -> str:
+def draw_map_frame() -> str:
     """The tab before there is a map; `map.js` fills it in."""
-    tools = "".join(
-        _button(label, data_tool=name, aria_pressed=str(name == "select").lower()) for name, label in _TOOLS
-    )
-    views = "".join(_button(label, data_view=name) for name, label in _VIEWS)
+    tools = "".join(button(label, data_tool=name, aria_pressed=str(name == "select").lower()) for name, label in _TOOLS)
+    views = "".join(button(label, data_view=name) for name, label in _VIEWS)
     picture = (
         element("div", "", "fn-map-plot", role="img", aria_label="Map of the papers")
         + '<div class="fn-map-tip" aria-hidden="true" hidden></div>'
@@ -55,8 +50,8 @@ def frame() -> str:
     )
     chosen = (
         '<p class="fn-map-count" role="status">No paper selected.</p>'
-        + _button("Ask only these", data_do="ask", disabled="disabled")
-        + _button("Clear selection", data_do="clear", disabled="disabled")
+        + button("Ask only these", data_do="ask", disabled="disabled")
+        + button("Clear selection", data_do="clear", disabled="disabled")
     )
     bar = element("div", tools + views, "fn-map-tools", role="group", aria_label="What the mouse does on the map")
     bar += element("div", chosen, "fn-map-chosen", role="group", aria_label="Selection")
@@ -70,69 +65,28 @@ def frame() -> str:
     return element("section", content, "fn-map fn-map-waiting", data_script=PLOTLY_ADDRESS)
 
 
-def title() -> str:
-    """The heading of the tab."""
-    return element("h2", "Map of the library")
-
-
-def marks(cited: Sequence[str], papers: Mapping[str, Paper]) -> str:
+def draw_marks(cited: Sequence[str], papers: Mapping[str, Paper]) -> str:
     """How many papers of the answer in view are on the map, in words; their ids are for `map.js`."""
     known = [paper_id for paper_id in cited if paper_id in papers]
     if not known:
         return ""
-    text = f"{_papers(len(known))} of the current answer {'is' if len(known) == 1 else 'are'} marked with a ring."
+    text = f"{count_papers(len(known))} of the current answer {'is' if len(known) == 1 else 'are'} marked with a ring."
     return element("p", text, "fn-map-marks", data_ids=" ".join(known))
 
 
-def card(paper: Paper) -> str:
+def draw_map_card(paper: Paper) -> str:
     """A paper that was clicked: title, place, opening sentence, and the way to ask about it."""
-    made = element("p", "untitled; label made from its opening words", "fn-made") if paper.label_is_made else ""
-    place = f"{inert(paper.source)}, line {paper.line}"
     content = (
-        element("h3", inert(paper.label), tabindex="-1")
-        + made
-        + element("p", place, "fn-place")
-        + element("p", inert(_opening(paper.abstract)), "fn-abstract")
-        + _button("Ask about this paper", data_ask=paper.id)
+        element("h3", escape(paper.label), tabindex="-1")
+        + draw_made_label(paper)
+        + element("p", draw_place(paper.source, paper.line), "fn-place")
+        + element("p", escape(_cut_opening(paper.abstract)), "fn-abstract")
+        + button("Ask about this paper", data_ask=paper.id)
     )
     return element("article", content, "fn-card", aria_label="The paper that was chosen")
 
 
-def overview(found: Overview, *, topics: int = 6) -> str:
-    """What the library holds, in two lines, for the start of the chat; "" of an empty one."""
-    if not found.papers:
-        return ""
-    files = "1 file" if len(found.sources) == 1 else f"{len(found.sources):,} files"
-    said = f"{_papers(found.papers)} from {files}"
-    if found.years:
-        first, last = found.years
-        said += f", {first}" if first == last else f", {first} to {last}"
-    lines = element("p", said, "fn-overview-size")
-    if found.topics:
-        items = "".join(
-            element("li", inert(topic.name) + " " + element("span", f"{topic.size:,}", "fn-overview-count"))
-            for topic in found.topics[:topics]
-        )
-        more = len(found.topics) - topics
-        items += element("li", f"and {more} more on the map") if more > 0 else ""
-        lines += element("p", "Topics", "fn-overview-label") + element("ul", items, "fn-overview-topics")
-    return element("div", lines, "fn-overview")
-
-
-def _button(label: str, **attributes: str) -> str:
-    return element("button", label, type="button", **attributes)
-
-
-def _papers(count: int) -> str:
-    return "1 paper" if count == 1 else f"{count:,} papers"
-
-
-def _shortened(text: str, longest: int) -> str:
-    text = visible(text)
-    return text if len(text) <= longest else text[:longest].rstrip() + "…"
-
-
-def _opening(abstract: str) -> str:
+def _cut_opening(abstract: str) -> str:
     """The first sentence, roughly: it is shown, not cited."""
     end = min((found for mark in (". ", "? ", "! ") if (found := abstract.find(mark, 40)) > 0), default=len(abstract))
-    return _shortened(abstract[: end + 1], _LONGEST_OPENING)
+    return shorten(visible(abstract[: end + 1]), _LONGEST_OPENING)

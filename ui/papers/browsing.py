@@ -126,7 +126,7 @@ class Listing:
         return len(self.browsing.ticked) or (self.found if self.browsing.narrows else 0)
 
 
-def listing(browsing: Browsing, found: Sequence[Paper], library: Sequence[Paper]) -> Listing:
+def build_listing(browsing: Browsing, found: Sequence[Paper], library: Sequence[Paper]) -> Listing:
     """The page of those found that the reader is at, or the last one there is."""
     pages = max(1, -(-len(found) // PAGE))
     number = min(browsing.page, pages)
@@ -135,7 +135,7 @@ def listing(browsing: Browsing, found: Sequence[Paper], library: Sequence[Paper]
     return Listing(browsing, shown, number, len(found), len(library), has_year, has_venue)
 
 
-def scope(browsing: Browsing, found: Sequence[Paper], library: Sequence[Paper]) -> Filter | None:
+def build_filter(browsing: Browsing, found: Sequence[Paper], library: Sequence[Paper]) -> Filter | None:
     """The ticked papers, else those found, as a filter; None where that is all of the library, or nothing of it.
 
     A choice that is just what sources, years and venues admit is told as these, so that papers to come count too.

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from rag import Filter, Paper, RagError
-from ui.html.escaping import element, inert
-from ui.papers.browsing import Browsing, Desk, listing, scope
-from ui.papers.page import gone, paper_page
-from ui.papers.table import papers_table
+from ui.html.escaping import draw_error, element
+from ui.papers.browsing import Browsing, Desk, build_filter, build_listing
+from ui.papers.page import draw_missing_paper, draw_paper_page
+from ui.papers.table import draw_papers_table
+from ui.shared import QUEUED, Shared, add_html, read_sent
 
 if TYPE_CHECKING:
     from rag import Assistant
-    from ui.shared import Shared
 
 NEAREST = 6
 _MOST_CHOICES = 500  # of a filter: a browser does not list more in good time
 _SCRIPT = "window.footnotePapers.attach(element, trigger, watch, ['show', 'act', 'restrict'])"
 
 
-def papers_tab(assistant: Assistant, shared: Shared) -> None:
+def add_papers_tab(assistant: Assistant, shared: Shared) -> None:
     """Fills the tab that is open in the page's layout, and connects its events."""
     desk = gr.State(Desk())  # each browser tab gets a copy
     with gr.Column(elem_id="fn-papers"):
@@ -37,17 +37,16 @@ def papers_tab(assistant: Assistant, shared: Shared) -> None:
             first = gr.Textbox(label="From year", lines=1, max_lines=1, visible=False)
             last = gr.Textbox(label="To year", lines=1, max_lines=1, visible=False)
         opening = element("p", "Reading the library…", "fn-papers-note")
-        view = gr.HTML(opening, elem_id="fn-papers-view", apply_default_css=False, js_on_load=_SCRIPT)
+        view = add_html(opening, "fn-papers-view", js_on_load=_SCRIPT)
     shelf = _Shelf(assistant)
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
     filters = [words, sources, venues, first, last]
     changes = [words.change, sources.input, venues.input, first.change, last.change]
-    view.show(shelf.choices, desk, [*filters[1:], view], **private)
+    view.show(shelf.show, desk, [*filters[1:], view], **QUEUED)
     # Not "always_last", under which Gradio sends for the last event what came with the first.
-    view.act(shelf.act, desk, view, trigger_mode="multiple", **private)
-    gr.on(changes, shelf.narrow, [desk, *filters], view, trigger_mode="always_last", **private)
-    restricted = view.restrict(shelf.restrict, desk, [view, shared.scope, shared.tabs], **private)
-    restricted.success(None, None, None, js="() => window.footnotePapers.toTheQuestion()", **private)
+    view.act(shelf.act, desk, view, trigger_mode="multiple", **QUEUED)
+    gr.on(changes, shelf.narrow, [desk, *filters], view, trigger_mode="always_last", **QUEUED)
+    restricted = view.restrict(shelf.restrict, desk, [view, shared.scope, shared.tabs], **QUEUED)
+    restricted.success(None, None, None, js="() => window.footnotePapers.toTheQuestion()", **QUEUED)
 
 
 class _Shelf:
@@ -60,41 +59,41 @@ class _Shelf:
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
-    async def choices(self, desk: Desk) -> tuple[Any, ...]:
+    async def show(self, desk: Desk) -> tuple[Any, ...]:
         """What can be filtered by, and the view, each time the tab is opened: the library may have changed."""
-        return *(await asyncio.to_thread(self._choices)), await self._view(desk)
+        return *(await asyncio.to_thread(self._read_choices)), await self._draw(desk)
 
     async def act(self, desk: Desk, done: gr.EventData) -> str:
         """After a button or a tick of the table or of a paper's page."""
-        desk.now = desk.now.after(_said(done))
-        return await self._view(desk)
+        desk.now = desk.now.after(read_sent(done))
+        return await self._draw(desk)
 
     async def narrow(self, desk: Desk, words: str, sources: Sequence[str], venues: Sequence[str], *years: str) -> str:
         """After a change of the search or of a filter."""
-        where = Filter(tuple(sources or ()), (), _range(*years), tuple(venues or ()))
+        where = Filter(tuple(sources or ()), (), _read_years(*years), tuple(venues or ()))
         desk.now = replace(desk.now, words=words, where=where, page=1, opened="")
-        return await self._view(desk)
+        return await self._draw(desk)
 
     async def restrict(self, desk: Desk, done: gr.EventData) -> tuple[Any, ...]:
         """Opens the chat, restricted to the papers that are chosen, or to the one that is to be asked about."""
-        said = _said(done)
+        said = read_sent(done)
         desk.now = desk.now.after(said)
         one = str(said.get("to")) if said.get("do") == "ask" else ""
         try:
-            chosen = await asyncio.to_thread(self._chosen, desk.now, one)
+            chosen = await asyncio.to_thread(self._choose, desk.now, one)
         except RagError as error:
-            return _error(error), gr.skip(), gr.skip()
-        return await self._view(desk), chosen, gr.Tabs(selected="chat")
+            return draw_error(error), gr.skip(), gr.skip()
+        return await self._draw(desk), chosen, gr.Tabs(selected="chat")
 
-    async def _view(self, desk: Desk) -> str:
+    async def _draw(self, desk: Desk) -> str:
         """What the reader sees at the end of an event, whatever has happened on the desk while it was made."""
         shown = None
         while shown is not desk.now:
             shown = desk.now
-            view = await asyncio.to_thread(self._drawn, shown)
+            view = await asyncio.to_thread(self._draw_shown, shown)
         return view
 
-    def _choices(self) -> tuple[Any, ...]:
+    def _read_choices(self) -> tuple[Any, ...]:
         try:
             library = self._assistant.papers()
         except RagError:
@@ -109,39 +108,31 @@ class _Shelf:
             gr.update(visible=dated),
         )
 
-    def _chosen(self, browsing: Browsing, one: str) -> Filter | None:
+    def _choose(self, browsing: Browsing, one: str) -> Filter | None:
         library = self._assistant.papers()
         if any(paper.id == one for paper in library):
             return Filter(paper_ids=(one,))
-        return scope(browsing, self._found(browsing), library)
+        return build_filter(browsing, self._find(browsing), library)
 
-    def _drawn(self, browsing: Browsing) -> str:
+    def _draw_shown(self, browsing: Browsing) -> str:
         try:
             if browsing.opened:
-                return self._paper(browsing.opened)
+                return self._draw_paper(browsing.opened)
             library = self._assistant.papers()
-            return papers_table(listing(browsing, self._found(browsing) if browsing.narrows else library, library))
+            found = self._find(browsing) if browsing.narrows else library
+            return draw_papers_table(build_listing(browsing, found, library))
         except RagError as error:
-            return _error(error)
+            return draw_error(error)
 
-    def _found(self, browsing: Browsing) -> list[Paper]:
+    def _find(self, browsing: Browsing) -> list[Paper]:
         return self._assistant.papers(where=browsing.where, containing=browsing.words)
 
-    def _paper(self, paper_id: str) -> str:
+    def _draw_paper(self, paper_id: str) -> str:
         found = self._assistant.papers(where=Filter(paper_ids=(paper_id,)))
-        return paper_page(found[0], self._assistant.similar(paper_id, NEAREST)) if found else gone()
+        return draw_paper_page(found[0], self._assistant.similar(paper_id, NEAREST)) if found else draw_missing_paper()
 
 
-def _said(done: gr.EventData) -> dict[str, Any]:
-    """What the browser sent; anything may come from there."""
-    return done._data if isinstance(done._data, dict) else {}
-
-
-def _error(error: RagError) -> str:
-    return element("p", inert(str(error)), "fn-error")
-
-
-def _range(*typed: str) -> tuple[int, int] | None:
+def _read_years(*typed: str) -> tuple[int, int] | None:
     """The first and the last year, either of which may be open; what is no year, or not one yet, is not there."""
     first, last = (int(text) if re.fullmatch(r"\s*\d{4}\s*", text or "", re.ASCII) else None for text in typed)
     if first is None and last is None:

@@ -40,12 +40,12 @@ def read_accounts(path: Path) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        name, _, scrypted = line.strip().partition(":")
-        if not _NAME.fullmatch(name) or not _LINE.fullmatch(scrypted):
+        name, _, kept = line.strip().partition(":")
+        if not _NAME.fullmatch(name) or not _LINE.fullmatch(kept):
             raise SettingsError(
                 f"{path}:{number}: this is no line of `footnote user add`; remove it and add the user again."
             )
-        accounts[name] = scrypted
+        accounts[name] = kept
     return accounts
 
 
@@ -55,7 +55,7 @@ def write_accounts(path: Path, accounts: Mapping[str, str]) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    text = "".join(f"{name}:{scrypted}\n" for name, scrypted in sorted(accounts.items()))
+    text = "".join(f"{name}:{kept}\n" for name, kept in sorted(accounts.items()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text, private=True)
@@ -63,7 +63,7 @@ def write_accounts(path: Path, accounts: Mapping[str, str]) -> None:
         raise SettingsError(f"{path}: the users cannot be written ({error}); choose another file.") from error
 
 
-def checked_name(name: str) -> str:
+def check_name(name: str) -> str:
     """The name.
 
     Raises:
@@ -74,7 +74,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def scrypted(password: str) -> str:
+def hash_password(password: str) -> str:
     """A password as the file keeps it, with a salt of its own.
 
     Raises:
@@ -88,7 +88,7 @@ def scrypted(password: str) -> str:
     return "$".join(("scrypt", str(_COST), str(_BLOCK), str(_PARALLEL), *encoded))
 
 
-def admits(accounts: Mapping[str, str], name: str, password: str) -> bool:
+def check_password(accounts: Mapping[str, str], name: str, password: str) -> bool:
     """Whether this is the user's password; takes as long for a user that there is none of."""
     kept = accounts.get(name)
     match = _LINE.fullmatch(kept or _NOBODY)

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rag import Busy, SettingsError, Turnstile
-from ui.server.accounts import admits, read_accounts
-from ui.server.login_page import login_page
+from ui.server.accounts import check_password, read_accounts
+from ui.server.login_page import draw_login_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Login:
                 raise Busy
             async with self._turnstile.passed():
                 accounts = self._known()
-                is_right = await asyncio.to_thread(admits, accounts, name, password)
+                is_right = await asyncio.to_thread(check_password, accounts, name, password)
         except Busy:
             _logger.warning("A login from %s was refused: too many tries", address)
             return _told(_TOO_OFTEN, 429)
@@ -142,7 +142,7 @@ def _changed(path: Path) -> tuple[int, ...]:
 
 
 def _told(error: str, status: int) -> Response:
-    return HTMLResponse(login_page(error), status, {"cache-control": "no-store"})
+    return HTMLResponse(draw_login_page(error), status, {"cache-control": "no-store"})
 
 
 def _is_a_form(request: Request) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.html.escaping import element, inert
+from ui.html.escaping import element, escape
 
 _STYLE = """
 :root {
@@ -24,14 +24,14 @@ button { color: var(--page); background: var(--accent); border-color: transparen
 """
 
 
-def login_page(error: str = "") -> str:
+def draw_login_page(error: str = "") -> str:
     """The page; `error` says why the last try did not succeed."""
     head = element("title", "Log in to Footnote") + element("style", _STYLE)
-    told = element("p", inert(error), role="alert") if error else ""
-    name = _box("Name", name="username", type="text", autocomplete="username", autocapitalize="none")
-    password = _box("Password", name="password", type="password", autocomplete="current-password")
+    alert = element("p", escape(error), role="alert") if error else ""
+    name = _draw_box("Name", name="username", type="text", autocomplete="username", autocapitalize="none")
+    password = _draw_box("Password", name="password", type="password", autocomplete="current-password")
     form = element("form", name + password + element("button", "Log in"), method="post", action="login")
-    main = element("main", element("h1", "Footnote") + element("p", "Ask your paper abstracts.") + told + form)
+    main = element("main", element("h1", "Footnote") + element("p", "Ask your paper abstracts.") + alert + form)
     basics = (
         '<meta charset="utf-8"><link rel="icon" href="data:,">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -39,11 +39,11 @@ def login_page(error: str = "") -> str:
     return f'<!doctype html><html lang="en"><head>{basics}{head}</head><body>{main}</body></html>'
 
 
-def who_is_here(name: str) -> str:
+def draw_user(name: str) -> str:
     """The user's name and the way out, for the page's header."""
     way_out = element("form", element("button", "Log out", "fn-tool"), method="post", action="logout")
-    return element("div", element("p", "Logged in as " + element("strong", inert(name))) + way_out, "fn-user")
+    return element("div", element("p", "Logged in as " + element("strong", escape(name))) + way_out, "fn-user")
 
 
-def _box(label: str, **attributes: str) -> str:
+def _draw_box(label: str, **attributes: str) -> str:
     return element("label", label + element("input", "", required="required", **attributes))

@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits
 _KEPT_S = 400 * 24 * 3600  # as long as browsers allow
 
 
-def owner_of(request: gr.Request) -> str:
+def identify_owner(request: gr.Request) -> str:
     """A digest: who reads the file of conversations cannot pass for their owners."""
     if request.username:
         return _digest("user", request.username)
@@ -26,7 +26,7 @@ def owner_of(request: gr.Request) -> str:
     return _digest("token", token) if _TOKEN.fullmatch(token) else _digest("session", str(request.session_hash))
 
 
-def new_cookie(header: str) -> str | None:
+def make_owner_cookie(header: str) -> str | None:
     """The Set-Cookie header for a browser whose Cookie header this is; None where it has a token already."""
     if _TOKEN.fullmatch(cookie_parser(header).get(_COOKIE, "")):
         return None

@@ -16,7 +16,8 @@ from ui.chat.asking import Asking
 from ui.chat.tab import ChatTab
 from ui.conversations.conversation import Conversation, Exchange, State
 from ui.conversations.history import History
-from ui.server.owner import owner_of
+from ui.server.owner import identify_owner
+from ui.shared import Shared
 
 
 def request_of(address: dict[str, str]) -> gr.Request:
@@ -27,12 +28,12 @@ def request_of(address: dict[str, str]) -> gr.Request:
 REQUEST = request_of({})
 
 
-async def chat_of(assistant: SeedAssistant) -> ChatTab:
+async def chat_of(assistant: SeedAssistant, history: History | None = None) -> ChatTab:
     """Made where an event loop runs; elsewhere Gradio makes one for each of its locks, and closes none."""
+    asking = Asking(cast("Any", assistant), history or History(assistant.settings.home))
     with gr.Blocks():
-        chat = ChatTab(Asking(cast("Any", assistant), History(assistant.settings.home)))
-        chat.lay_out_comparison()
-        return chat
+        shared = Shared(gr.Tabs(), gr.State(None), gr.State(()), gr.HTML())
+        return ChatTab(asking, shared)
 
 
 def test_a_drawing_that_comes_late_does_not_stay_on_the_page(assistant: SeedAssistant) -> None:
@@ -40,18 +41,20 @@ def test_a_drawing_that_comes_late_does_not_stay_on_the_page(assistant: SeedAssi
 
     async def left_at_once() -> None:
         chat, conversation, drawings = await chat_of(assistant), Conversation(), []
-        async for drawing in chat.ask(f"slowly: {QUESTION}", conversation, None, REQUEST):
+        async for drawing in chat.questions.ask(f"slowly: {QUESTION}", conversation, None, REQUEST):
             if not drawings:
-                await chat.start_anew(conversation, None, REQUEST)
+                await chat.conversations.start_anew(conversation, None, REQUEST)
             drawings.append(dict(drawing))
         late, *_, last = drawings
-        assert late[chat.chat]
-        assert last[chat.chat] == []
-        assert last[chat.conversation] is conversation
+        assert late[chat.layout.chat]
+        assert last[chat.layout.chat] == []
+        assert last[chat.layout.conversation] is conversation
         assert (conversation.id, conversation.exchanges, conversation.running) == (None, [], False)
-        kept = chat.history.listed(owner_of(REQUEST))[0].id
-        assert [exchange.state for exchange in chat.history.exchanges(owner_of(REQUEST), kept)] == [State.STOPPED]
-        assert not chat.answering
+        kept = chat.drawing.history.find_conversations(identify_owner(REQUEST))[0].id
+        assert [exchange.state for exchange in chat.drawing.history.read_exchanges(identify_owner(REQUEST), kept)] == [
+            State.STOPPED
+        ]
+        assert not chat.questions.answering
 
     asyncio.run(left_at_once())
 
@@ -59,10 +62,10 @@ def test_a_drawing_that_comes_late_does_not_stay_on_the_page(assistant: SeedAssi
 def test_opening_the_conversation_that_is_open_does_not_end_its_answer(assistant: SeedAssistant) -> None:
     async def opened_again() -> None:
         chat, conversation = await chat_of(assistant), Conversation()
-        asked = chat.ask(QUESTION, conversation, None, REQUEST)
+        asked = chat.questions.ask(QUESTION, conversation, None, REQUEST)
         await anext(asked)
         again = cast("gr.EventData", type("Chosen", (), {"_data": {"id": conversation.id}})())
-        await chat.open_conversation(conversation, None, REQUEST, again)
+        await chat.conversations.open_conversation(conversation, None, REQUEST, again)
         assert conversation.running
         async for _ in asked:
             pass
@@ -74,19 +77,19 @@ def test_opening_the_conversation_that_is_open_does_not_end_its_answer(assistant
 def test_an_answer_that_was_left_takes_nothing_from_the_next_one(assistant: SeedAssistant) -> None:
     async def both() -> None:
         chat, conversation = await chat_of(assistant), Conversation()
-        first = chat.ask(f"slowly: {QUESTION}", conversation, None, REQUEST)
+        first = chat.questions.ask(f"slowly: {QUESTION}", conversation, None, REQUEST)
         await anext(first)
-        await chat.start_anew(conversation, None, REQUEST)
-        second = chat.ask(QUESTION, conversation, None, REQUEST)
+        await chat.conversations.start_anew(conversation, None, REQUEST)
+        second = chat.questions.ask(QUESTION, conversation, None, REQUEST)
         await anext(second)
         async for drawing in first:
-            assert drawing[chat.conversation] is conversation
-        assert chat.answering == {"tab": conversation}
+            assert drawing[chat.layout.conversation] is conversation
+        assert chat.questions.answering == {"tab": conversation}
         async for drawing in second:
-            shown = drawing[chat.chat]
+            shown = drawing[chat.layout.chat]
         assert "2 papers cited" in str(shown)
         assert [exchange.state for exchange in conversation.exchanges] == [State.DONE]
-        assert not chat.answering
+        assert not chat.questions.answering
 
     asyncio.run(both())
 
@@ -99,10 +102,10 @@ class SlowlyOpened(History):
         self.go_on = threading.Event()
         self._first = iter([self.go_on])
 
-    def exchanges(self, owner: str, conversation: str) -> list[Exchange]:
+    def read_exchanges(self, owner: str, conversation: str) -> list[Exchange]:
         for go_on in self._first:
             assert go_on.wait(30)
-        return super().exchanges(owner, conversation)
+        return super().read_exchanges(owner, conversation)
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
@@ -111,20 +114,25 @@ def test_a_question_that_is_quicker_than_the_page_is_not_lost(assistant: SeedAss
 
     async def asked_at_once() -> None:
         history = SlowlyOpened(assistant.settings.home)
-        kept = history.add(owner_of(REQUEST), None, Exchange("What is kept?", state=State.DONE)) if is_kept else "none"
-        chat, conversation, request = await chat_of(assistant), Conversation(), request_of({"c": kept})
-        chat.history = history
-        opening = asyncio.create_task(chat.open_page(conversation, None, request))
+        kept = (
+            history.add(identify_owner(REQUEST), None, Exchange("What is kept?", state=State.DONE))
+            if is_kept
+            else "none"
+        )
+        chat, conversation, request = await chat_of(assistant, history), Conversation(), request_of({"c": kept})
+        opening = asyncio.create_task(chat.conversations.open_page(conversation, None, request))
         await asyncio.sleep(0.1)
-        asked = [dict(drawing) async for drawing in chat.ask(QUESTION, conversation, None, request)]
+        asked = [dict(drawing) async for drawing in chat.questions.ask(QUESTION, conversation, None, request)]
         history.go_on.set()
         opened = await opening
         shown = ["What is kept?", QUESTION] if is_kept else [QUESTION]
         assert [exchange.question for exchange in conversation.exchanges] == shown
-        assert [exchange.question for exchange in history.exchanges(owner_of(REQUEST), str(conversation.id))] == shown
+        assert [
+            exchange.question for exchange in history.read_exchanges(identify_owner(REQUEST), str(conversation.id))
+        ] == shown
         assert (conversation.id == kept) is is_kept
-        assert "2 papers cited" in str(asked[-1][chat.chat])
-        assert opened == {chat.scope: None}  # and nothing over what the answer has drawn
+        assert "2 papers cited" in str(asked[-1][chat.layout.chat])
+        assert opened == {chat.layout.scope: None}  # and nothing over what the answer has drawn
 
     asyncio.run(asked_at_once())
 
@@ -132,14 +140,13 @@ def test_a_question_that_is_quicker_than_the_page_is_not_lost(assistant: SeedAss
 def test_what_was_turned_to_before_the_page_had_opened_stays(assistant: SeedAssistant) -> None:
     async def turned_at_once() -> None:
         history = SlowlyOpened(assistant.settings.home)
-        kept = history.add(owner_of(REQUEST), None, Exchange("What is kept?", state=State.DONE))
-        chat, conversation, request = await chat_of(assistant), Conversation(), request_of({"c": kept})
-        chat.history = history
-        opening = asyncio.create_task(chat.open_page(conversation, None, request))
+        kept = history.add(identify_owner(REQUEST), None, Exchange("What is kept?", state=State.DONE))
+        chat, conversation, request = await chat_of(assistant, history), Conversation(), request_of({"c": kept})
+        opening = asyncio.create_task(chat.conversations.open_page(conversation, None, request))
         await asyncio.sleep(0.1)
-        await chat.start_anew(conversation, None, request)
+        await chat.conversations.start_anew(conversation, None, request)
         history.go_on.set()
-        assert (await opening)[chat.chat] == []
+        assert (await opening)[chat.layout.chat] == []
         assert conversation.id is None
 
     asyncio.run(turned_at_once())
@@ -151,17 +158,16 @@ def test_what_was_chosen_in_another_tab_before_the_page_had_opened_restricts_it(
 ) -> None:
     async def restricted_at_once() -> None:
         history, chosen = SlowlyOpened(assistant.settings.home), Filter(sources=("000_6502c803306ef48d.txt",))
-        kept = history.add(owner_of(REQUEST), None, Exchange("What is kept?", state=State.DONE))
-        chat, conversation, request = await chat_of(assistant), Conversation(), request_of({"c": kept})
-        chat.history = history
-        opening = asyncio.create_task(chat.open_page(conversation, None, request))
+        kept = history.add(identify_owner(REQUEST), None, Exchange("What is kept?", state=State.DONE))
+        chat, conversation, request = await chat_of(assistant, history), Conversation(), request_of({"c": kept})
+        opening = asyncio.create_task(chat.conversations.open_page(conversation, None, request))
         await asyncio.sleep(0.1)
-        chat.restrict(conversation, chosen)
+        chat.editing.restrict(conversation, chosen)
         if asks:
-            async for _ in chat.ask(QUESTION, conversation, chosen, request):
+            async for _ in chat.questions.ask(QUESTION, conversation, chosen, request):
                 pass
         history.go_on.set()
-        assert (await opening)[chat.scope] == chosen
+        assert (await opening)[chat.layout.scope] == chosen
         assert conversation.scope == chosen
         assert assistant.wheres == ([chosen] if asks else [])
 

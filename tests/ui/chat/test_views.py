@@ -30,13 +30,13 @@ from rag import (
 )
 from rag.markers.citation_forms import find_markers
 from tests.ui.conftest import HOSTILE, paper
-from ui.app import _header
+from ui.app import _draw_header
 from ui.chat import answer_view
-from ui.chat import evidence_panel as cards
-from ui.chat.evidence_panel import evidence, scope_in_words
+from ui.chat.evidence_panel import draw_evidence
 from ui.conversations.conversation import Conversation, Exchange, State
-from ui.html import prose
-from ui.html.escaping import element, highlighted, inert
+from ui.html import answer_text, paper_parts
+from ui.html.escaping import element, escape, highlight
+from ui.html.paper_parts import describe_filter
 
 OURS = {
     "a", "article", "br", "button", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",
@@ -123,17 +123,17 @@ def world() -> Paper:
 def test_inert_text_reads_the_same_and_is_nothing_but_text(text: str) -> None:
     seen = re.sub("[\u202a-\u202e]", "", text).encode("utf-8", "replace").decode()
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    for html in (element("p", inert(text)), markdown.render(inert(text).lstrip())):
+    for html in (element("p", escape(text)), markdown.render(escape(text).lstrip())):
         page = Page(html)
         assert [name for name, _ in page.elements] == ["p"]
         assert page.text.replace("\ufffd", "?").split() == seen.split()
 
 
 def test_highlights_are_by_offsets_and_overlapping_quotes_become_one() -> None:
-    page = Page(highlighted(ABSTRACT, [SECOND, (20, 30), FIRST]))
+    page = Page(highlight(ABSTRACT, [SECOND, (20, 30), FIRST]))
     assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
     assert page.text == ABSTRACT
-    assert Page(highlighted(ABSTRACT, [(50, 900), (7, 7)])).marked == [ABSTRACT[50:]]
+    assert Page(highlight(ABSTRACT, [(50, 900), (7, 7)])).marked == [ABSTRACT[50:]]
 
 
 def test_what_speaks_to_an_assistant_is_marked_and_said_wherever_the_abstract_is_shown(world: Paper) -> None:
@@ -142,13 +142,13 @@ def test_what_speaks_to_an_assistant_is_marked_and_said_wherever_the_abstract_is
     answer = answer_about(told)
     answer = replace(answer, citations=(Citation(1, told, told.abstract[:40], 0, 40),))
     for shown in (answer, replace(answer, citations=(), outcome=Outcome.NOT_IN_CORPUS)):
-        page = Page(evidence(done(shown), 0))
-        assert page.text.count(cards._SUSPECT) == 1
+        page = Page(draw_evidence(done(shown), 0))
+        assert page.text.count(paper_parts._SUSPECT) == 1
         marks = zip(page.all("mark"), page.marked, strict=True)
         suspect = [text for attributes, text in marks if "fn-suspect" in (attributes["class"] or "")]
         assert "".join(suspect) == order
         assert told.abstract in page.text
-    assert cards._SUSPECT not in Page(evidence(done(answer_about(world)), 0)).text
+    assert paper_parts._SUSPECT not in Page(draw_evidence(done(answer_about(world)), 0)).text
 
 
 def test_hostile_strings_stay_text_in_every_place() -> None:
@@ -164,8 +164,11 @@ def test_hostile_strings_stay_text_in_every_place() -> None:
     failed, waiting = failed_exchange(HOSTILE), Exchange(HOSTILE)
     for event in (Notice(HOSTILE), Retrieved(HOSTILE, answer.passages), Token(HOSTILE)):
         waiting.take(event)
-    chat = [answer_view.question(HOSTILE, 0), *(answer_view.message(e, 0) for e in (done(answer), failed, waiting))]
-    panel = [_header(HOSTILE), *(evidence(e, 0) for e in (done(answer), failed, waiting))]
+    chat = [
+        answer_view.draw_question(HOSTILE, 0),
+        *(answer_view.draw_reply(e, 0) for e in (done(answer), failed, waiting)),
+    ]
+    panel = [_draw_header(HOSTILE), *(draw_evidence(e, 0) for e in (done(answer), failed, waiting))]
     markdown = MarkdownIt("commonmark", {"html": True})
     assert all("\n\n" not in html for html in chat), "a blank line would end the block"
     for html in (*chat, *panel, *(markdown.render(html) for html in chat)):
@@ -180,13 +183,13 @@ def test_markers_are_links_to_cards_and_names_the_paper(world: Paper) -> None:
     other = paper("Other", f"{ABSTRACT} More.", "b.txt", 1)
     text = "One. [1] Two. [2][1] Three of [9] and array[0]."
     exchange = done(answer_about(world, other, text=text))
-    message, panel = Page(answer_view.message(exchange, 4)), Page(evidence(exchange, 4))
+    message, panel = Page(answer_view.draw_reply(exchange, 4)), Page(draw_evidence(exchange, 4))
     links = [link for link in message.all("a") if link["class"] == "fn-ref"]
     assert [(link["href"], link["title"]) for link in links] == [
         ("#fn-4-1", "World models\n“Worlds are hard.”"), ("#fn-4-2", "Other\n“Worlds are hard.”"),
         ("#fn-4-1", "World models\n“Worlds are hard.”"),
     ]  # fmt: skip
-    heard = re.sub("<[^>]*>", "", answer_view.message(exchange, 4))
+    heard = re.sub("<[^>]*>", "", answer_view.draw_reply(exchange, 4))
     assert heard.startswith("One&#46;&nbsp;citation 1, World models Two&#46;")
     assert text in message.text.replace("\xa0", " ")
     ids = [attributes["id"] for _, attributes in message.elements + panel.elements if "id" in attributes]
@@ -198,36 +201,36 @@ def test_markers_are_links_to_cards_and_names_the_paper(world: Paper) -> None:
 
 
 def test_a_marker_in_a_text_without_blanks_is_a_link(world: Paper) -> None:
-    message = Page(answer_view.message(done(answer_about(world, text="准确率达到41%,方法[1]很好。 array[1]")), 4))
+    message = Page(answer_view.draw_reply(done(answer_about(world, text="准确率达到41%,方法[1]很好。 array[1]")), 4))
     [link] = [link for link in message.all("a") if link["class"] == "fn-ref"]
     assert link["href"] == "#fn-4-1"
 
 
 def test_what_is_a_marker_to_the_answer_is_one_on_the_page() -> None:
-    assert prose.find_markers is find_markers
+    assert answer_text.find_markers is find_markers
 
 
 def test_a_card_shows_the_paper_where_it_was_found_and_every_quote(world: Paper) -> None:
     world = replace(world, also_in=(("b.txt", 7), ("c.txt", 9)))
     answer = answer_about(world)
     second = Citation(1, world, world.abstract[slice(*SECOND)], *SECOND)
-    page = Page(evidence(done(replace(answer, citations=(*answer.citations, second))), 0))
+    page = Page(draw_evidence(done(replace(answer, citations=(*answer.citations, second))), 0))
     assert [card["id"] for card in page.all("article")] == ["fn-0-1"]
     assert "a.txt, line 12; also in b.txt, line 7, c.txt, line 9" in page.text
     assert ABSTRACT in page.text
     assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
-    assert cards._MADE_LABEL not in page.text
+    assert paper_parts._MADE_LABEL not in page.text
 
 
 def test_a_made_label_says_so() -> None:
     untitled = paper("", ABSTRACT, "a.txt", 12)
-    assert cards._MADE_LABEL in Page(evidence(done(answer_about(untitled)), 0)).text
+    assert paper_parts._MADE_LABEL in Page(draw_evidence(done(answer_about(untitled)), 0)).text
 
 
 def test_what_was_found_but_not_cited_is_folded(world: Paper) -> None:
     rest = Passage(paper("Rest", f"{ABSTRACT} Rest.", "b.txt", 2), 0.5, *SECOND)
     answer = answer_about(world)
-    page = Page(evidence(done(replace(answer, passages=(*answer.passages, rest))), 0))
+    page = Page(draw_evidence(done(replace(answer, passages=(*answer.passages, rest))), 0))
     assert "Also found (1)" in page.text
     assert [card["class"] for card in page.all("details")] == ["fn-also", "fn-found"]
     assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
@@ -238,12 +241,12 @@ def test_an_answer_carries_its_outcome_its_model_and_its_reservations(
     world: Paper, outcome: Outcome, badge: str
 ) -> None:
     answer = answer_about(world, outcome=outcome)
-    assert "no language model" in Page(answer_view.message(done(answer), 0)).text
+    assert "no language model" in Page(answer_view.draw_reply(done(answer), 0)).text
     answer = replace(
         answer, model="llama-4", missing=("its cost", "its size"), unknown_terms=("zebra",),
         removed_markers=("[12]",), cut=True, notices=("The seeds were ingested.",),
     )  # fmt: skip
-    text = Page(answer_view.message(done(answer), 0)).text
+    text = Page(answer_view.draw_reply(done(answer), 0)).text
     for shown in (
         badge, "1 paper cited", "llama-4", "Not stated in the papers that it read: its cost; its size", "[12]",
         "Found nowhere in the library: zebra", "broke off", "The seeds were ingested.",
@@ -258,7 +261,7 @@ def test_an_answer_tells_what_the_model_took_and_what_the_conversation_did(world
         talk.begin(done(replace(answer_about(world), usage=cost)))
     talk.begin(failed_exchange("cut off"))
     talk.exchanges[-1].usage = Usage(6, 0, price=0.0)
-    told = [Page(answer_view.message(each, 0, so_far=talk.usage(each))).text for each in talk.exchanges]
+    told = [Page(answer_view.draw_reply(each, 0, so_far=talk.usage(each))).text for each in talk.exchanges]
     assert "1,234 + 210 tokens, $0.0008" in told[0]
     assert "so far" not in told[0]
     assert "tokens" not in told[1]
@@ -268,8 +271,8 @@ def test_an_answer_tells_what_the_model_took_and_what_the_conversation_did(world
 
 def test_an_answer_tells_how_many_papers_were_searched_and_how_long_it_took(world: Paper) -> None:
     answer = replace(answer_about(world), searched=1308, timings_ms={"total": 64.4})
-    assert "1,308 papers searched 64 ms" in Page(answer_view.message(done(answer), 0)).text
-    assert "2.5 s" in Page(answer_view.message(done(replace(answer, timings_ms={"total": 2541.0})), 0)).text
+    assert "1,308 papers searched 64 ms" in Page(answer_view.draw_reply(done(answer), 0)).text
+    assert "2.5 s" in Page(answer_view.draw_reply(done(replace(answer, timings_ms={"total": 2541.0})), 0)).text
 
 
 def test_a_card_says_how_relevant_its_paper_was_and_what_it_supports(world: Paper) -> None:
@@ -279,14 +282,16 @@ def test_a_card_says_how_relevant_its_paper_was_and_what_it_supports(world: Pape
         Claim(0, 20, (1,), Verdict.SUPPORTED),
         Claim(21, 44, (1,), Verdict.UNSUPPORTED, (Check(CheckKind.NUMBERS, False, "43 % is not in [1]"),)),
     )
-    text = Page(evidence(done(replace(answer, passages=(found,), claims=claims)), 0)).text
+    text = Page(draw_evidence(done(replace(answer, passages=(found,), claims=claims)), 0)).text
     assert "Ranked 1 of 1, similarity 0.71" in text
     assert "Supports 1 of 2 sentences: 43 % is not in [1]" in text
-    assert "✓ Supports 1 sentence of the answer" in Page(evidence(done(replace(answer, claims=claims[:1])), 0)).text
+    assert (
+        "✓ Supports 1 sentence of the answer" in Page(draw_evidence(done(replace(answer, claims=claims[:1])), 0)).text
+    )
 
 
 def test_a_card_can_be_copied_as_quote_and_as_bibtex(world: Paper) -> None:
-    quote, bibtex = (each["data-copy"] for each in Page(evidence(done(answer_about(world)), 0)).all("button"))
+    quote, bibtex = (each["data-copy"] for each in Page(draw_evidence(done(answer_about(world)), 0)).all("button"))
     assert quote.startswith("“Worlds are hard.”\n— World models")
     assert "a.txt" in quote
     assert bibtex.startswith("@")
@@ -296,20 +301,20 @@ def test_a_card_can_be_copied_as_quote_and_as_bibtex(world: Paper) -> None:
 def test_what_a_question_was_restricted_to_is_said_with_its_evidence(world: Paper) -> None:
     exchange = done(answer_about(world))
     exchange.scope = Filter(sources=("a.txt", "b.txt"), years=(2020, 2024))
-    assert "Asked only of papers from a.txt, b.txt of 2020 to 2024" in Page(evidence(exchange, 0)).text
-    assert scope_in_words(Filter(paper_ids=("1", "2"))) == "2 papers"
-    assert scope_in_words(Filter(years=(2020, 2020), venues=("ICML",))) == "papers of 2020 in ICML"
+    assert "Asked only of papers from a.txt, b.txt of 2020 to 2024" in Page(draw_evidence(exchange, 0)).text
+    assert describe_filter(Filter(paper_ids=("1", "2"))) == "2 papers"
+    assert describe_filter(Filter(years=(2020, 2020), venues=("ICML",))) == "papers of 2020 in ICML"
 
 
 def test_near_misses_are_called_so_and_nothing_is_cited(world: Paper) -> None:
     answer = replace(answer_about(world, outcome=Outcome.NOT_IN_CORPUS), citations=(), text="Nothing here.")
-    message, panel = Page(answer_view.message(done(answer), 0)), Page(evidence(done(answer), 0))
+    message, panel = Page(answer_view.draw_reply(done(answer), 0)), Page(draw_evidence(done(answer), 0))
     assert "Nothing here." in message.text
     assert "Not in this library" in message.text
     assert "Near misses: none of them answers the question." in panel.text
     assert "World models" in panel.text
     restricted = replace(done(answer), scope=Filter(paper_ids=(world.id,)))
-    assert "Not in these papers" in Page(answer_view.message(restricted, 0)).text, (
+    assert "Not in these papers" in Page(answer_view.draw_reply(restricted, 0)).text, (
         "of the library nothing is known then"
     )
     assert not panel.all("article")
@@ -317,17 +322,17 @@ def test_near_misses_are_called_so_and_nothing_is_cited(world: Paper) -> None:
 
 def test_a_follow_up_shows_what_was_searched_for(world: Paper) -> None:
     answer = replace(answer_about(world), question="And its cost?", standalone_question="Cost of world models?")
-    assert "Searched for: Cost of world models?" in Page(evidence(done(answer), 0)).text
+    assert "Searched for: Cost of world models?" in Page(draw_evidence(done(answer), 0)).text
 
 
 def test_what_was_searched_for_besides_is_shown_as_text(world: Paper) -> None:
     answer = replace(answer_about(world), searches=("latent dynamics", "<b>world</b> models"))
     said = "Also searched for: latent dynamics; <b>world</b> models"
-    assert said in Page(evidence(done(answer), 0)).text
+    assert said in Page(draw_evidence(done(answer), 0)).text
     running = Exchange("What?")
     running.take(Retrieved("What?", answer.passages, answer.searches))
-    assert said in Page(evidence(running, 0)).text
-    assert "Also searched for" not in Page(evidence(done(answer_about(world)), 0)).text
+    assert said in Page(draw_evidence(running, 0)).text
+    assert "Also searched for" not in Page(draw_evidence(done(answer_about(world)), 0)).text
 
 
 def test_another_way_is_offered_where_the_model_failed_or_broke_off(world: Paper) -> None:
@@ -341,28 +346,28 @@ def test_another_way_is_offered_where_the_model_failed_or_broke_off(world: Paper
 
 def test_the_reply_tells_how_far_it_is(world: Paper) -> None:
     exchange = Exchange("What?")
-    assert "Searching" in Page(answer_view.message(exchange, 0)).text
+    assert "Searching" in Page(answer_view.draw_reply(exchange, 0)).text
     exchange.take(Notice("Ingesting the seeds."))
     exchange.take(Retrieved("What?", answer_about(world).passages, searched=300))
-    assert "Searched 300 papers; reading the best 1…" in Page(answer_view.message(exchange, 0)).text
-    assert "Ingesting the seeds." in Page(answer_view.message(exchange, 0)).text
-    assert "Found so far" in Page(evidence(exchange, 0)).text
+    assert "Searched 300 papers; reading the best 1…" in Page(answer_view.draw_reply(exchange, 0)).text
+    assert "Ingesting the seeds." in Page(answer_view.draw_reply(exchange, 0)).text
+    assert "Found so far" in Page(draw_evidence(exchange, 0)).text
     exchange.take(Token("Worlds [1]"))
-    streaming = Page(answer_view.message(exchange, 0))
+    streaming = Page(answer_view.draw_reply(exchange, 0))
     assert "Worlds\xa0[1]" in streaming.text
     assert not streaming.all("a")
     exchange.state = State.CUT
-    assert "Cut: the server ended" in Page(answer_view.message(exchange, 0)).text
+    assert "Cut: the server ended" in Page(answer_view.draw_reply(exchange, 0)).text
     exchange.state = State.STOPPED
-    assert "Stopped before" in Page(answer_view.message(exchange, 0)).text
-    assert "Found, but the question was not answered" in Page(evidence(exchange, 0)).text
+    assert "Stopped before" in Page(answer_view.draw_reply(exchange, 0)).text
+    assert "Found, but the question was not answered" in Page(draw_evidence(exchange, 0)).text
     exchange.fail(str(LLMError("no such model; set RAG_LLM_MODEL")))
-    assert "no such model; set RAG_LLM_MODEL" in Page(answer_view.message(exchange, 0)).text
+    assert "no such model; set RAG_LLM_MODEL" in Page(answer_view.draw_reply(exchange, 0)).text
 
 
 def test_bullets_become_lists_bold_stays_bold_and_lines_stay_lines(world: Paper) -> None:
     text = "Two:\n- **one** of [1]\n- two **\n\n* three\n\nA\nB"
-    page = Page(answer_view.message(done(answer_about(world, text=text)), 0))
+    page = Page(answer_view.draw_reply(done(answer_about(world, text=text)), 0))
     assert len(page.all("ul")) == 2
     assert len(page.all("li")) == 3
     assert len(page.all("br")) == 1
@@ -371,7 +376,7 @@ def test_bullets_become_lists_bold_stays_bold_and_lines_stay_lines(world: Paper)
 
 
 def test_an_overlong_question_is_shown_shortened() -> None:
-    shown = Page(answer_view.question("x" * 100_000, 0)).text
+    shown = Page(answer_view.draw_question("x" * 100_000, 0)).text
     assert shown == "x" * (answer_view._LONGEST_QUESTION - 1) + "…Edit"
 
 
@@ -385,7 +390,7 @@ def test_history_is_plain_text_of_the_answered_questions(world: Paper) -> None:
     stopped.state = State.STOPPED
     assert conversation.history() == [
         Turn("user", "One?"),
-        Turn("assistant", "<One> [1]"),
+        Turn("assistant", "<One> [1]", Outcome.ANSWERED, (world,)),
         Turn("user", "Three?"),
         Turn("assistant", "Thr"),
     ]
@@ -401,14 +406,14 @@ def test_history_is_plain_text_of_the_answered_questions(world: Paper) -> None:
 def test_what_a_quoted_answer_says_is_missing_is_not_said_again(world: Paper) -> None:
     text = "The abstract found does not state its cost. This comes nearest:\n\nWorlds are hard. [1]"
     answer = replace(answer_about(world, text=text, outcome=Outcome.PARTIAL), missing=("its cost",))
-    page = Page(answer_view.message(done(answer), 0)).text
+    page = Page(answer_view.draw_reply(done(answer), 0)).text
     assert page.count("its cost") == 1
     assert "Partly answered" in page
 
 
 def judged(text: str, *claims: Claim) -> Page:
     answer = answer_about(paper("Worlds", ABSTRACT, "a.txt", 1), text=text)
-    return Page(answer_view.message(done(replace(answer, claims=claims, model="tiny")), 0))
+    return Page(answer_view.draw_reply(done(replace(answer, claims=claims, model="tiny")), 0))
 
 
 def classed(page: Page, tag: str, css: str) -> list[dict[str, str | None]]:
@@ -445,7 +450,7 @@ def test_no_text_of_a_model_can_put_a_remark():
 def test_what_is_underlined_is_the_sentence_and_no_more():
     text = "First one [1]. **Second: it** is wide [1]. Third."
     start, end = text.index("**Second"), text.index(" Third")
-    html = answer_view.message(
+    html = answer_view.draw_reply(
         done(
             replace(
                 answer_about(paper("Worlds", ABSTRACT, "a.txt", 1), text=text),

@@ -57,7 +57,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 def test_neither_help_nor_a_taken_port_waits_for_gradio() -> None:
-    check = "import sys, ui.commands.ui, ui.server.sealed; sys.exit('gradio' in sys.modules)"
+    check = "import sys, ui.commands.ui, ui.server.web_app; sys.exit('gradio' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 
 

@@ -10,12 +10,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from rag import Answer, Citation, Outcome, Paper, answer_from_json, bibtex, citation_keys
+from ui.conversations.conversation import list_cited_papers
 from ui.conversations.export import (
     Said,
-    answer_markdown,
-    cited_papers,
-    conversation_json,
-    conversation_markdown,
+    answer_to_markdown,
+    conversation_to_json,
+    conversation_to_markdown,
     escaped,
 )
 
@@ -69,7 +69,7 @@ def shown(text: str) -> str:
 
 
 def test_one_answer_keeps_its_markers_and_lists_what_they_stand_for():
-    text = answer_markdown(answer("It is so [1]. **Note:** it was [2][1].\n\n- one [2]\n- two", SMITH, ROE))
+    text = answer_to_markdown(answer("It is so [1]. **Note:** it was [2][1].\n\n- one [2]\n- two", SMITH, ROE))
     assert text == (
         "It is so [1]. **Note:** it was [2][1].\n\n- one [2]\n- two\n\n"
         "[1] Ada Smith (2023). The \\*Attention\\* \\[draft\\]. <https://doi.org/10.1000/1_2> \\[x\\_y.txt:3\\]\n\n> It is so.\n\n"
@@ -83,7 +83,7 @@ def test_a_conversation_cites_by_the_keys_of_its_bibtex():
         Said("And?", answer("Yes [1].", ROE)),
         Said("Huh?", None, "Stopped."),
     ]
-    text = conversation_markdown("A *talk*", said)
+    text = conversation_to_markdown("A *talk*", said)
     assert text.startswith(
         "# A \\*talk\\*\n\n## Why?\n\nIt is so [@smith2023attention]. It was [@roe2020bridges; @smith2023attention].\n\n## And?"
     )
@@ -93,14 +93,14 @@ def test_a_conversation_cites_by_the_keys_of_its_bibtex():
     keys = set(re.findall(r"@([\w-]+)", text))
     assert (
         keys
-        == set(re.findall(r"@\w+\{([\w-]+),", bibtex(cited_papers(said))))
+        == set(re.findall(r"@\w+\{([\w-]+),", bibtex(list_cited_papers(each.answer for each in said))))
         == {"smith2023attention", "roe2020bridges"}
     )
 
 
 def test_what_a_refusal_or_a_cut_answer_leaves_open_is_said():
     refused = Answer("?", "?", "None.", Outcome.NOT_IN_CORPUS, missing=("x",), unknown_terms=("Kyrgyz_stan",), cut=True)
-    text = answer_markdown(refused)
+    text = answer_to_markdown(refused)
     for said in (
         "*Not in this library.*",
         "*Missing: x*",
@@ -112,14 +112,14 @@ def test_what_a_refusal_or_a_cut_answer_leaves_open_is_said():
 
 def test_json_holds_the_answers_whole():
     said = [Said("Why?", answer("It is so [1].", SMITH)), Said("And?", None, "Stopped.")]
-    found = json.loads(conversation_json("T", said))
+    found = json.loads(conversation_to_json("T", said))
     assert (found["title"], found["exchanges"][1]) == ("T", {"question": "And?", "note": "Stopped.", "answer": None})
     assert answer_from_json(json.dumps(found["exchanges"][0]["answer"])) == said[0].answer
 
 
 def test_a_marker_that_stands_for_nothing_is_text():
-    assert "It \\[7\\] is [1]\\[9\\]." in answer_markdown(answer("It [7] is [1][9].", SMITH))
-    assert "arr\\[1\\]" in answer_markdown(answer("arr[1]", SMITH))
+    assert "It \\[7\\] is [1]\\[9\\]." in answer_to_markdown(answer("It [7] is [1][9].", SMITH))
+    assert "arr\\[1\\]" in answer_to_markdown(answer("arr[1]", SMITH))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -142,7 +142,7 @@ def test_nothing_that_papers_questions_or_models_say_becomes_a_link_a_picture_or
     found = answer(text(), SMITH, bad, outcome=drawing.choice(list(Outcome)))
     said = [Said(text(), found, text()), Said(text(), None, text())]
     own = {"https://doi.org/10.1000/1_2", bad.url, f"https://doi.org/{bad.doi}"}
-    for written in (answer_markdown(found), conversation_markdown(text(), said)):
+    for written in (answer_to_markdown(found), conversation_to_markdown(text(), said)):
         kinds = rendered(written)
         assert not {"image", "html_inline", "html_block", "table_open", "fence", "code_block"} & set(kinds), written
         links = [
@@ -152,4 +152,6 @@ def test_nothing_that_papers_questions_or_models_say_becomes_a_link_a_picture_or
             if token.type == "link_open"
         ]
         assert {link.attrs["href"] for link in links} <= own, written
-        assert set(re.findall(r"(?<!\\)@([\w-]*)", written)) <= set(citation_keys(cited_papers(said)).values()), written
+        assert set(re.findall(r"(?<!\\)@([\w-]*)", written)) <= set(
+            citation_keys(list_cited_papers(each.answer for each in said)).values()
+        ), written

@@ -43,7 +43,7 @@ def test_an_answer_comes_back_with_its_evidence(history: History, tmp_path: Path
         answered("What?"), scope=Filter(sources=("a.txt",), years=(2020, 2021)), liked=False, reason="no"
     )
     conversation = history.add(ME, None, exchange)
-    again = History(tmp_path / "home").exchanges(ME, conversation)
+    again = History(tmp_path / "home").read_exchanges(ME, conversation)
     assert again == [exchange]
     assert again[0].id is not None
 
@@ -51,10 +51,10 @@ def test_an_answer_comes_back_with_its_evidence(history: History, tmp_path: Path
 def test_nobody_else_finds_changes_or_deletes_it(history: History) -> None:
     exchange = answered("What?")
     conversation = history.add(ME, None, exchange)
-    assert history.listed(OTHER) == []
-    assert history.exchanges(OTHER, conversation) == []
-    assert history.states(OTHER, conversation) == []
-    assert history.title(OTHER, conversation) is None
+    assert history.find_conversations(OTHER) == []
+    assert history.read_exchanges(OTHER, conversation) == []
+    assert history.read_states(OTHER, conversation) == []
+    assert history.read_title(OTHER, conversation) == ""
     history.rename(OTHER, conversation, "mine now")
     history.save(OTHER, replace(exchange, text="forged"))
     history.remove(OTHER, exchange)
@@ -62,8 +62,8 @@ def test_nobody_else_finds_changes_or_deletes_it(history: History) -> None:
     assert history.branch(OTHER, conversation, before=99) is None
     with pytest.raises(RagError, match="no such conversation"):
         history.add(OTHER, conversation, answered("Intruding?"))
-    assert history.exchanges(ME, conversation) == [exchange]
-    assert history.title(ME, conversation) == "What?"
+    assert history.read_exchanges(ME, conversation) == [exchange]
+    assert history.read_title(ME, conversation) == "What?"
 
 
 def test_two_tabs_add_to_a_conversation_and_both_are_kept(history: History) -> None:
@@ -75,28 +75,28 @@ def test_two_tabs_add_to_a_conversation_and_both_are_kept(history: History) -> N
         thread.start()
     for thread in threads:
         thread.join()
-    kept = [exchange.question for exchange in history.exchanges(ME, conversation)]
+    kept = [exchange.question for exchange in history.read_exchanges(ME, conversation)]
     assert sorted(kept[1:]) == [f"From tab {n}?" for n in range(8)]
-    assert [state for _, state in history.states(ME, conversation)] == [State.DONE] * 9
+    assert [state for _, state in history.read_states(ME, conversation)] == [State.DONE] * 9
 
 
 def test_the_list_is_newest_first_searchable_and_bears_titles(history: History) -> None:
     first = history.add(ME, None, answered("What are world models?"))
     second = history.add(ME, None, answered("  Which\nrobots   walk? " + "x" * 300, text="100 % of_them [1]"))
-    assert [one.id for one in history.listed(ME)] == [second, first]
+    assert [one.id for one in history.find_conversations(ME)] == [second, first]
     history.add(ME, first, answered("And dreams?"))
-    assert [one.id for one in history.listed(ME)] == [first, second]
-    title = history.listed(ME)[1].title
+    assert [one.id for one in history.find_conversations(ME)] == [first, second]
+    title = history.find_conversations(ME)[1].title
     assert title.startswith("Which robots walk? xxx")
     assert len(title) == 120
     history.rename(ME, second, "  Robots ")
     history.rename(ME, second, "   ")
-    assert history.title(ME, second) == "Robots"
+    assert history.read_title(ME, second) == "Robots"
     for search, found in {
         "DREAMS": [first], "robots": [second], "robots dreams": [], "": [first, second], "100 % of_": [second],
         "0_%": [], "%": [second], "hard world": [first],
     }.items():  # fmt: skip
-        assert [one.id for one in history.listed(ME, search)] == found, search
+        assert [one.id for one in history.find_conversations(ME, search)] == found, search
 
 
 def test_what_is_deleted_is_in_none_of_the_files(history: History, tmp_path: Path) -> None:
@@ -110,10 +110,10 @@ def test_what_is_deleted_is_in_none_of_the_files(history: History, tmp_path: Pat
     assert on_disk()
     history.delete(ME, conversation)
     assert not on_disk()
-    assert [one.id for one in history.listed(ME)] == [kept]
-    assert history.exchanges(ME, conversation) == []
+    assert [one.id for one in history.find_conversations(ME)] == [kept]
+    assert history.read_exchanges(ME, conversation) == []
     history.save(ME, answered("late"))  # of an answer that was still being written
-    assert history.exchanges(ME, conversation) == []
+    assert history.read_exchanges(ME, conversation) == []
 
 
 def test_a_branch_leaves_the_conversation_as_it_was(history: History) -> None:
@@ -125,9 +125,9 @@ def test_a_branch_leaves_the_conversation_as_it_was(history: History) -> None:
     assert history.branch(ME, conversation, before=exchanges[0].id or 0) is None
     copy = history.branch(ME, conversation, before=exchanges[2].id or 0)
     assert copy not in (None, conversation)
-    assert [each.question for each in history.exchanges(ME, str(copy))] == ["One?", "Two?"]
-    assert [each.question for each in history.exchanges(ME, conversation)] == ["One?", "Two?", "Three?"]
-    assert [one.title for one in history.listed(ME)] == ["One? (copy)", "One?"]
+    assert [each.question for each in history.read_exchanges(ME, str(copy))] == ["One?", "Two?"]
+    assert [each.question for each in history.read_exchanges(ME, conversation)] == ["One?", "Two?", "Three?"]
+    assert [one.title for one in history.find_conversations(ME)] == ["One? (copy)", "One?"]
 
 
 def test_the_title_is_that_of_the_first_question_unless_it_was_given_another(history: History) -> None:
@@ -136,18 +136,18 @@ def test_the_title_is_that_of_the_first_question_unless_it_was_given_another(his
     history.remove(ME, first)
     history.add(ME, conversation, answered("Another?"))
     history.add(ME, conversation, answered("And this?"))
-    assert history.title(ME, conversation) == "Another?"
+    assert history.read_title(ME, conversation) == "Another?"
     history.rename(ME, conversation, "Mine")
-    for exchange in history.exchanges(ME, conversation):
+    for exchange in history.read_exchanges(ME, conversation):
         history.remove(ME, exchange)
     history.add(ME, conversation, answered("Last?"))
-    assert history.title(ME, conversation) == "Mine"
+    assert history.read_title(ME, conversation) == "Mine"
 
 
 def test_half_characters_and_endless_searches_do_no_harm(history: History) -> None:
     conversation = history.add(ME, None, Exchange("What is \ud800?"))
-    assert history.title(ME, conversation) == "What is ??"
-    assert history.listed(ME, "\ud800 " + "word " * 5_000 + "w" * 100_000) == []
+    assert history.read_title(ME, conversation) == "What is ??"
+    assert history.find_conversations(ME, "\ud800 " + "word " * 5_000 + "w" * 100_000) == []
 
 
 def test_an_answer_that_a_killed_server_left_is_marked_as_cut(tmp_path: Path, python: Python) -> None:
@@ -169,7 +169,7 @@ time.sleep(60)
     conversation = process.stdout.readline().strip()
     process.kill()
     process.wait()
-    [exchange] = History(tmp_path).exchanges("me", conversation)
+    [exchange] = History(tmp_path).read_exchanges("me", conversation)
     assert (exchange.state, exchange.text, exchange.question) == (State.CUT, "Worlds are", "What?")
 
 
@@ -194,7 +194,7 @@ def test_an_answer_of_a_later_version_leaves_its_text(history: History, tmp_path
     with sqlite3.connect(tmp_path / "home" / "conversations.sqlite3") as connection:
         connection.execute("UPDATE exchange SET answer = '{\"version\": 9}'")
     connection.close()
-    [exchange] = history.exchanges(ME, conversation)
+    [exchange] = history.read_exchanges(ME, conversation)
     assert exchange.answer is None
     assert exchange.text == "Worlds are hard. [1]"
     assert "no answer as Footnote writes it" in exchange.error

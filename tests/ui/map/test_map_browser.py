@@ -15,8 +15,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from rag import Assistant, Filter, Listener, load_settings
 from tests.ui.conftest import HOSTILE, PHONE, SEEDS
-from ui.map.tab import map_tab
-from ui.server.sealed import sealed
+from ui.map.tab import add_map_tab
+from ui.server.web_app import build_web_app
 from ui.shared import Shared
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,7 @@ def page_with_a_map(assistant: Assistant) -> gr.Blocks:
                 gr.Textbox(label="Your question", elem_id="fn-question")
                 citing = gr.Textbox(label="Cited")
             with gr.Tab("Map", id="map"):
-                map_tab(assistant, Shared(tabs, scope, cited))
+                add_map_tab(assistant, Shared(tabs, scope, cited, gr.HTML(render=False)))
         scope.change(ids_of, scope, shown, **hidden)
         citing.submit(lambda typed: tuple(typed.split()), citing, cited, **hidden)
     return page
@@ -48,7 +48,7 @@ def page_with_a_map(assistant: Assistant) -> gr.Blocks:
 def served(assistant: Assistant) -> Iterator[str]:
     ready = threading.Event()
     with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
-        running = listener.server(sealed(page_with_a_map(assistant), listener), on_ready=lambda _: ready.set())
+        running = listener.server(build_web_app(page_with_a_map(assistant), listener), on_ready=lambda _: ready.set())
         thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
         assert ready.wait(30)

@@ -8,9 +8,9 @@ import pytest
 
 from rag import Filter, Paper
 from tests.ui.conftest import HOSTILE, paper
-from ui.papers.browsing import PAGE, Browsing, listing, scope
-from ui.papers.page import paper_page
-from ui.papers.table import papers_table
+from ui.papers.browsing import PAGE, Browsing, build_filter, build_listing
+from ui.papers.page import draw_paper_page
+from ui.papers.table import draw_papers_table
 
 PAPERS = [
     paper(f"Title {number:02}", f"Abstract {number}.", "ab"[number % 2] + ".txt", number, year=2000 + number)
@@ -68,9 +68,9 @@ def test_the_same_column_again_turns_the_order_around():
 
 
 def test_a_page_that_is_not_there_is_the_last_one():
-    shown = listing(Browsing(page=999_999_999), PAPERS, PAPERS)
+    shown = build_listing(Browsing(page=999_999_999), PAPERS, PAPERS)
     assert (shown.number, shown.first, len(shown.papers)) == (3, 51, 10)
-    assert listing(Browsing(page=2), [], PAPERS).number == 1
+    assert build_listing(Browsing(page=2), [], PAPERS).number == 1
 
 
 @pytest.mark.parametrize(
@@ -90,27 +90,27 @@ def test_a_page_that_is_not_there_is_the_last_one():
     ],
 )
 def test_a_choice_is_told_as_simply_as_it_can_be(browsing, found, expected):
-    assert scope(browsing, found, PAPERS) == expected
+    assert build_filter(browsing, found, PAPERS) == expected
 
 
 def test_a_search_is_told_as_the_papers_that_it_finds():
-    chosen = scope(Browsing(words="x", where=Filter(years=(2000, 2010))), PAPERS[:5], PAPERS)
+    chosen = build_filter(Browsing(words="x", where=Filter(years=(2000, 2010))), PAPERS[:5], PAPERS)
     assert chosen is not None
     assert chosen == Filter(paper_ids=tuple(sorted(each.id for each in PAPERS[:5])))
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "https://[", "//a.test"])
 def test_only_addresses_of_the_web_are_links(url):
-    page = paper_page(replace(PAPERS[0], url=url), ())
+    page = draw_paper_page(replace(PAPERS[0], url=url), ())
     assert "<a " not in page
-    assert '<a href="https&#58;&#47;&#47;a&#46;test"' in paper_page(replace(PAPERS[0], url="https://a.test"), ())
+    assert '<a href="https&#58;&#47;&#47;a&#46;test"' in draw_paper_page(replace(PAPERS[0], url="https://a.test"), ())
 
 
 def test_what_others_wrote_is_inert_in_table_and_page():
     hostile = Paper(
         "0" * 16, HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1, ((HOSTILE, 2),), (HOSTILE,), 1, HOSTILE, HOSTILE, HOSTILE
     )
-    for html in (papers_table(listing(Browsing(), [hostile], [hostile])), paper_page(hostile, ())):
+    for html in (draw_papers_table(build_listing(Browsing(), [hostile], [hostile])), draw_paper_page(hostile, ())):
         assert "<script" not in html
         assert "<img" not in html
         assert "<a " not in html
@@ -121,7 +121,7 @@ def test_what_others_wrote_is_inert_in_table_and_page():
 
 def test_a_title_of_a_book_is_shortened_where_it_would_break_the_layout():
     endless = replace(PAPERS[0], title="A" * 30_000, label="A" * 30_000)
-    assert len(papers_table(listing(Browsing(), [endless], [endless]))) < 5_000
-    page = paper_page(endless, ())
+    assert len(draw_papers_table(build_listing(Browsing(), [endless], [endless]))) < 5_000
+    page = draw_paper_page(endless, ())
     assert page.index("</h2>") < 1_000
     assert "A" * 30_000 in page

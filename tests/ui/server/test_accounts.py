@@ -9,7 +9,7 @@ import pytest
 
 from rag import SettingsError
 from tests.command import footnote
-from ui.server.accounts import admits, checked_name, read_accounts, scrypted, write_accounts
+from ui.server.accounts import check_name, check_password, hash_password, read_accounts, write_accounts
 
 PASSWORD = "correct horse battery"  # noqa: S105
 
@@ -20,8 +20,8 @@ def users(tmp_path: Path) -> Path:
 
 
 def test_a_user_enters_with_the_password_and_with_no_other() -> None:
-    accounts = {"alice": scrypted(PASSWORD), "bob": scrypted(PASSWORD)}
-    assert admits(accounts, "alice", PASSWORD)
+    accounts = {"alice": hash_password(PASSWORD), "bob": hash_password(PASSWORD)}
+    assert check_password(accounts, "alice", PASSWORD)
     for name, password in (
         ("alice", PASSWORD[:-1]),
         ("alice", ""),
@@ -29,18 +29,18 @@ def test_a_user_enters_with_the_password_and_with_no_other() -> None:
         ("", ""),
         ("alice", "x" * 2000),
     ):
-        assert not admits(accounts, name, password)
+        assert not check_password(accounts, name, password)
     assert accounts["alice"] != accounts["bob"], "each has a salt of its own"
     assert PASSWORD not in accounts["alice"]
 
 
 def test_a_user_there_is_none_of_takes_as_long() -> None:
-    accounts = {"alice": scrypted(PASSWORD)}
+    accounts = {"alice": hash_password(PASSWORD)}
 
     def least_s(name: str) -> float:
         def once() -> float:
             started = time.thread_time()
-            admits(accounts, name, "wrong password")
+            check_password(accounts, name, "wrong password")
             return time.thread_time() - started
 
         return min(once() for _ in range(3))
@@ -49,7 +49,7 @@ def test_a_user_there_is_none_of_takes_as_long() -> None:
 
 
 def test_what_is_written_is_read_and_for_its_owner_alone(users: Path) -> None:
-    accounts = {"bob@example.org": scrypted(PASSWORD), "alice": scrypted(PASSWORD)}
+    accounts = {"bob@example.org": hash_password(PASSWORD), "alice": hash_password(PASSWORD)}
     write_accounts(users, accounts)
     assert read_accounts(users) == accounts
     assert users.stat().st_mode & 0o777 == 0o600
@@ -57,7 +57,7 @@ def test_what_is_written_is_read_and_for_its_owner_alone(users: Path) -> None:
 
 
 def test_a_file_that_others_can_read_is_refused(users: Path) -> None:
-    write_accounts(users, {"alice": scrypted(PASSWORD)})
+    write_accounts(users, {"alice": hash_password(PASSWORD)})
     users.chmod(0o640)
     with pytest.raises(SettingsError, match=r"others than its owner can read or write .*chmod 600"):
         read_accounts(users)
@@ -65,7 +65,7 @@ def test_a_file_that_others_can_read_is_refused(users: Path) -> None:
 
 @pytest.mark.parametrize("line", ["alice", "alice:secret", "alice:scrypt$99$8$1$AAAA$BBBB", ":x", "a b:x", "\x00"])
 def test_a_broken_line_is_named_and_its_text_is_not(users: Path, line: str) -> None:
-    write_accounts(users, {"alice": scrypted(PASSWORD)})
+    write_accounts(users, {"alice": hash_password(PASSWORD)})
     users.write_text(f"{users.read_text()}# a remark\n\n{line}\n", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"users:4: this is no line of `footnote user add`") as error:
         read_accounts(users)
@@ -82,7 +82,7 @@ def test_a_file_of_other_bytes_is_an_error_of_ours(users: Path) -> None:
 @pytest.mark.parametrize("name", ["", " alice", "al ice", "a:b", "../x", "-x", "a" * 65, "é", "a\n", "#a"])
 def test_names_that_would_break_the_file_are_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="is no user name"):
-        checked_name(name)
+        check_name(name)
 
 
 @pytest.mark.slow
@@ -92,11 +92,11 @@ def test_users_are_added_listed_and_removed_on_the_command_line(users: Path) -> 
     assert added.code == 0, added.err
     assert f"Set RAG_UI_AUTH={users}" in added.out
     assert PASSWORD not in added.out + added.err + users.read_text()
-    assert admits(read_accounts(users), "alice", PASSWORD)
+    assert check_password(read_accounts(users), "alice", PASSWORD)
     again = footnote("user", "add", "alice", stdin=b"another password\r\n", RAG_UI_AUTH=str(users))
     assert "alice has another password" in again.out
-    assert admits(read_accounts(users), "alice", "another password")
-    assert not admits(read_accounts(users), "alice", PASSWORD)
+    assert check_password(read_accounts(users), "alice", "another password")
+    assert not check_password(read_accounts(users), "alice", PASSWORD)
     assert footnote("user", "list", *file).out == "alice\n"
     gone = footnote("user", "remove", "bob", *file)
     assert (gone.code, "there is no user 'bob'" in gone.err) == (2, True)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.ui.conftest import QUESTION, WIDE, SeedAssistant, served
-from ui.server.accounts import read_accounts, scrypted, write_accounts
+from ui.server.accounts import hash_password, read_accounts, write_accounts
 
 NAMES = ("alice", "bob")
 LogIn = Callable[..., httpx.Client]
@@ -24,7 +24,7 @@ def password(name: str) -> str:
 @pytest.fixture
 def users(tmp_path: Path) -> Path:
     path = tmp_path / "users"
-    write_accounts(path, {name: scrypted(password(name)) for name in NAMES})
+    write_accounts(path, {name: hash_password(password(name)) for name in NAMES})
     return path
 
 
@@ -75,7 +75,7 @@ def test_who_is_removed_or_has_another_password_is_out_at_once(users: Path, log_
     alice, bob = log_in("alice"), log_in("bob")
     assert is_in(alice)
     accounts = read_accounts(users)
-    write_accounts(users, accounts | {"alice": scrypted("another password")})
+    write_accounts(users, accounts | {"alice": hash_password("another password")})
     assert not is_in(alice)
     assert is_in(bob)
     write_accounts(users, {"alice": accounts["alice"]})

@@ -16,31 +16,31 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """What is wrong is shown instead of raised on as a failure of the page."""
+def errors_shown() -> Iterator[None]:
+    """Shows an error of ours instead of raising it on as a failure of the page."""
     try:
         yield
     except RagError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def clearly(handler: Handler) -> Handler:
-    """An event's handler, plain, async or an async generator, whose errors of ours are told."""
+def show_errors(handler: Handler) -> Handler:
+    """An event's handler, plain, async or an async generator, whose errors of ours are shown."""
 
     @wraps(handler)
     async def generates(*given: Any, **named: Any) -> Any:
-        with told():
+        with errors_shown():
             async for drawing in handler(*given, **named):
                 yield drawing
 
     @wraps(handler)
     async def waits(*given: Any, **named: Any) -> Any:
-        with told():
+        with errors_shown():
             return await handler(*given, **named)
 
     @wraps(handler)
     def runs(*given: Any, **named: Any) -> Any:
-        with told():
+        with errors_shown():
             return handler(*given, **named)
 
     kinds = ((inspect.isasyncgenfunction, generates), (inspect.iscoroutinefunction, waits), (callable, runs))

@@ -7,7 +7,7 @@ from html import unescape
 
 from rag import Cell, Comparison, ComparisonRow, comparison_csv
 from tests.ui.conftest import HOSTILE, paper
-from ui.chat.comparison_table import comparison
+from ui.compare.table import draw_comparison
 
 COLUMNS = ("aim", "method", "result", "asked")
 
@@ -18,7 +18,7 @@ def row(text: str, number: int | None = 1, **cells: Cell) -> ComparisonRow:
 
 
 def test_the_table_has_a_caption_and_heads_and_a_button_at_every_cited_sentence():
-    html = comparison(Comparison("Which?", (row("We try."), row("They try.", None))))
+    html = draw_comparison(Comparison("Which?", (row("We try."), row("They try.", None))))
     assert (
         "<caption>Papers compared&#58; Which&#63;</caption>" in html
         or "<caption>Papers compared: Which&#63;</caption>" in html
@@ -31,7 +31,9 @@ def test_the_table_has_a_caption_and_heads_and_a_button_at_every_cited_sentence(
 
 def test_an_empty_cell_says_why():
     html = unescape(
-        comparison(Comparison("Q?", (row("We try.", asked=Cell(reason="in the sentence under result"), aim=Cell()),)))
+        draw_comparison(
+            Comparison("Q?", (row("We try.", asked=Cell(reason="in the sentence under result"), aim=Cell()),))
+        )
     )
     assert "in the sentence under “Result”" in html
     assert "not stated in the abstract" in html
@@ -39,17 +41,17 @@ def test_an_empty_cell_says_why():
 
 def test_the_file_to_save_is_in_the_page_as_it_is():
     compared = Comparison('"Which", she\nasked?', (row("=1+1, <b>"),))
-    saved = re.search(r'data-save="([^"]*)"', comparison(compared))
+    saved = re.search(r'data-save="([^"]*)"', draw_comparison(compared))
     assert saved is not None
     assert unescape(saved[1]) == comparison_csv(compared)
-    assert 'data-name="comparison&#46;csv"' in comparison(compared)
+    assert 'data-name="comparison&#46;csv"' in draw_comparison(compared)
 
 
 def test_a_hostile_paper_is_inert():
-    html = comparison(Comparison(HOSTILE, (row(HOSTILE, asked=Cell(reason=HOSTILE)),)))
+    html = draw_comparison(Comparison(HOSTILE, (row(HOSTILE, asked=Cell(reason=HOSTILE)),)))
     for tag in ("<script", "<img", "<a ", "</article", "${", "{{"):
         assert tag not in html
 
 
 def test_nothing_to_compare_is_said():
-    assert "no papers to compare" in comparison(Comparison("Q?", ()))
+    assert "no papers to compare" in draw_comparison(Comparison("Q?", ()))

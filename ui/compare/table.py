@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rag import Cell, Comparison, ComparisonRow, comparison_csv
-from ui.html.escaping import element, inert, shortened
+from ui.html.escaping import button, element, escape, shorten
 
+NOTHING_COMPARED = element("p", "Choose “Compare papers” below an answer to see its papers side by side.", "fn-empty")
 _HEADS = {"aim": "Aim", "method": "Method", "result": "Result", "asked": "On the question"}
 _LONGEST = 240  # characters of a label or of the question
 
 
-def comparison(compared: Comparison) -> str:
+def draw_comparison(compared: Comparison) -> str:
     """The table, on a phone a card a paper, and a button that saves it as a file.
 
     A cell's button carries what it is about: `data-paper` and `data-start` of the sentence, the citation's number in
@@ -17,45 +18,41 @@ def comparison(compared: Comparison) -> str:
     """
     if not compared.rows:
         return element("p", "There are no papers to compare.", "fn-note")
-    caption = element("caption", "Papers compared: " + inert(shortened(compared.question, _LONGEST)))
+    caption = element("caption", "Papers compared: " + escape(shorten(compared.question, _LONGEST)))
     heads = element("th", "Paper", scope="col", role="columnheader")
     heads += "".join(element("th", head, scope="col", role="columnheader") for head in _HEADS.values())
     head = element("thead", element("tr", heads, role="row"), role="rowgroup")
-    body = element("tbody", "".join(map(_row, compared.rows)), role="rowgroup")
+    body = element("tbody", "".join(map(_draw_row, compared.rows)), role="rowgroup")
     # The roles are those of the elements; without them a table that the style makes cards of on a phone is none.
     table = element("table", caption + head + body, "fn-compare-table", role="table")
-    told = {"data-save": comparison_csv(compared), "data-name": "comparison.csv"}
-    save = element("button", "Download CSV", "fn-compare-save", type="button", **told)
+    csv = comparison_csv(compared)
+    save = button("Download CSV", "fn-compare-save", data_save=csv, data_name="comparison.csv")
     note = element("p", "Every cell is a sentence of the abstract, word for word.", "fn-note")
     return element("div", table + element("div", note + save, "fn-compare-foot"), "fn-compare")
 
 
-def _row(row: ComparisonRow) -> str:
+def _draw_row(row: ComparisonRow) -> str:
     number = element("span", f"[{row.number}]", "fn-compare-number") + " " if row.number is not None else ""
-    cells = "".join(_cell(row, name, head) for name, head in _HEADS.items())
-    label = element("th", number + inert(shortened(row.paper.label, _LONGEST)), scope="row", role="rowheader")
+    cells = "".join(_draw_cell(row, name, head) for name, head in _HEADS.items())
+    label = element("th", number + escape(shorten(row.paper.label, _LONGEST)), scope="row", role="rowheader")
     return element("tr", label + cells, role="row")
 
 
-def _cell(row: ComparisonRow, name: str, head: str) -> str:
-    told = element("span", head, "fn-compare-head", **{"aria-hidden": "true"})  # shown on a phone only
-    return element("td", told + _said(row, row.cells[name]), role="cell")
+def _draw_cell(row: ComparisonRow, name: str, head: str) -> str:
+    shown = element("span", head, "fn-compare-head", aria_hidden="true")  # on a phone only
+    return element("td", shown + _draw_sentence(row, row.cells[name]), role="cell")
 
 
-def _said(row: ComparisonRow, cell: Cell) -> str:
+def _draw_sentence(row: ComparisonRow, cell: Cell) -> str:
     """The sentence, and a button to its place where the page has a card of the paper."""
     if not cell.text:
         reason = cell.reason
         for name, head in _HEADS.items():
             reason = reason.replace(f"under {name}", f"under “{head}”")
-        return element("span", inert(reason), "fn-compare-none")
-    quote = element("q", inert(cell.text))
+        return element("span", escape(reason), "fn-compare-none")
+    quote = element("q", escape(cell.text))
     if row.number is None:
         return quote
     place = {"data-paper": row.paper.id, "data-start": str(cell.start), "data-number": str(row.number)}
     label = f"Show in the abstract of citation {row.number}"
-    return (
-        quote
-        + " "
-        + element("button", f"[{row.number}]", "fn-compare-place", type="button", **place, **{"aria-label": label})
-    )
+    return f"{quote} {button(f'[{row.number}]', 'fn-compare-place', **place, aria_label=label)}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,8 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from rag import names_this_machine
 from ui.server.login import Login
-from ui.server.owner import new_cookie
-from ui.server.plotly_file import PLOTLY_ADDRESS, serve_plotly
+from ui.server.owner import make_owner_cookie
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from rag import Listener
 
+PLOTLY_ADDRESS = f"plotly-{version('plotly')}.min.js"  # a new version, a new address: browsers keep it for good
 # Gradio's page has scripts and styles of its own inline, and its HTML component compiles templates.
 _POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -37,8 +39,8 @@ _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica 
 _SYSTEM_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
-def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) -> _Sealed:
-    """The page as a web application.
+def build_web_app(page: gr.Blocks, listener: Listener, *, users: Path | None = None) -> _WebApp:
+    """The page with its headers, allowed addresses and login.
 
     Args:
         users: The file of those who may log in; without it only this machine is served, and everybody on it.
@@ -51,7 +53,7 @@ def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) ->
 
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     login = Login(users) if users else None
-    serve_plotly(web)  # before Gradio, which answers for every other address
+    _add_plotly_script(web)  # before Gradio, which answers for every other address
     if login:
         login.serve(web)
     # No address but the page's own: neither API pages, nor Gradio's log of runs, nor files from disk.
@@ -60,12 +62,12 @@ def sealed(page: gr.Blocks, listener: Listener, *, users: Path | None = None) ->
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         footer_links=[], run_history=False, allowed_paths=[], show_error=False, max_file_size=1,
         ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
-        auth_dependency=login.user if login else None, **_look(),
+        auth_dependency=login.user if login else None, **_read_look(),
     )  # fmt: skip
-    return _Sealed(app, login)
+    return _WebApp(app, login)
 
 
-class _Sealed:
+class _WebApp:
     """Serves those who may be served what the page needs, and has the browser refuse whatever would reach out."""
 
     def __init__(self, app: FastAPI, login: Login | None) -> None:
@@ -75,26 +77,26 @@ class _Sealed:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        if answer := self._instead(scope):
+        if answer := self._refuse(scope):
             await answer(scope, receive, send)
             return
         cookies: list[tuple[bytes, bytes]] = []
         if scope["path"] == "/":
-            cookie = new_cookie(_header(scope, b"cookie"))
+            cookie = make_owner_cookie(_read_header(scope, b"cookie"))
             cookies = [(b"set-cookie", cookie.encode())] if cookie else []
 
-        async def sealed(message: Message) -> None:
+        async def send_sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY), *cookies]
             await send(message)
 
         # uvicorn has heeded what a proxy says that it trusts; Gradio believes anybody.
         plain = [(name, value) for name, value in scope["headers"] if not name.startswith(b"x-forwarded-")]
-        await self._app({**scope, "headers": plain}, receive, sealed)
+        await self._app({**scope, "headers": plain}, receive, send_sealed)
 
-    def _instead(self, scope: Scope) -> Response | None:
-        """What is answered without asking the page; None where the page is."""
-        host, origin, path = _header(scope, b"host"), _header(scope, b"origin"), scope["path"]
+    def _refuse(self, scope: Scope) -> Response | None:
+        """The answer to a request that the page is not given; None where it is."""
+        host, origin, path = _read_header(scope, b"host"), _read_header(scope, b"origin"), scope["path"]
         if self._login is None and not names_this_machine(host):
             return PlainTextResponse("Only this machine is served; the Host header says otherwise.", 403)
         if origin and urlsplit(origin).netloc != host:  # Gradio lets pages of other origins in
@@ -108,11 +110,25 @@ class _Sealed:
         return None
 
 
-def _header(scope: Scope, name: bytes) -> str:
+def _read_header(scope: Scope, name: bytes) -> str:
     return b"; ".join(value for key, value in scope["headers"] if key == name).decode("latin-1")
 
 
-def _look() -> dict[str, Any]:
+def _add_plotly_script(app: FastAPI) -> None:
+    """Serves the script that draws the map, a file of the plotly package; the slow package is never imported."""
+    from fastapi.responses import FileResponse
+
+    package = find_spec("plotly")
+    assert package is not None  # noqa: S101 (a dependency)
+    script = Path(next(iter(package.submodule_search_locations or ()))) / "package_data" / "plotly.min.js"
+    kept = {"cache-control": "public, max-age=31536000, immutable"}
+
+    @app.get(f"/{PLOTLY_ADDRESS}", include_in_schema=False)
+    async def plotly_script() -> FileResponse:
+        return FileResponse(script, media_type="text/javascript", headers=kept)
+
+
+def _read_look() -> dict[str, Any]:
     """Theme, style and script of the page, by the names Gradio's launch and mount functions give them."""
     import gradio as gr
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from rag import Citation, find_markers
-from ui.html.escaping import element, inert, shortened
+from ui.html.escaping import element, escape, shorten
 
 _BOLD = re.compile(r"\*\*(\S.*?)\*\*")
 _BULLET = re.compile("^([\ue000-\uf8ff]*)[-*•] +")
@@ -33,13 +33,13 @@ class Remark:
     attributed: tuple[int, ...] = ()
 
 
-def prose(text: str, cited: Cited, turn: int, remarks: Sequence[Remark] = ()) -> str:
+def draw_answer_text(text: str, cited: Cited, turn: int, remarks: Sequence[Remark] = ()) -> str:
     """Paragraphs, bulleted lists and bold words; a marker becomes a link where its paper is known."""
-    return _Prose(cited, turn, tuple(remarks[:_MOST_REMARKS])).html(text)
+    return _Drawing(cited, turn, tuple(remarks[:_MOST_REMARKS])).draw(text)
 
 
 @dataclass(slots=True)
-class _Prose:
+class _Drawing:
     """One text on its way to markup.
 
     Attributes:
@@ -53,18 +53,18 @@ class _Prose:
     within: Remark | None = None
     linked: set[int] = field(default_factory=set)
 
-    def html(self, text: str) -> str:
+    def draw(self, text: str) -> str:
         blocks = []
-        for block in re.split(r"\n\s*\n", self._placed(text).strip()):
+        for block in re.split(r"\n\s*\n", self._place_remarks(text).strip()):
             for bulleted, lines in groupby(map(str.strip, block.splitlines()), lambda run: bool(_BULLET.match(run))):
                 if bulleted:
-                    items = (element("li", self._line(_BULLET.sub(r"\1", run))) for run in lines)
+                    items = (element("li", self._draw_line(_BULLET.sub(r"\1", run))) for run in lines)
                     blocks.append(element("ul", "".join(items)))
                 else:
-                    blocks.append(element("p", "<br>".join(map(self._line, lines))))
+                    blocks.append(element("p", "<br>".join(map(self._draw_line, lines))))
         return "".join(blocks)
 
-    def _placed(self, text: str) -> str:
+    def _place_remarks(self, text: str) -> str:
         """The text with a character at the beginning and at the end of every sentence that is remarked on."""
         text = _PRIVATE.sub("\ufffd", text)
         places = [
@@ -77,7 +77,7 @@ class _Prose:
             text = text[:place] + character + text[place:]
         return text
 
-    def _line(self, run: str) -> str:
+    def _draw_line(self, run: str) -> str:
         # What a paper says stands under its name where an answer draws on several.
         bare = _PRIVATE.sub("", run)
         labels = (citations[0].paper.label for citations in self.cited.values())
@@ -86,60 +86,57 @@ class _Prose:
             while left:  # the name with the characters that stand for remarks
                 shown, left = shown + run[0], left[1:] if run[0] == left[0] else left
                 run = run[1:]
-            return element("strong", self._marked(shown)) + self._bold(run)
-        return self._bold(run)
+            return element("strong", self._draw_run(shown)) + self._draw_bold(run)
+        return self._draw_bold(run)
 
-    def _bold(self, run: str) -> str:
+    def _draw_bold(self, run: str) -> str:
         return "".join(
-            element("strong", self._marked(part)) if place % 2 else self._marked(part)
+            element("strong", self._draw_run(part)) if place % 2 else self._draw_run(part)
             for place, part in enumerate(_BOLD.split(run))
         )
 
-    def _marked(self, run: str) -> str:
+    def _draw_run(self, run: str) -> str:
         """A run of text without markup of its own, cut where a remark begins or ends."""
         pieces = []
         for part in _PRIVATE.split(run):
             if not _PRIVATE.fullmatch(part):
-                pieces.append(self._underlined(self._linked(part)) if part.strip() else inert(part))
+                pieces.append(self._underline(self._link_markers(part)) if part.strip() else escape(part))
                 continue
             number, is_end = divmod(ord(part) - _FIRST_PRIVATE, 2)
             remark = self.remarks[number]
             self.within = None if is_end else remark
-            pieces.append(self._behind(remark) if is_end else "")
+            pieces.append(self._draw_behind(remark) if is_end else "")
         return "".join(pieces)
 
-    def _underlined(self, markup: str) -> str:
+    def _underline(self, markup: str) -> str:
         remark = self.within
         return element("span", markup, f"fn-doubted {remark.css}", title=remark.why) if remark else markup
 
-    def _linked(self, run: str) -> str:
+    def _link_markers(self, run: str) -> str:
         pieces, position = [], 0
         for match in find_markers(run):
-            before = inert(run[position : match.start()])
+            before = escape(run[position : match.start()])
             # A marker does not begin a line by itself.
             before = before[:-1] + "&nbsp;" if before.endswith(" ") else before
-            pieces += [before, self._reference(int(match[1]))]
+            pieces += [before, self._draw_marker(int(match[1]))]
             position = match.end()
-        return "".join(pieces) + inert(run[position:])
+        return "".join(pieces) + escape(run[position:])
 
-    def _behind(self, remark: Remark) -> str:
-        shown = "".join(self._reference(number, remark.css) for number in remark.attributed)
-        shown += (
-            element("span", inert(remark.label), f"fn-doubt {remark.css}", title=remark.why) if remark.label else ""
-        )
-        return f"&nbsp;{shown}"
+    def _draw_behind(self, remark: Remark) -> str:
+        shown = "&nbsp;" + "".join(self._draw_marker(number, remark.css) for number in remark.attributed)
+        if remark.label:
+            shown += element("span", escape(remark.label), f"fn-doubt {remark.css}", title=remark.why)
+        return shown
 
-    def _reference(self, number: int, css: str = "") -> str:
+    def _draw_marker(self, number: int, css: str = "") -> str:
         citations = self.cited.get(number)
         if not citations:  # while the answer streams, or a number that is none of a paper
-            return inert(f"[{number}]") if self.cited else element("span", str(number), "fn-ref")
+            return escape(f"[{number}]") if self.cited else element("span", str(number), "fn-ref")
         own_id = "" if number in self.linked else f"fn-{self.turn}-{number}-from"
         self.linked.add(number)
-        title = shortened(citations[0].paper.label, _LONGEST_TITLE)
+        title = shorten(citations[0].paper.label, _LONGEST_TITLE)
         quotes = " … ".join(f"“{citation.quote}”" for citation in citations)
         # The brackets are the style's: a screen reader says "citation 2, <title>".
-        name = (
-            element("span", "citation ", "fn-unseen") + str(number) + element("span", ", " + inert(title), "fn-unseen")
-        )
-        return element("a", name, f"fn-ref {css}".strip(), href=f"#fn-{self.turn}-{number}", id=own_id,
-                       title=f"{title}\n{quotes}")  # fmt: skip
+        before, behind = (element("span", text, "fn-unseen") for text in ("citation ", ", " + escape(title)))
+        name, target = f"{before}{number}{behind}", f"#fn-{self.turn}-{number}"
+        return element("a", name, f"fn-ref {css}".strip(), href=target, id=own_id, title=f"{title}\n{quotes}")

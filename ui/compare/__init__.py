@@ -1,0 +1,1 @@
+"""The compare tab: the papers of an answer side by side."""
