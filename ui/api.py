@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gradio.events import api
 
 from rag import Answer, Filter, Passage, QuestionError
-from ui.server.shown_errors import errors_shown
+from ui.shared import errors_shown
 
 if TYPE_CHECKING:
     from ui.chat.asking import Asking

@@ -10,13 +10,12 @@ from ui.api import add_api
 from ui.chat.answer_view import WITHOUT_MODEL
 from ui.chat.asking import Asking
 from ui.chat.tab import ChatTab
-from ui.compare.tab import add_compare_tab
-from ui.compare.table import NOTHING_COMPARED
+from ui.compare import NOTHING_COMPARED, add_compare_tab
 from ui.conversations.history import History
 from ui.html.escaping import element, escape
 from ui.map.tab import add_map_tab
 from ui.papers.tab import add_papers_tab
-from ui.server.login_page import draw_user
+from ui.server.login import draw_user
 from ui.shared import UNQUEUED, Shared, add_html
 
 if TYPE_CHECKING:

@@ -1,10 +1,18 @@
-"""What the tabs of the page have in common: components that one writes and another reads, and how events are made."""
+"""What the tabs share: components that one writes and another reads, options of events, and how errors are shown."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
+
+from rag import RagError
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 # Options of an event that programs do not see, and that covers nothing while it runs.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -37,3 +45,35 @@ def add_html(content: str, elem_id: str | None = None, **options: Any) -> Any:
 def read_sent(event: gr.EventData) -> dict[str, Any]:
     """What the browser sent with an event; anything may come from there."""
     return event._data if isinstance(event._data, dict) else {}
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Shows the reader, or the program, an error of ours as its message; Gradio itself would say "Error"."""
+    try:
+        yield
+    except RagError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def show_errors(handler: Handler) -> Handler:
+    """An event's handler, plain, async or an async generator, whose errors of ours are shown."""
+
+    @wraps(handler)
+    async def generates(*given: Any, **named: Any) -> Any:
+        with errors_shown():
+            async for drawing in handler(*given, **named):
+                yield drawing
+
+    @wraps(handler)
+    async def waits(*given: Any, **named: Any) -> Any:
+        with errors_shown():
+            return await handler(*given, **named)
+
+    @wraps(handler)
+    def runs(*given: Any, **named: Any) -> Any:
+        with errors_shown():
+            return handler(*given, **named)
+
+    kinds = ((inspect.isasyncgenfunction, generates), (inspect.iscoroutinefunction, waits), (callable, runs))
+    return next(wrapper for is_one, wrapper in kinds if is_one(handler))  # type: ignore[return-value]

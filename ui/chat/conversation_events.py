@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import gradio as gr
+from gradio import EventData, Request
 
-from rag import Filter
-from ui.chat.drawing import ChatDrawing, Drawing
+from ui.chat.drawing import ChatDrawing, Drawing, Scope
 from ui.chat.feedback_events import FeedbackEvents
 from ui.conversations.conversation import Conversation, Exchange
 from ui.conversations.downloads import Download, make_download
 from ui.server.owner import identify_owner
-from ui.server.shown_errors import show_errors
-from ui.shared import read_sent
+from ui.shared import read_sent, show_errors
 
 
 class ConversationEvents:
@@ -23,14 +21,14 @@ class ConversationEvents:
         self.drawing, self.history, self.feedback = drawing, drawing.history, feedback
 
     @show_errors
-    async def open_page(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+    async def open_page(self, conversation: Conversation, scope: Scope, request: Request) -> Drawing:
         """Opens the conversation that the page's address names, or none yet."""
         await self.open_address(conversation, scope, request)
         if conversation.mine:  # a question was quicker, and what it draws must not be drawn over
             return {self.drawing.layout.scope: conversation.scope}
         return self._draw_opened(conversation, conversation.scope, identify_owner(request))
 
-    async def open_address(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> None:
+    async def open_address(self, conversation: Conversation, scope: Scope, request: Request) -> None:
         """Turns to the conversation that the page's address names, where the reader has not turned to one."""
         wanted = request.query_params.get("c")
         exchanges = await self._read(wanted, identify_owner(request))
@@ -40,20 +38,16 @@ class ConversationEvents:
             conversation.scope = chosen or conversation.scope
 
     @show_errors
-    async def open_conversation(
-        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
-    ) -> Drawing:
+    async def open(self, conversation: Conversation, scope: Scope, request: Request, chosen: EventData) -> Drawing:
         """Opens the conversation whose title was clicked."""
         return await self._open(read_sent(chosen).get("id"), conversation, scope, request)
 
     @show_errors
-    async def start_anew(self, conversation: Conversation, scope: Filter | None, request: gr.Request) -> Drawing:
+    async def start_anew(self, conversation: Conversation, scope: Scope, request: Request) -> Drawing:
         """Opens an empty conversation; it is kept from its first question on."""
         return await self._open(None, conversation, scope, request)
 
-    async def _open(
-        self, wanted: object, conversation: Conversation, scope: Filter | None, request: gr.Request
-    ) -> Drawing:
+    async def _open(self, wanted: object, conversation: Conversation, scope: Scope, request: Request) -> Drawing:
         owner = identify_owner(request)
         if wanted is None or wanted != conversation.id or not conversation.running:
             exchanges = await self._read(wanted, owner)
@@ -62,7 +56,7 @@ class ConversationEvents:
             scope = conversation.scope
         return self._draw_opened(conversation, scope, owner)
 
-    def _draw_opened(self, conversation: Conversation, scope: Filter | None, owner: str) -> Drawing:
+    def _draw_opened(self, conversation: Conversation, scope: Scope, owner: str) -> Drawing:
         return {**self.drawing.draw_all(conversation, owner), self.drawing.layout.scope: scope}
 
     async def _read(self, wanted: object, owner: str) -> list[Exchange]:
@@ -70,14 +64,14 @@ class ConversationEvents:
         return await asyncio.to_thread(self.history.read_exchanges, owner, wanted) if isinstance(wanted, str) else []
 
     @show_errors
-    def search(self, words: str, conversation: Conversation, request: gr.Request) -> Drawing:
+    def search(self, words: str, conversation: Conversation, request: Request) -> Drawing:
         """Lists the conversations that have these words."""
         conversation.search = words
         listed = self.drawing.draw_list(conversation, identify_owner(request))
         return {self.drawing.layout.conversation: conversation, **listed}
 
     @show_errors
-    def rename(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
+    def rename(self, conversation: Conversation, request: Request, chosen: EventData) -> Drawing:
         """Gives a conversation the title that was typed."""
         owner, sent = identify_owner(request), read_sent(chosen)
         wanted, title = sent.get("id"), sent.get("title")
@@ -90,9 +84,7 @@ class ConversationEvents:
         }
 
     @show_errors
-    async def delete(
-        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
-    ) -> Drawing:
+    async def delete(self, conversation: Conversation, scope: Scope, request: Request, chosen: EventData) -> Drawing:
         """Deletes a conversation for good, and leaves it where it is the open one."""
         owner, wanted = identify_owner(request), read_sent(chosen).get("id")
         if isinstance(wanted, str):
@@ -104,7 +96,7 @@ class ConversationEvents:
         return self._draw_opened(conversation, scope, owner)
 
     @show_errors
-    async def download(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Download:
+    async def download(self, conversation: Conversation, request: Request, chosen: EventData) -> Download:
         """Hands the browser a text to copy or to save; it is nowhere on the disk."""
         sent, title = read_sent(chosen), self.history.read_title(identify_owner(request), conversation.id)
         exchange = conversation.exchange(sent.get("exchange"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from rag import Filter
 from ui.chat.answer_view import draw_question, draw_reply
 from ui.chat.evidence_panel import draw_evidence, draw_no_evidence
-from ui.chat.notices import draw_notices
-from ui.compare.table import NOTHING_COMPARED
+from ui.compare import NOTHING_COMPARED
 from ui.conversations.conversation import Conversation, Exchange, list_cited_papers
 from ui.conversations.conversation_list import draw_conversation_bar, draw_conversation_list
+from ui.html.escaping import button, element, escape, shorten
+from ui.html.paper_parts import describe_filter
 from ui.shared import read_sent
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
 # A component and its new value. A handler's drawing names every output of its event: for one that is left out Gradio
 # makes the component anew, which takes longer than all the rest.
 Drawing = dict[Any, Any]
+Drawings = AsyncIterator[Drawing]
+Scope = Filter | None  # the papers that are asked; None for the whole library
+
+LONGEST_REASON = 1000  # characters
+_LONGEST_SCOPE = 300
 
 
 class ChatDrawing:
@@ -60,7 +68,7 @@ class ChatDrawing:
         return {
             **self.draw_bar(conversation, owner),
             **self.draw_list(conversation, owner),
-            self.layout.notices: draw_notices(conversation),
+            self.layout.notices: _draw_notices(conversation),
         }
 
     def draw_bar(self, conversation: Conversation, owner: str) -> Drawing:
@@ -75,7 +83,7 @@ class ChatDrawing:
 
     def draw_notices(self, conversation: Conversation) -> Drawing:
         """What holds while the reader types."""
-        return {self.layout.conversation: conversation, self.layout.notices: draw_notices(conversation)}
+        return {self.layout.conversation: conversation, self.layout.notices: _draw_notices(conversation)}
 
     def draw_messages(self, conversation: Conversation) -> Drawing:
         """Questions and answers."""
@@ -91,3 +99,29 @@ class ChatDrawing:
                 {"role": "assistant", "content": reply},
             ]
         return {self.layout.chat: said}
+
+
+def _draw_notices(conversation: Conversation) -> str:
+    """What the next question is asked of, what it replaces, and a word on a judgement; nothing where nothing holds."""
+    notices = []
+    if conversation.asks_why is not None:
+        notices.append(_draw_reason_form(conversation.asks_why))
+    if scope := conversation.scope:
+        words = element("p", escape(f"Asking only {shorten(describe_filter(scope), _LONGEST_SCOPE)}"))
+        notices.append(words + button("Ask the whole library", "fn-tool", data_do="unrestrict"))
+    if edited := conversation.exchange(conversation.editing):
+        is_last = edited is conversation.exchanges[-1]
+        words = (
+            "The new wording takes the place of your last question."
+            if is_last
+            else "The new wording continues in a copy; this conversation stays as it is."
+        )
+        notices.append(element("p", words) + button("Cancel", "fn-tool", data_do="unedit"))
+    return "".join(element("div", each, "fn-notice") for each in notices)
+
+
+def _draw_reason_form(exchange_id: int) -> str:
+    box = element("input", "", type="text", name="reason", maxlength=str(LONGEST_REASON))
+    label = element("label", "Why? (optional; kept on this machine) " + box)
+    send = element("button", "Send", "fn-tool", type="submit")
+    return element("form", label + send, data_why=str(exchange_id))

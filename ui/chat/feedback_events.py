@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gradio as gr
+from gradio import EventData, Request
 
 from rag import record_feedback
-from ui.chat.drawing import ChatDrawing, Drawing
-from ui.chat.notices import LONGEST_REASON
+from ui.chat.drawing import LONGEST_REASON, ChatDrawing, Drawing
 from ui.conversations.conversation import Conversation, Exchange
 from ui.server.owner import identify_owner
-from ui.server.shown_errors import show_errors
-from ui.shared import read_sent
+from ui.shared import read_sent, show_errors
 
 
 class FeedbackEvents:
@@ -20,7 +18,7 @@ class FeedbackEvents:
         self.drawing = drawing
 
     @show_errors
-    def like(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
+    def like(self, conversation: Conversation, request: Request, chosen: EventData) -> Drawing:
         """Keeps whether the answer helped, and asks why; the same again takes it back."""
         sent = read_sent(chosen)
         exchange, liked = conversation.exchange(sent.get("exchange")), sent.get("liked")
@@ -31,7 +29,7 @@ class FeedbackEvents:
         return {**self.drawing.draw_messages(conversation), **self.drawing.draw_notices(conversation)}
 
     @show_errors
-    def say_why(self, conversation: Conversation, request: gr.Request, chosen: gr.EventData) -> Drawing:
+    def say_why(self, conversation: Conversation, request: Request, chosen: EventData) -> Drawing:
         """Keeps the reason with the answer that it is about."""
         sent = read_sent(chosen)
         if exchange := conversation.exchange(sent.get("exchange")):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
+from gradio import EventData, Request
 
-from rag import Filter, visible
+from rag import visible
 from ui.chat.asking import Asking
 from ui.chat.conversation_events import ConversationEvents
-from ui.chat.drawing import ChatDrawing, Drawing
+from ui.chat.drawing import ChatDrawing, Drawings, Scope
 from ui.chat.layout import READY, RUNNING
 from ui.conversations.conversation import Conversation, Exchange, State
 from ui.server.owner import identify_owner
-from ui.server.shown_errors import show_errors
-from ui.shared import read_sent
+from ui.shared import read_sent, show_errors
 
 
 class QuestionEvents:
@@ -31,9 +30,7 @@ class QuestionEvents:
         self.answering: dict[str | None, Conversation] = {}
 
     @show_errors
-    async def ask(
-        self, question: str, conversation: Conversation, scope: Filter | None, request: gr.Request
-    ) -> AsyncIterator[Drawing]:
+    async def ask(self, question: str, conversation: Conversation, scope: Scope, request: Request) -> Drawings:
         """Asks a new question, or another wording of an earlier one."""
         owner = identify_owner(request)
         if not conversation.opened:  # a quick reader asks before the page is told what it shows
@@ -53,8 +50,8 @@ class QuestionEvents:
 
     @show_errors
     async def ask_suggested(
-        self, conversation: Conversation, scope: Filter | None, request: gr.Request, chosen: gr.EventData
-    ) -> AsyncIterator[Drawing]:
+        self, conversation: Conversation, scope: Scope, request: Request, chosen: EventData
+    ) -> Drawings:
         """Asks a question that was offered."""
         offered = read_sent(chosen).get("question")
         question = offered if isinstance(offered, str) else ""
@@ -62,20 +59,18 @@ class QuestionEvents:
             yield drawing
 
     @show_errors
-    async def retry(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
+    async def retry(self, conversation: Conversation, request: Request) -> Drawings:
         """Asks the last question again, in place of its answer."""
         async for drawing in self._ask_again(conversation, request, extractive=False):
             yield drawing
 
     @show_errors
-    async def ask_without_model(self, conversation: Conversation, request: gr.Request) -> AsyncIterator[Drawing]:
+    async def ask_without_model(self, conversation: Conversation, request: Request) -> Drawings:
         """Asks the last question again, below what the language model left of an answer."""
         async for drawing in self._ask_again(conversation, request, extractive=True):
             yield drawing
 
-    async def _ask_again(
-        self, conversation: Conversation, request: gr.Request, *, extractive: bool
-    ) -> AsyncIterator[Drawing]:
+    async def _ask_again(self, conversation: Conversation, request: Request, *, extractive: bool) -> Drawings:
         owner, replaced = identify_owner(request), None
         if conversation.running or not conversation.exchanges:
             yield self.drawing.draw_all(conversation, owner)
@@ -92,11 +87,11 @@ class QuestionEvents:
         self,
         exchange: Exchange,
         conversation: Conversation,
-        request: gr.Request,
+        request: Request,
         *,
         replaces: Exchange | None = None,
         extractive: bool = False,
-    ) -> AsyncIterator[Drawing]:
+    ) -> Drawings:
         """What the page shows until the answer is complete.
 
         Args:
@@ -157,7 +152,7 @@ class QuestionEvents:
         """Ends the answer that is being written, and hangs up on the language model."""
         conversation.stop.set()
 
-    async def leave(self, request: gr.Request) -> None:
+    async def leave(self, request: Request) -> None:
         """Ends the answer of a tab that was closed; Gradio itself would notice at the next drawing only."""
         if conversation := self.answering.get(request.session_hash):
             conversation.leave()

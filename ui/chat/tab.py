@@ -58,7 +58,7 @@ class ChatTab:
         page.load(conversations.open_page, given, opened, **QUEUED)
         page.load(self.suggestions.show_start, None, [layout.examples, layout.overview], **QUEUED)
         layout.new.click(conversations.start_anew, given, opened, **QUEUED)
-        layout.listed.select(conversations.open_conversation, given, opened, **QUEUED)
+        layout.listed.select(conversations.open, given, opened, **QUEUED)
         layout.listed.delete(conversations.delete, given, opened, **QUEUED)
         renamed = [layout.conversation, layout.listed, layout.bar]
         layout.listed.edit(conversations.rename, layout.conversation, renamed, **QUEUED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rag import Paper, PaperMap, visible
@@ -13,8 +14,7 @@ from ui.server.web_app import PLOTLY_ADDRESS
 _LONGEST_LABEL = 161  # characters of a title on the map, with an ellipsis
 _LONGEST_OPENING = 401  # of the sentence shown of a paper
 _GRID = 10_000  # places are sent as whole numbers
-_TOOLS = (("select", "Select by box"), ("lasso", "Select by lasso"), ("pan", "Move"))
-_VIEWS = (("in", "Zoom in"), ("out", "Zoom out"), ("whole", "Whole map"))
+_FRAME = Path(__file__).with_name("frame.html")
 
 
 def build_map_points(found: PaperMap, papers: Mapping[str, Paper]) -> dict[str, Any]:
@@ -33,36 +33,8 @@ def build_map_points(found: PaperMap, papers: Mapping[str, Paper]) -> dict[str, 
 
 def draw_map_frame() -> str:
     """The tab before there is a map; `map.js` fills it in."""
-    tools = "".join(button(label, data_tool=name, aria_pressed=str(name == "select").lower()) for name, label in _TOOLS)
-    views = "".join(button(label, data_view=name) for name, label in _VIEWS)
-    picture = (
-        element("div", "", "fn-map-plot", role="img", aria_label="Map of the papers")
-        + '<div class="fn-map-tip" aria-hidden="true" hidden></div>'
-    )
-    topics = (
-        element("h3", "Topics")
-        + element("p", "Press one or several to select their papers.", "fn-map-hint")
-        + '<ul class="fn-map-topics"></ul>'
-    )
-    listed = (
-        '<label class="fn-map-find">Find a paper by its title<input type="search" autocomplete="off"></label>'
-        '<p class="fn-map-found" role="status"></p><ul class="fn-map-papers"></ul>'
-    )
-    chosen = (
-        '<p class="fn-map-count" role="status">No paper selected.</p>'
-        + button("Ask only these", data_do="ask", disabled="disabled")
-        + button("Clear selection", data_do="clear", disabled="disabled")
-    )
-    bar = element("div", tools + views, "fn-map-tools", role="group", aria_label="What the mouse does on the map")
-    bar += element("div", chosen, "fn-map-chosen", role="group", aria_label="Selection")
-    main = element("div", picture, "fn-map-picture") + '<div class="fn-map-card"></div>'
-    columns = element("div", main, "fn-map-main") + element("div", topics + listed, "fn-map-side")
-    content = (
-        element("p", "Making the map…", "fn-map-what", role="status")
-        + element("div", bar, "fn-map-bar")
-        + element("div", columns, "fn-map-columns")
-    )
-    return element("section", content, "fn-map fn-map-waiting", data_script=PLOTLY_ADDRESS)
+    frame = "".join(map(str.strip, _FRAME.read_text(encoding="utf-8").splitlines()))
+    return element("section", frame, "fn-map fn-map-waiting", data_script=PLOTLY_ADDRESS)
 
 
 def draw_marks(cited: Sequence[str], papers: Mapping[str, Paper]) -> str:

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rag import Busy, SettingsError, Turnstile
+from ui.html.escaping import element, escape
 from ui.server.accounts import check_password, read_accounts
-from ui.server.login_page import draw_login_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,9 @@ _AT_ONCE, _WAITING = 2, 16  # a try costs time and memory on purpose
 _TRIES, _WITHIN_S = 10, 60  # from one address
 _WRONG = "This name and password do not belong together."
 _TOO_OFTEN = "Too many tries. Wait a minute, then try again."
+
+# It stands alone, and loads nothing before somebody is known.
+_PAGE = Path(__file__).with_name("login_page.html")
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ class Login:
         app.add_route("/logout", self._leave, ["POST"])
 
     async def _page(self, _: Request) -> Response:
-        return _told("", 200)
+        return _respond("", 200)
 
     async def _enter(self, request: Request) -> Response:
         name, password = await _filled_in(request)
@@ -81,11 +84,11 @@ class Login:
                 is_right = await asyncio.to_thread(check_password, accounts, name, password)
         except Busy:
             _logger.warning("A login from %s was refused: too many tries", address)
-            return _told(_TOO_OFTEN, 429)
+            return _respond(_TOO_OFTEN, 429)
         if not is_right:
             # A name that nobody has may be a password that was typed into the wrong box.
             _logger.warning("A login from %s failed: %s", address, name if name in accounts else "an unknown name")
-            return _told(_WRONG, 401)
+            return _respond(_WRONG, 401)
         self._tries[address] = self._tries.get(address, [])[:-1]
         entered = RedirectResponse("./", 303) if _is_a_form(request) else Response()
         entered.set_cookie(
@@ -141,8 +144,11 @@ def _changed(path: Path) -> tuple[int, ...]:
     return there.st_mtime_ns, there.st_ctime_ns, there.st_ino
 
 
-def _told(error: str, status: int) -> Response:
-    return HTMLResponse(draw_login_page(error), status, {"cache-control": "no-store"})
+def _respond(error: str, status: int) -> Response:
+    """The page that asks for name and password; `error` says why the last try did not succeed."""
+    alert = element("p", escape(error), role="alert") if error else ""
+    page = _PAGE.read_text(encoding="utf-8").replace("<!-- error -->", alert)
+    return HTMLResponse(page, status, {"cache-control": "no-store"})
 
 
 def _is_a_form(request: Request) -> bool:
@@ -159,3 +165,9 @@ async def _filled_in(request: Request) -> tuple[str, str]:
             return "", ""
     form = parse_qs(body.decode("utf-8", "replace"))
     return form.get("username", [""])[0].strip(), form.get("password", [""])[0]
+
+
+def draw_user(name: str) -> str:
+    """The user's name and the way out, for the header of the chat's page."""
+    way_out = element("form", element("button", "Log out", "fn-tool"), method="post", action="logout")
+    return element("div", element("p", "Logged in as " + element("strong", escape(name))) + way_out, "fn-user")

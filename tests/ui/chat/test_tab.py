@@ -65,7 +65,7 @@ def test_opening_the_conversation_that_is_open_does_not_end_its_answer(assistant
         asked = chat.questions.ask(QUESTION, conversation, None, REQUEST)
         await anext(asked)
         again = cast("gr.EventData", type("Chosen", (), {"_data": {"id": conversation.id}})())
-        await chat.conversations.open_conversation(conversation, None, REQUEST, again)
+        await chat.conversations.open(conversation, None, REQUEST, again)
         assert conversation.running
         async for _ in asked:
             pass

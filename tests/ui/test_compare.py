@@ -7,7 +7,7 @@ from html import unescape
 
 from rag import Cell, Comparison, ComparisonRow, comparison_csv
 from tests.ui.conftest import HOSTILE, paper
-from ui.compare.table import draw_comparison
+from ui.compare import draw_comparison
 
 COLUMNS = ("aim", "method", "result", "asked")
 

@@ -1,1 +1,0 @@
-"""The compare tab: the papers of an answer side by side."""
