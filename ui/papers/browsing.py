@@ -97,6 +97,7 @@ class Listing:
     Attributes:
         papers: Those of this page.
         number: This page, counted from 1.
+        pages: How many there are, at least 1.
         found: How many papers search and filters leave.
         total: How many the library has.
         has_year, has_venue: Whether the library knows any.
@@ -105,15 +106,11 @@ class Listing:
     browsing: Browsing
     papers: Sequence[Paper]
     number: int
+    pages: int
     found: int
     total: int
     has_year: bool
     has_venue: bool
-
-    @property
-    def pages(self) -> int:
-        """At least 1."""
-        return max(1, -(-self.found // PAGE))
 
     @property
     def first(self) -> int:
@@ -132,7 +129,7 @@ def build_listing(browsing: Browsing, found: Sequence[Paper], library: Sequence[
     number = min(browsing.page, pages)
     shown = browsing.ordered(found)[(number - 1) * PAGE : number * PAGE]
     has_year, has_venue = any(paper.year for paper in library), any(paper.venue for paper in library)
-    return Listing(browsing, shown, number, len(found), len(library), has_year, has_venue)
+    return Listing(browsing, shown, number, pages, len(found), len(library), has_year, has_venue)
 
 
 def build_filter(browsing: Browsing, found: Sequence[Paper], library: Sequence[Paper]) -> Filter | None:
