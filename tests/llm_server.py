@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from tests.conftest import comes_within
+
 PROMPT_TOKENS, CACHED_TOKENS = 120, 20
 
 
@@ -119,12 +121,7 @@ class ChatServer:
 
     def settled(self, within_s: float = 2.0) -> bool:
         """Waits until a client that hung up was noticed; whether one was."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            if any(exchange.closed_early for exchange in self.requests):
-                return True
-            time.sleep(0.01)
-        return False
+        return comes_within(within_s, lambda: any(exchange.closed_early for exchange in self.requests))
 
     def _next(self, exchange: Exchange) -> Behaviour:
         with self._lock:

@@ -9,6 +9,7 @@ import pytest
 
 from rag import Assistant, Settings, Token, read_events
 from tests import llm_server as server
+from tests.conftest import comes_within
 from tests.llm_server import ChatServer
 
 QUESTION = "How many tasks does TimeArena have?"
@@ -37,7 +38,7 @@ def test_stop_hangs_up_while_the_model_is_silent(seed_settings: Settings, behavi
         await until(lambda: chat.requests)
         await asyncio.sleep(0.3)
         stop.set()
-        await asyncio.wait_for(listening, 0.5)
+        assert await asyncio.to_thread(comes_within, 1.0, listening.done)
         return heard
 
     with ChatServer(behaviour) as chat:

@@ -106,11 +106,11 @@ def test_a_driver_and_then_a_worker_are_killed_and_the_library_is_the_one_made_w
     there = opened(settings).size
     assert int(told[0]) <= there < total
     assert opened(settings).stamp.syncing
-    wait_for(lambda: not cluster.embedding(), within_s=30, what="the workers of a dead driver end")
+    wait_for(lambda: not cluster.embedding(), what="the workers of a dead driver end")
 
     driver = python(_INGEST, settings.home, cluster.address, path, _NEVER)
-    wait_for(lambda: len(cluster.embedding()) == 2, within_s=60, what="both nodes embed")
-    wait_for(lambda: any(map(_is_embedding, cluster.embedding())), within_s=30, what="one is in the middle of it")
+    wait_for(lambda: len(cluster.embedding()) == 2, what="both nodes embed")
+    wait_for(lambda: any(map(_is_embedding, cluster.embedding())), what="one is in the middle of it")
     os.kill(next(filter(_is_embedding, cluster.embedding())), signal.SIGKILL)
     out, err = driver.communicate(timeout=90)
     assert driver.returncode == 0, err

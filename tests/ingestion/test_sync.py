@@ -486,7 +486,7 @@ def test_a_sync_of_another_process_keeps_others_out_and_is_seen_within_five_seco
     other.stdin.write("\n")
     other.stdin.flush()
     assert other.stdout.readline() == "5\n"
-    wait_for(sees, within_s=5, what="the other process's papers")
+    wait_for(sees, what="the other process's papers")
     assert counts(sync(settings)) == {"unchanged": 5}
     assert_whole(settings)
 

@@ -387,10 +387,10 @@ def test_an_open_handle_sees_what_changed_leave_and_come(
     handle = LibraryHandle(filled)
     path = write(tmp_path / "papers" / "c.jsonl", [entry(number) for number in range(100, 110)])
     sync(filled, [path])
-    wait_for(lambda: (handle.current() or opened(filled)).size == 70, within_s=5, what="the new papers")
+    wait_for(lambda: (handle.current() or opened(filled)).size == 70, what="the new papers")
     write(path, [entry(number) for number in range(105, 110)])
     sync(filled, [path])
-    wait_for(lambda: (handle.current() or opened(filled)).size == 65, within_s=5, what="that papers left")
+    wait_for(lambda: (handle.current() or opened(filled)).size == 65, what="that papers left")
     assert_in_step(filled)
 
 

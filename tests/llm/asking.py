@@ -21,6 +21,6 @@ def complete(model: ChatModel, messages: Sequence[Message]) -> tuple[str, Usage]
     return asyncio.run(model.complete(messages))
 
 
-def assert_nothing_is_left(within_s: float = 2.0) -> None:
+def assert_nothing_is_left() -> None:
     """No answer is still being made in the loop of the streams."""
-    wait_for(lambda: not asyncio.all_tasks(_start_loop()), within_s=within_s, what="the end of all answers")
+    wait_for(lambda: not asyncio.all_tasks(_start_loop()), what="the end of all answers")

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -407,7 +406,7 @@ def test_more_questions_than_can_wait_are_turned_away(with_model, monkeypatch):
     with ChatServer(server.stalls(seconds=2.0), GOOD) as chat, with_model(chat) as address:
         first = threading.Thread(target=post, args=(address, asking()))
         first.start()
-        wait_for(lambda: chat.requests, within_s=60, what="the first question is asked")
+        wait_for(lambda: chat.requests, what="the first question is asked")
         status, headers, body = post(address, asking())
         first.join()
         assert (status, headers["x-should-retry"]) == (429, "true")
@@ -478,23 +477,21 @@ def test_a_key_that_is_none_is_an_error_that_does_not_repeat_it(key):
 # Leaving
 
 
-def hang_up_after(address: str, body: dict[str, Any], condition: Any) -> float:
-    """Asks, and hangs up as soon as the condition holds; when that was."""
+def hang_up_after(address: str, body: dict[str, Any], condition: Any) -> None:
+    """Asks, and hangs up as soon as the condition holds."""
     with socket.create_connection(("127.0.0.1", int(address.split(":")[2].split("/", maxsplit=1)[0]))) as line:
         sent = json.dumps(body).encode()
         line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                      b"Content-Length: %d\r\n\r\n%s" % (len(sent), sent))  # fmt: skip
-        wait_for(condition, within_s=60, what="the model is asked")
-        return time.monotonic()
+        wait_for(condition, what="the model is asked")
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("behaviour", [server.drips("word ", 0.05)])
 def test_a_client_that_hangs_up_ends_the_models_answer(with_model, streamed, behaviour):
     with ChatServer(behaviour) as chat, with_model(chat) as address:
-        left = hang_up_after(address, asking(stream=streamed), lambda: chat.requests)
-        assert chat.settled(5.0)
-        assert time.monotonic() - left < 2
+        hang_up_after(address, asking(stream=streamed), lambda: chat.requests)
+        assert chat.settled(2.0)
 
 
 # As a process
@@ -528,7 +525,7 @@ def test_the_command_says_its_address_serves_there_and_frees_it_when_killed(proc
     assert said == f"The API is at http://127.0.0.1:{port}/v1\n"
     assert client(said.split()[-1]).chat.completions.create(**asking()).model_extra["footnote"]["citations"]
     running.send_signal(signal.SIGINT)
-    out, errors = running.communicate(timeout=20)
+    out, errors = running.communicate(timeout=60)
     assert (running.returncode, out, errors) == (0, "", "The API has ended.\n")
 
 
@@ -546,7 +543,7 @@ def test_with_a_key_it_serves_on_every_address(process, client):
     with pytest.raises(openai.AuthenticationError):
         client(said.split()[-1]).models.list()
     running.send_signal(signal.SIGINT)
-    assert KEY not in "".join(running.communicate(timeout=20))
+    assert KEY not in "".join(running.communicate(timeout=60))
 
 
 def test_a_taken_port_is_an_error_that_names_the_way_out():

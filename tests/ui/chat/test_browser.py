@@ -293,7 +293,7 @@ def test_a_question_is_retried_and_edited_in_place_and_an_earlier_one_in_a_copy(
     page = new_page(page_address)
     ask_and_wait(page, QUESTION)
     page.get_by_role("button", name="Retry").click()
-    wait_for(lambda: len(assistant.asked) == 2, within_s=5, what="the question is asked again")
+    wait_for(lambda: len(assistant.asked) == 2, what="the question is asked again")
     expect(answers(page)).to_have_count(1)
     assert [asked for asked, _ in assistant.asked] == [QUESTION, QUESTION]
     assert assistant.asked[1][1] == []
@@ -506,7 +506,9 @@ def test_leaving_an_answer_hangs_up_on_a_model_that_is_silent(
                 page.get_by_role("button", name="New conversation").click()
             else:
                 page.close()
-            assert chat.settled(1.0)
+            assert chat.settled(
+                5.0
+            )  # the click must get there first; a second from there on is tested without a browser
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def test_a_search_while_the_table_is_on_its_way_is_not_undone_by_it(new_page: Op
         page = new_page(address)
         assistant.shut = True
         page.get_by_role("tab", name="Papers").click()
-        wait_for(lambda: assistant.waiting == 1, within_s=10, what="the table was asked for")
+        wait_for(lambda: assistant.waiting == 1, what="the table was asked for")
         assistant.shut = False
         page.get_by_role("textbox", name="Search titles and abstracts").fill("zebras")
         expect(page.get_by_role("rowheader")).to_have_count(1)
@@ -182,7 +182,7 @@ def test_boxes_that_are_ticked_while_a_view_is_on_its_way_stay_ticked(new_page: 
         assistant.shut = True
         page.get_by_role("tab", name="Chat").click()
         page.get_by_role("tab", name="Papers").click()
-        wait_for(lambda: assistant.waiting == 1, within_s=10, what="the table was asked for")
+        wait_for(lambda: assistant.waiting == 1, what="the table was asked for")
         assistant.shut = False
         boxes.nth(0).click()
         page.wait_for_timeout(250)  # told, and the view that knows of one tick is on its way

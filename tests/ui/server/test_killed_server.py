@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from playwright.sync_api import Browser, expect
 
 from tests import llm_server as server
 from tests.command import SCRIPT
+from tests.conftest import wait_for
 from tests.llm_server import ChatServer
-from tests.ui.conftest import WIDE
+from tests.ui.conftest import PATIENCE_MS, WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 QUESTION = "What is TimeArena?"
-_SAVED_MS = 2500  # words are saved once a second, when more of them arrive
+SAID = "It has 30 tasks."
 
 
 @contextmanager
@@ -38,6 +40,12 @@ def footnote_ui(port: int, home: Path, llm: ChatServer) -> Iterator[subprocess.P
             process.kill()
 
 
+def saved(home: Path) -> str:
+    """The text of the exchange, as far as it is kept."""
+    with closing(sqlite3.connect(home / "conversations.sqlite3")) as connection:
+        return "".join(text for (text,) in connection.execute("SELECT text FROM exchange"))
+
+
 def test_an_answer_that_was_cut_by_kill_9_is_kept_as_far_as_it_came(
     browser: Browser, seed_home: Path, tmp_path: Path
 ) -> None:
@@ -45,17 +53,17 @@ def test_an_answer_that_was_cut_by_kill_9_is_kept_as_far_as_it_came(
     shutil.copytree(seed_home, home)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words = server.says(*["It has 30 tasks. "] * 200, pause_s=0.1)
+    words = server.says(*[f"{SAID} "] * 600, pause_s=0.1)
     with ChatServer(words) as llm, browser.new_context(viewport=WIDE, reduced_motion="reduce") as context:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         with footnote_ui(port, home, llm) as process:
             page.goto(f"http://127.0.0.1:{port}")
             box = page.get_by_role("textbox", name="Your question")
             box.fill(QUESTION)
             box.press("Enter")
-            expect(page.get_by_role("log")).to_contain_text("It has 30 tasks.")
-            page.wait_for_timeout(_SAVED_MS)
+            expect(page.get_by_role("log")).to_contain_text(SAID)
+            wait_for(lambda: f"{SAID} {SAID}" in saved(home), what="words are saved, once a second")
             process.kill()
             process.wait(10)
         # Left open, Gradio's page loads itself again as soon as the server is back, or a moment later.
@@ -67,5 +75,5 @@ def test_an_answer_that_was_cut_by_kill_9_is_kept_as_far_as_it_came(
             kept.get_by_role("button", name=QUESTION).click()
             log = page.get_by_role("log")
             expect(log).to_contain_text(QUESTION)
-            expect(log).to_contain_text("It has 30 tasks. It has 30 tasks.")
+            expect(log).to_contain_text(f"{SAID} {SAID}")
             expect(log).to_contain_text("Cut: the server ended before the answer was complete")
