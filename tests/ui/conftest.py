@@ -42,7 +42,8 @@ PHONE = {"width": 390, "height": 844}
 QUESTION = "What is objective mismatch in model-based reinforcement learning?"
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--disable-extensions", "--mute-audio",
+    "--disable-features=PreloadTopChromeWebUI,WebUIOmniboxPopup,Translate,OptimizationHints,MediaRouter",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 # A page that is reloaded aborts what it waits for, and one whose server has ended goes on asking for it.
@@ -255,15 +256,30 @@ def seed_papers() -> list[Paper]:
     return _seed_papers()
 
 
-@pytest.fixture
-def assistant(seed_papers: list[Paper]) -> SeedAssistant:
-    return SeedAssistant(seed_papers)
-
-
-@pytest.fixture
-def page_address(assistant: SeedAssistant) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def served_assistant(
+    seed_papers: list[Paper], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[SeedAssistant, str]]:
+    """One server for the tests of a module: each of their browsers is a reader of its own."""
+    assistant = SeedAssistant(seed_papers, Settings(home=tmp_path_factory.mktemp("served") / "home"))
     with served(assistant) as address:
-        yield address
+        yield assistant, address
+
+
+@pytest.fixture
+def assistant(request: pytest.FixtureRequest, seed_papers: list[Paper]) -> SeedAssistant:
+    """That of `page_address`, as new; one of the test's own where no page is served."""
+    if "page_address" not in request.fixturenames:
+        return SeedAssistant(seed_papers)
+    assistant: SeedAssistant = request.getfixturevalue("served_assistant")[0]
+    assistant.is_preparing = assistant.fails = False
+    assistant.asked, assistant.wheres, assistant.go_on = [], [], threading.Event()
+    return assistant
+
+
+@pytest.fixture
+def page_address(assistant: SeedAssistant, served_assistant: tuple[SeedAssistant, str]) -> str:
+    return served_assistant[1]
 
 
 @pytest.fixture(scope="module")  # while it is there, no other test of the process can run a loop of its own
