@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rag.answering.question import History
     from rag.answering.stream import AnswerStream
     from rag.explore.comparison import Comparison
-    from rag.ingestion.sync import Progress
+    from rag.ingestion.embed_papers import Progress
     from rag.share.passports.verification import VerifyReport
 
 
@@ -198,13 +198,15 @@ class Assistant:
         Args:
             ray: Address of the Ray cluster to embed on, as `rag.ingestion.ray_cluster` takes it; else in this process.
         """
+        from rag.ingestion.embed_papers import embed_here
         from rag.ingestion.ray_cluster import ray_cluster
-        from rag.ingestion.sync import embedded_here, reembed, sync
+        from rag.ingestion.rebuild import reembed
+        from rag.ingestion.sync import sync
         from rag.telemetry import keep_quiet
 
         keep_quiet()
         try:
-            with ray_cluster(ray) if ray else nullcontext(embedded_here) as embedded_by:
+            with ray_cluster(ray) if ray else nullcontext(embed_here) as embedded_by:
                 if rebuild:
                     report = reembed(self.settings, progress=progress, embedded_by=embedded_by)
                     if not paths:

@@ -216,16 +216,20 @@ def test_the_exact_scan_gives_what_a_search_of_all_vectors_one_by_one_gives(seed
     library = Library.open(seed_settings)
     assert library is not None
     scan = scan_of(library, model)
-    assert len(scan.vectors) == sum(len(record.chunks) for record in library.records())
+    assert len(scan.vectors) == sum(len(record.chunks) for record in library.reader.read_all_embedded())
     vector = model.embed(["How many tasks does TimeArena have?"])[0]
     by_paper = sorted(
-        ((float((record.chunk_vectors @ vector).max()), record.paper.id) for record in library.records()), reverse=True
+        (
+            (float((record.chunk_vectors @ vector).max()), record.paper.id)
+            for record in library.reader.read_all_embedded()
+        ),
+        reverse=True,
     )
-    found = scan.nearest(vector, 150)
+    found = scan.find_nearest(vector, 150)
     assert found[0][0] == by_paper[0][1]
     assert found[0][1] == pytest.approx(by_paper[0][0], abs=0.02)  # a record keeps its vectors in a byte a dimension
     assert len({paper for paper, _ in found}) == len(found)
-    assert recall(library.nearest(vector, 150), found) >= 0.9
+    assert recall(library.dense.find_nearest(vector, 150), found) >= 0.9
     library.close()
 
 
@@ -234,7 +238,7 @@ def test_a_part_of_a_library_has_as_many_vectors_as_asked_for_and_finds_them(see
     whole = Library.open(seed_settings)
     assert whole is not None
     part = dense.part_of(whole, model, 100, tmp_path)
-    assert 98 <= sum(len(record.chunks) for record in part.records()) <= 100
+    assert 98 <= sum(len(record.chunks) for record in part.reader.read_all_embedded()) <= 100
     found = dense.compared(part, model, ["How many tasks does TimeArena have?", "What is grokking?"], 1)
     assert found["recall@10"] >= 0.9
     assert found["nearest_ms"] >= found["embedding_ms"] * 0.5 > 0

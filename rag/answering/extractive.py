@@ -11,7 +11,7 @@ import numpy as np
 from rag.answering.gate import share_of_papers
 from rag.answering.unstated import unstated
 from rag.library.library import Library
-from rag.library.records import Record, Vectors
+from rag.library.records import EmbeddedPaper, Vectors
 from rag.markers.citation_forms import MARKER
 from rag.retrieval.ranking import Ranking
 from rag.text import cues
@@ -147,7 +147,7 @@ class Reader:
     context: str = ""
     several: bool = False
 
-    def scores(self, question: str, record: Record) -> list[float]:
+    def scores(self, question: str, record: EmbeddedPaper) -> list[float]:
         """How well each sentence of a paper answers the question, higher is better."""
         cosines = record.sentence_vectors @ self.vector
         left = self._weights(question, record)
@@ -177,7 +177,7 @@ class Reader:
             scores.append(score)
         return scores
 
-    def _weights(self, question: str, record: Record) -> dict[str, float]:
+    def _weights(self, question: str, record: EmbeddedPaper) -> dict[str, float]:
         """What the question's terms weigh: those of the paper's title, which all its sentences are about, nothing."""
         weights = {term: _CONTEXT_WEIGHT * self.idf(term) for term in self.terms(self.context)}
         weights |= {term: self.idf(term) for term in self.terms(cues.remove_extent(question))}
@@ -186,7 +186,7 @@ class Reader:
 
 
 def _best_sentences(
-    record: Record, scores: Sequence[float], asked: Sequence[Sequence[float]], limit: int, longest: int
+    record: EmbeddedPaper, scores: Sequence[float], asked: Sequence[Sequence[float]], limit: int, longest: int
 ) -> tuple[tuple[int, int], ...]:
     """The best sentences for every part of the question, then those that come close to the best one.
 
@@ -212,7 +212,7 @@ def _best_sentences(
     return tuple(record.sentences[index] for index in sorted(whole_lists))
 
 
-def _referred_to(record: Record, taken: Sequence[int], limit: int) -> Iterator[int]:
+def _referred_to(record: EmbeddedPaper, taken: Sequence[int], limit: int) -> Iterator[int]:
     """The sentences that chosen ones point back at, "These include ...", while there is room for more."""
     room = limit - len(taken)
     for index in taken:
@@ -227,7 +227,7 @@ def _referred_to(record: Record, taken: Sequence[int], limit: int) -> Iterator[i
             yield index - 1
 
 
-def _rest_of_lists(record: Record, taken: Sequence[int]) -> Iterator[int]:
+def _rest_of_lists(record: EmbeddedPaper, taken: Sequence[int]) -> Iterator[int]:
     """The items around a chosen sentence of a list that goes on over sentences: "(1) ...", "(2) ..."."""
 
     def is_item(index: int) -> bool:

@@ -124,7 +124,7 @@ class Answering:
             usage += spent
             clock.lap("expand")
         ranking = ranking.best(PASSAGES)
-        searched = await asyncio.to_thread(library.count, where) if where else library.size
+        searched = await asyncio.to_thread(library.reader.count, where) if where else library.size
         yield Retrieved(ranking.query.standalone, ranking.passages, searches, searched)
         draft = Answer(
             question=question,

@@ -27,8 +27,8 @@ def check_sources(library: Library, where: Filter | None) -> None:
     if where is None or not where.sources:
         return
     for source in where.sources:
-        if not library.read(partial(Papers.has_source, source=source)):
-            known = library.read(Papers.sources)
+        if not library.reader.read(partial(Papers.has_source, source=source)):
+            known = library.reader.read(Papers.sources)
             near = difflib.get_close_matches(source, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known[:10])}."
             raise QuestionError(f"No paper of the library is from {source!r}; {hint}")

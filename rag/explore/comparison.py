@@ -10,7 +10,7 @@ from itertools import product
 
 from rag.answering.extractive import Reader
 from rag.library.library import Library
-from rag.library.records import Record
+from rag.library.records import EmbeddedPaper
 from rag.models.embedding import EmbeddingModel
 from rag.text.prompt_injection import instructions
 from rag.text.sentence_roles import LEAST, ROLES, score_roles
@@ -65,7 +65,7 @@ def compare_papers(answer: Answer, library: Library, model: EmbeddingModel, *, k
         gate: Least cosine with the question for a sentence to count as saying something on it.
     """
     question, numbers = answer.standalone_question or answer.question, _choose_papers(answer, k)
-    records = {record.paper.id: record for record in library.fetch(list(numbers))}
+    records = {record.paper.id: record for record in library.reader.read_embedded(list(numbers))}
     reader = Reader(model.embed([question])[0], library.lexical.terms, library.lexical.idf)
     rows = []
     for key, number in numbers.items():
@@ -107,7 +107,9 @@ def _choose_papers(answer: Answer, k: int) -> dict[str, int | None]:
     return dict(list(chosen.items())[:MOST_PAPERS])
 
 
-def _score_for_question(question: str, record: Record, reader: Reader, quoted: set[int], gate: float) -> list[float]:
+def _score_for_question(
+    question: str, record: EmbeddedPaper, reader: Reader, quoted: set[int], gate: float
+) -> list[float]:
     """Scores how well each sentence answers the question; 0 for one that does not.
 
     Args:
@@ -119,7 +121,7 @@ def _score_for_question(question: str, record: Record, reader: Reader, quoted: s
     return [LEAST + max(0.0, score) if says else 0.0 for score, says in zip(scores, does, strict=True)]
 
 
-def _row(record: Record, number: int | None, asked: Sequence[float]) -> ComparisonRow:
+def _row(record: EmbeddedPaper, number: int | None, asked: Sequence[float]) -> ComparisonRow:
     abstract = record.paper.abstract
     ordered = set(instructions(abstract))  # a paper states nothing in what it says to an assistant
     texts = ["" if span in ordered else abstract[slice(*span)] for span in record.sentences]

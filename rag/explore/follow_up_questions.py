@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rag.answering.gate import unknown_terms
 from rag.explore.example_questions import ask_about_subject, is_question
 from rag.library.library import Library
-from rag.library.records import Record
+from rag.library.records import EmbeddedPaper
 from rag.models.embedding import EmbeddingModel
 from rag.text.names import find_names, find_own_name
 from rag.text.prompt_injection import find_statements
@@ -56,7 +56,9 @@ def find_follow_ups(
     near = [found.paper for found in answer.passages if found.paper.id not in seen and found.score >= least][:_NEAR]
     if where:
         cited, near = where.among(cited), where.among(near)
-    records = {record.paper.id: record for record in library.fetch([paper.id for paper in (*cited, *near)])}
+    records = {
+        record.paper.id: record for record in library.reader.read_embedded([paper.id for paper in (*cited, *near)])
+    }
     before = {_gist(question) for question in (answer.question, answer.standalone_question, *asked)}
     ideas: dict[frozenset[str], _Idea] = {}
     for idea in _ideas(answer, library, cited, near, records):
@@ -76,7 +78,11 @@ def find_follow_ups(
 
 
 def _ideas(
-    answer: Answer, library: Library, cited: Sequence[Paper], near: Sequence[Paper], records: Mapping[str, Record]
+    answer: Answer,
+    library: Library,
+    cited: Sequence[Paper],
+    near: Sequence[Paper],
+    records: Mapping[str, EmbeddedPaper],
 ) -> Iterator[_Idea]:
     """The best first, and not two of a kind in a row."""
     kinds = [
@@ -88,7 +94,7 @@ def _ideas(
         yield from (kind[place] for kind in kinds if place < len(kind))
 
 
-def _on_what_was_left_out(answer: Answer, paper: Paper, records: Mapping[str, Record]) -> Iterator[_Idea]:
+def _on_what_was_left_out(answer: Answer, paper: Paper, records: Mapping[str, EmbeddedPaper]) -> Iterator[_Idea]:
     """How a cited paper's work works, or what came of it, where the abstract says so and the answer does not."""
     name = find_own_name(paper)
     if not name or paper.id not in records:

@@ -50,7 +50,7 @@ class MapStore:
             return make_map(library)
         path = self._folder / f"{library.stamp.generation}.json"
         try:
-            return _read(path, library.catalogue())
+            return _read(path, library.reader.all_papers())
         except FileNotFoundError:
             pass
         except (OSError, ValueError, RecursionError) as error:

@@ -19,7 +19,7 @@ def make_map(library: Library) -> PaperMap:
     from rag.explore.projection import place_on_plane, reduce_vectors
     from rag.explore.topics import find_typical, group_papers, name_topics
 
-    papers = library.catalogue()
+    papers = library.reader.all_papers()
     # Ids are hashes of the abstracts: their order is that of no file, and the first are a fair sample.
     paper_ids = sorted(papers)[:MOST_POINTS]
     vectors = _mean_vectors(library, paper_ids)
@@ -43,7 +43,7 @@ def _mean_vectors(library: Library, paper_ids: list[str]) -> Vectors:
     """Unit vectors of the papers, the mean of their chunks: shape `(n, d)`."""
     rows = {paper_id: row for row, paper_id in enumerate(paper_ids)}
     vectors = np.zeros((len(rows), 1), dtype=np.float32)
-    for record in library.records():
+    for record in library.reader.read_all_embedded():
         if (row := rows.get(record.paper.id)) is None:
             continue
         mean = record.chunk_vectors.mean(axis=0)

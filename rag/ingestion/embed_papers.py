@@ -1,34 +1,29 @@
-"""Papers -> records: chunks and sentences with their vectors, ready to be written."""
+"""Embeds papers: cuts them into chunks and sentences and makes the vectors, in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
-from rag.corpus.duplicates import Place, make_paper
-from rag.library.records import Record
-from rag.models.embedding import EmbeddingModel
-from rag.models.encoders import Vectors
+from rag.corpus.duplicates import FoundPaper
+from rag.library.records import EmbeddedPaper
+from rag.models.embedding import EmbeddingModel, open_model
+from rag.settings import Settings
 from rag.text.sentences import Span, cut_chunks, find_sentences
 from rag.types import Paper
 
-Fresh = tuple[str, str, tuple[Place, ...]]  # a paper to embed: id, abstract, places
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Records, the full vectors of all their chunks in order, and how many texts were embedded for them."""
-
-    records: list[Record]
-    chunk_vectors: Vectors
-    texts: int
+Progress = Callable[[int, int], None]  # papers done, papers to do
+Embedder = Callable[[Settings, Iterable[Sequence[FoundPaper]]], Generator[list[EmbeddedPaper], None, None]]
 
 
 def embed_papers(
-    model: EmbeddingModel, papers: Sequence[Fresh], check_stop: Callable[[], None] = lambda: None
-) -> Embedded:
+    model: EmbeddingModel, papers: Sequence[FoundPaper], check_stop: Callable[[], None] = lambda: None
+) -> list[EmbeddedPaper]:
     """Chunks and embeds papers, all texts of all papers in one go.
 
     A chunk is embedded under its paper's title, a sentence alone: the first says what the paper is about, the second
@@ -37,7 +32,7 @@ def embed_papers(
     Args:
         check_stop: Called before every paper that is chunked; what it raises ends the work.
     """
-    made = [make_paper(paper_id, abstract, places) for paper_id, abstract, places in papers]
+    made = [found.paper for found in papers]
     chunks: list[list[Span]] = []
     sentences: list[list[Span]] = []
     chunk_texts: list[str] = []
@@ -54,15 +49,46 @@ def embed_papers(
         sentence_texts += [_readable(model, paper.abstract[start:end]) for start, end in sentences[-1]]
     chunk_vectors, signs = model.embed_with_signs(chunk_texts, starts)
     sentence_vectors = model.embed(sentence_texts)
-    records = []
+    embedded = []
     first_chunk = first_sentence = 0
-    for paper, (_, _, places), its_chunks, its_sentences in zip(made, papers, chunks, sentences, strict=True):
+    for paper, found, its_chunks, its_sentences in zip(made, papers, chunks, sentences, strict=True):
         of_chunks = slice(first_chunk, first_chunk := first_chunk + len(its_chunks))
         of_sentences = slice(first_sentence, first_sentence := first_sentence + len(its_sentences))
         vectors = np.concatenate([chunk_vectors[of_chunks], sentence_vectors[of_sentences]])
         its_signs = b"".join(signs[of_chunks])
-        records.append(Record(paper, places, tuple(its_chunks), tuple(its_sentences), vectors, its_signs))
-    return Embedded(records, chunk_vectors, len(chunk_texts) + len(sentence_texts))
+        embedded.append(EmbeddedPaper(paper, found.places, tuple(its_chunks), tuple(its_sentences), vectors, its_signs))
+    return embedded
+
+
+def embed_here(
+    settings: Settings, batches: Iterable[Sequence[FoundPaper]], stop: threading.Event | None = None
+) -> Generator[list[EmbeddedPaper], None, None]:
+    """Embeds in this process; while one batch is computed, the next is already cut into chunks.
+
+    Args:
+        stop: Once set, what is begun ends with `CancelledError`. Set here, too, where the papers are not waited for.
+    """
+    stop = stop or threading.Event()
+    check_stop = partial(raise_if_set, stop)
+    model = open_model(settings, settings.embedding_precision).until(stop)
+    with ThreadPoolExecutor(2, "footnote-batch") as threads:
+        try:
+            begun: deque[Future[list[EmbeddedPaper]]] = deque()
+            for batch in batches:
+                begun.append(threads.submit(embed_papers, model, batch, check_stop))
+                if len(begun) == 2:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        except BaseException:
+            stop.set()  # who interrupts an ingest does not wait for what is begun
+            raise
+
+
+def raise_if_set(stop: threading.Event | None) -> None:
+    """Raises `CancelledError` where whoever may stop the work has done so."""
+    if stop and stop.is_set():
+        raise CancelledError
 
 
 def _heading(model: EmbeddingModel, paper: Paper) -> tuple[str, int]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from rag.corpus.sources import SEEDS
 from rag.errors import CorpusError, LibraryMissing
-from rag.ingestion.sync import Progress, embedded_here, is_idle, sync
+from rag.ingestion.embed_papers import Progress, embed_here, raise_if_set
+from rag.ingestion.ingest_lock import is_idle
+from rag.ingestion.sync import sync
 from rag.library.chroma import place
 from rag.library.library import Library
 from rag.settings import Settings
@@ -83,7 +84,7 @@ class LibraryHandle:
                 try:
                     sync(
                         self._settings, [SEEDS] if empty else [], progress=told, wait_s=_LONGEST_INGEST_S, stop=stop,
-                        embedded_by=partial(embedded_here, stop=stop),
+                        embedded_by=partial(embed_here, stop=stop),
                     )  # fmt: skip
                 except CorpusError:
                     if empty:
@@ -117,8 +118,7 @@ class LibraryHandle:
     @contextmanager
     def _one_at_a_time(self, stop: threading.Event | None) -> Iterator[None]:
         while not self._filling.acquire(timeout=_LOOK_UP_S):
-            if stop and stop.is_set():
-                raise CancelledError
+            raise_if_set(stop)
         try:
             yield
         finally:

@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from rag.corpus.duplicates import Place, make_paper
+from rag.corpus.duplicates import FoundPaper, Place
 from rag.errors import ClusterError
-from rag.ingestion.embed_papers import Embedded, Fresh, embed_papers
-from rag.ingestion.sync import Embedder
-from rag.library.records import Record
+from rag.ingestion.embed_papers import Embedder, embed_papers
+from rag.library.records import EmbeddedPaper
 from rag.models.embedding import open_model
 from rag.paging import pages
 from rag.settings import Precision, Settings, load_settings
@@ -121,16 +120,18 @@ def _look_for(address: str) -> None:
     socket.create_connection((parts.hostname, parts.port), timeout=_ANSWERS_WITHIN_S).close()
 
 
-def _embedded(settings: Settings, batches: Iterable[Sequence[Fresh]]) -> Generator[Embedded, None, None]:
+def _embedded(
+    settings: Settings, batches: Iterable[Sequence[FoundPaper]]
+) -> Generator[list[EmbeddedPaper], None, None]:
     """Embeds on the cluster that this process is connected to; papers come as they are done."""
     rest = iter(batches)
     while wave := list(islice(rest, _BATCHES_A_WAVE)):
-        papers = {fresh[0]: fresh for batch in wave for fresh in batch}
+        papers = {found.paper_id: found for batch in wave for found in batch}
         for table in _on_workers(settings, list(papers.values()), at_once=len(wave[0])):
             yield _read(table, papers)
 
 
-def _on_workers(settings: Settings, papers: Sequence[Fresh], *, at_once: int) -> Iterator[pyarrow.Table]:
+def _on_workers(settings: Settings, papers: Sequence[FoundPaper], *, at_once: int) -> Iterator[pyarrow.Table]:
     import ray
     import ray.data
 
@@ -149,10 +150,10 @@ def _on_workers(settings: Settings, papers: Sequence[Fresh], *, at_once: int) ->
     yield from made.iter_batches(batch_size=at_once, batch_format="pyarrow")
 
 
-def _table(papers: Sequence[Fresh]) -> pyarrow.Table:
+def _table(papers: Sequence[FoundPaper]) -> pyarrow.Table:
     import pyarrow
 
-    made = [make_paper(*fresh) for fresh in papers]
+    made = [found.paper for found in papers]
     return pyarrow.table(
         {
             "paper_id": [paper.id for paper in made],
@@ -178,8 +179,8 @@ class _Worker:
         import pyarrow
 
         rows = papers.to_pylist()
-        fresh = [(row["paper_id"], row["abstract"], (Place("", "", 1, row["title"]),)) for row in rows]
-        records = embed_papers(self._model, fresh).records
+        found = [FoundPaper(row["paper_id"], row["abstract"], (Place("", "", 1, row["title"]),)) for row in rows]
+        records = embed_papers(self._model, found)
         return pyarrow.table(
             {
                 "paper_id": [record.paper.id for record in records],
@@ -191,17 +192,15 @@ class _Worker:
         )
 
 
-def _read(made: pyarrow.Table, papers: dict[str, Fresh]) -> Embedded:
+def _read(made: pyarrow.Table, papers: dict[str, FoundPaper]) -> list[EmbeddedPaper]:
     """What the workers made, with the places of the papers, which never left this process."""
     records = []
     for row in made.to_pylist():
-        paper_id, abstract, places = papers[row["paper_id"]]
+        found = papers[row["paper_id"]]
         spans = [tuple(zip(row[name][::2], row[name][1::2], strict=True)) for name in ("chunks", "sentences")]
         vectors = np.frombuffer(row["vectors"], dtype=np.float32).reshape(sum(map(len, spans)), -1)
-        paper = make_paper(paper_id, abstract, places)
-        records.append(Record(paper, places, spans[0], spans[1], vectors, row["tokens"]))
-    chunk_vectors = np.concatenate([record.chunk_vectors for record in records])
-    return Embedded(records, chunk_vectors, sum(len(record.vectors) for record in records))
+        records.append(EmbeddedPaper(found.paper, found.places, spans[0], spans[1], vectors, row["tokens"]))
+    return records
 
 
 def _reason(error: Exception) -> str:

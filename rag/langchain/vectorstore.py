@@ -9,7 +9,7 @@ from langchain_core.embeddings import Embeddings
 
 from rag.errors import LibraryMissing
 from rag.library.chroma import chroma_errors, connect, disconnect
-from rag.library.collection import find_collection
+from rag.library.stamp import find_collection
 from rag.models.embedding import EmbeddingModel
 from rag.settings import Settings
 

@@ -107,10 +107,9 @@ def _made(settings: Settings, folder: Path | None, collection: Collection) -> Pa
 
 def _refreshed(settings: Settings, folder: Path, collection: Collection) -> PaperStore | None:
     """The store that is there, in step; None where it has to be made again."""
-    store, stamp = PaperStore.find(folder, _origin(settings, collection)), read_stamp(settings, collection)
+    store = PaperStore.find(folder, _origin(settings, collection))
     try:
-        # A change without a greater number was made by an earlier version of Footnote, which gave none.
-        if store is None or (store.state.generation != stamp.generation and store.state.revision >= stamp.revision):
+        if store is None:
             return None
         _refresh(settings, store, collection)
     except sqlite3.OperationalError:  # no room

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.library.candidates import Candidates, Runs
-from rag.library.records import Head, Record, Said, read_said, unpack
+from rag.library.records import EmbeddedPaper, Head, StoredPaper, read_stored, unpack
 from rag.models.late_interaction import Bits, unpack_signs
 from rag.types import Filter, Paper
 
@@ -136,34 +136,34 @@ class Papers:
             yield [key for key, _ in rows], self._runs(packed for _, packed in rows)
 
     def signs(self, paper_ids: Sequence[str]) -> list[Bits]:
-        """The signs of the papers' token vectors, see `Record.token_signs`."""
+        """The signs of the papers' token vectors, shapes `(tokens, d)`."""
         query = f"select paper_id, signs from {_ASKED} join tokens using (number)"  # noqa: S608 (as above)
         found = dict(self._connection.execute(query, (json.dumps(paper_ids),)))
         dimension = self.state.dimension
         return [unpack_signs(_unsealed(found[key]), dimension) for key in paper_ids]
 
-    def records(self, paper_ids: Sequence[str]) -> list[Record]:
+    def read_embedded(self, paper_ids: Sequence[str]) -> list[EmbeddedPaper]:
         """These papers in their order, with all there is of them; those that are not there are left out."""
         query = f"""select paper_id, chunks.vectors, sentences.vectors, signs, said from {_ASKED}
             join chunks using (number) join sentences using (number) join tokens using (number)
             join texts using (number)"""  # noqa: S608 (as above)
         rows = {key: row for key, *row in self._connection.execute(query, (json.dumps(paper_ids),))}
         dimension = self.state.dimension
-        return [_record(key, rows[key], dimension) for key in paper_ids if key in rows]
+        return [_embedded(key, rows[key], dimension) for key in paper_ids if key in rows]
 
-    def said(self, paper_ids: Sequence[str]) -> list[Said]:
-        """What is said of these papers, in their order; those that are not there are left out."""
+    def read_stored(self, paper_ids: Sequence[str]) -> list[StoredPaper]:
+        """As `read_embedded`, without the vectors."""
         query = """select paper_id, said from papers join texts using (number)
             where paper_id in (select value from json_each(?))"""
         rows = dict(self._connection.execute(query, (json.dumps(paper_ids),)))
-        return [_said(key, _unsealed(rows[key])) for key in paper_ids if key in rows]
+        return [_stored(key, _unsealed(rows[key])) for key in paper_ids if key in rows]
 
     def papers(self, where: Filter | None = None) -> Iterator[Paper]:
         """All papers, or those that a filter admits, in the order of sources and lines."""
         condition, values = _condition(where or Filter())
         query = f"""select paper_id, said from papers join texts using (number)
             where {condition} order by source, line"""  # noqa: S608 (as above)
-        return (_said(key, _unsealed(text)).paper for key, text in self._connection.execute(query, values))
+        return (_stored(key, _unsealed(text)).paper for key, text in self._connection.execute(query, values))
 
     def changed_since(self, touched: int) -> tuple[list[str], list[str]]:
         """Ids of papers added or replaced since the store was touched so often, and of those removed."""
@@ -215,8 +215,8 @@ def remove(connection: sqlite3.Connection, paper_ids: Sequence[str]) -> None:
 
 def insert(connection: sqlite3.Connection, head: Head, touched: int) -> None:
     """Puts a paper that is not there into all tables."""
-    paper, dimension = head.said.paper, head.dimension
-    of_chunks = len(head.said.chunks) * dimension
+    paper, dimension = head.stored.paper, head.dimension
+    of_chunks = len(head.stored.chunks) * dimension
     row = (paper.id, paper.source, paper.line, paper.year, paper.venue, head.revision, touched)
     number = connection.execute("insert into papers values (null, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
     connection.execute("insert into chunks values (?, ?)", (number, _sealed(head.vectors[:of_chunks])))
@@ -240,15 +240,15 @@ def _unsealed(blob: bytes) -> bytes:
     return content
 
 
-def _said(paper_id: str, text: bytes) -> Said:
+def _stored(paper_id: str, text: bytes) -> StoredPaper:
     try:
-        return read_said(paper_id, text.decode())
+        return read_stored(paper_id, text.decode())
     except (KeyError, ValueError, TypeError) as error:
         raise StoreDamaged(f"a paper in it cannot be read: {error}") from error
 
 
-def _record(paper_id: str, row: Sequence[bytes], dimension: int) -> Record:
+def _embedded(paper_id: str, row: Sequence[bytes], dimension: int) -> EmbeddedPaper:
     chunks, sentences, signs, text = map(_unsealed, row)
-    said = _said(paper_id, text)
+    stored = _stored(paper_id, text)
     vectors = unpack(chunks + sentences, dimension)
-    return Record(said.paper, said.places, said.chunks, said.sentences, vectors, signs)
+    return EmbeddedPaper(stored.paper, stored.places, stored.chunks, stored.sentences, vectors, signs)

@@ -119,7 +119,7 @@ class PaperStore:
             connection.execute("update state set touched = touched + 1")
             ((touched,),) = connection.execute("select touched from state")
             gone = list(gone)
-            remove(connection, [*gone, *(head.said.paper.id for head in heads)])
+            remove(connection, [*gone, *(head.stored.paper.id for head in heads)])
             connection.executemany("insert or replace into removed values (?, ?)", [(key, touched) for key in gone])
             for head in heads:
                 insert(connection, head, touched)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.corpus.details import Details
 from rag.corpus.duplicates import Place, make_paper
-from rag.models.late_interaction import Bits, unpack_signs
 from rag.text.sentences import Span
 from rag.types import Paper
 
@@ -21,25 +20,27 @@ Metadata = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A paper with what retrieval needs of it.
-
-    Attributes:
-        vectors: Unit vectors of the chunks, then of the sentences: shape `(len(chunks) + len(sentences), d)`.
-        packed_tokens: Signs of the vectors of the words that carry meaning; see `token_signs`.
-    """
+class StoredPaper:
+    """A paper with its places and the offsets of its chunks and sentences."""
 
     paper: Paper
     places: tuple[Place, ...]
     chunks: tuple[Span, ...]
     sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPaper(StoredPaper):
+    """A paper with what retrieval needs of it.
+
+    Attributes:
+        vectors: Unit vectors of the chunks, then of the sentences: shape `(len(chunks) + len(sentences), d)`.
+            As the model gave them until they are written, then rounded, see `pack`.
+        packed_tokens: Signs of the vectors of the words that carry meaning, as `pack_signs` gives them.
+    """
+
     vectors: Vectors
     packed_tokens: bytes
-
-    @property
-    def token_signs(self) -> Bits:
-        """Shape `(tokens, d)`; unpacked at every call, for only the best candidates need it."""
-        return unpack_signs(self.packed_tokens, self.vectors.shape[1])
 
     @property
     def chunk_vectors(self) -> Vectors:
@@ -52,28 +53,17 @@ class Record:
         return self.vectors[len(self.chunks) :]
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A paper with its places and the offsets of its chunks and sentences: all of a record but the vectors."""
-
-    paper: Paper
-    places: tuple[Place, ...]
-    chunks: tuple[Span, ...]
-    sentences: tuple[Span, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A record as a head carries it.
+class Head(NamedTuple):
+    """What a head's metadata says.
 
     Attributes:
-        text: What `said` was read from.
-        revision: Number of the sync that wrote it; libraries once had none.
+        text: The JSON that `stored` was read from.
+        revision: Number of the sync that wrote it.
         vectors: As `pack` gives them: the chunks', then the sentences'.
         tokens: As `pack_signs` gives them.
     """
 
-    said: Said
+    stored: StoredPaper
     text: str
     revision: int
     dimension: int
@@ -92,7 +82,7 @@ def head_of(key: str) -> str | None:
     return paper_id if number == "0" else None
 
 
-def head_metadata(record: Record, revision: int) -> Metadata:
+def head_metadata(record: EmbeddedPaper, revision: int) -> Metadata:
     """What the head carries besides its chunk: 1 byte a dimension and vector, and the paper as JSON.
 
     Args:
@@ -118,7 +108,7 @@ def head_metadata(record: Record, revision: int) -> Metadata:
     }
 
 
-def chunk_metadata(record: Record, number: int) -> Metadata:
+def chunk_metadata(record: EmbeddedPaper, number: int) -> Metadata:
     """What every chunk's record says about itself."""
     start, end = record.chunks[number]
     return {"paper_id": record.paper.id, "label": record.paper.label, "source": record.paper.source,
@@ -131,16 +121,16 @@ def read_head(metadata: Metadata) -> Head:
     Raises:
         KeyError, ValueError, TypeError: The metadata was not written by `head_metadata`.
     """
-    said = read_said(str(metadata["paper_id"]), metadata["paper"])
+    stored = read_stored(str(metadata["paper_id"]), metadata["paper"])
     dimension = int(metadata["dimension"])
     vectors, tokens = _as_bytes(metadata["vectors"]), _as_bytes(metadata["tokens"])
-    expected = len(said.chunks) + len(said.sentences)
+    expected = len(stored.chunks) + len(stored.sentences)
     if dimension < 1 or len(vectors) != expected * dimension:
         raise ValueError(f"{len(vectors)} bytes of vectors for {expected} texts in {dimension} dimensions")
-    return Head(said, metadata["paper"], int(metadata.get("revision", 0)), dimension, vectors, tokens)
+    return Head(stored, metadata["paper"], int(metadata.get("revision", 0)), dimension, vectors, tokens)
 
 
-def read_said(paper_id: str, text: str) -> Said:
+def read_stored(paper_id: str, text: str) -> StoredPaper:
     """What the JSON of a head says.
 
     Raises:
@@ -149,7 +139,7 @@ def read_said(paper_id: str, text: str) -> Said:
     stored = json.loads(text)
     if not isinstance(stored, dict):
         raise ValueError("its paper is no JSON object")
-    details = map(Details.from_row, stored.get("details", [{}] * len(stored["places"])))  # which libraries once had not
+    details = map(Details.from_row, stored.get("details", [{}] * len(stored["places"])))  # none in schema 1
     places = tuple(
         Place(path, name, int(line), title, said)
         for (path, name, line, title), said in zip(stored["places"], details, strict=True)
@@ -158,7 +148,7 @@ def read_said(paper_id: str, text: str) -> Said:
     sentences = tuple((int(start), int(end)) for start, end in stored["sentences"])
     if not chunks or not sentences:
         raise ValueError(f"it has {len(chunks)} chunks and {len(sentences)} sentences")
-    return Said(make_paper(paper_id, stored["abstract"], places), places, chunks, sentences)
+    return StoredPaper(make_paper(paper_id, stored["abstract"], places), places, chunks, sentences)
 
 
 def pack(vectors: Vectors) -> bytes:

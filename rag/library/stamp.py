@@ -1,4 +1,4 @@
-"""What a library says about itself, in the metadata of its collection."""
+"""What a library says about itself, in the metadata of its collection in Chroma; and where that collection is."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryDamaged
-from rag.library.chroma import damaged, place
+from rag.library.chroma import chroma_errors, damaged, place
 from rag.settings import Settings
 
 if TYPE_CHECKING:
+    from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
 SCHEMA = 2  # how papers are written; 1 had other token vectors, and papers are embedded again from it
@@ -56,7 +57,7 @@ def read_stamp(settings: Settings, collection: Collection) -> Stamp:
             str(metadata["generation"]),
             bool(metadata["syncing"]),
             tuple(json.loads(str(metadata["roots"]))),
-            int(metadata.get("revision", 0)),  # which libraries once had not, nor a lineage
+            int(metadata.get("revision", 0)),  # this and the lineage are new in schema 2
             str(metadata.get("lineage", "")),
         )
     except (KeyError, ValueError, TypeError) as error:
@@ -68,3 +69,27 @@ def stamp_metadata(stamp: Stamp, dimension: int) -> dict[str, str | int | bool]:
     return {"schema": stamp.schema, "model": stamp.model, "dimension": dimension, "generation": stamp.generation,
             "syncing": stamp.syncing, "roots": json.dumps(stamp.roots), "revision": stamp.revision,
             "lineage": stamp.lineage}  # fmt: skip
+
+
+def name_aside(settings: Settings) -> str:
+    """The name of a collection that is not complete yet, beside the library's."""
+    return f"{settings.collection}-rebuilt"
+
+
+def find_collection(settings: Settings, client: Client) -> Collection | None:
+    """The library's collection, or None. Finishes a rebuild that was killed just before its final rename."""
+    from chromadb.errors import NotFoundError
+
+    with chroma_errors(settings):
+        try:
+            return client.get_collection(settings.collection, embedding_function=None)
+        except NotFoundError:
+            pass
+        try:
+            rebuilt = client.get_collection(name_aside(settings), embedding_function=None)
+        except NotFoundError:
+            return None
+        if read_stamp(settings, rebuilt).syncing:
+            return None
+        rebuilt.modify(name=settings.collection)
+        return rebuilt

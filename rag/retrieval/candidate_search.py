@@ -37,12 +37,12 @@ def find_candidates(
     """
     find = partial(library.lexical.search, question, weights={context: CONTEXT_WEIGHT} if context else None)
     if where == Filter():
-        dense = [paper_id for paper_id, _ in library.nearest(vector, _DENSE_CHUNKS)]
+        dense = [paper_id for paper_id, _ in library.dense.find_nearest(vector, _DENSE_CHUNKS)]
         hits = find(_LEXICAL_PAPERS)
-    elif not (count := library.count(where)):
+    elif not (count := library.reader.count(where)):
         return [], {}
     elif count <= _ALL_ADMITTED:
-        dense = library.read(lambda papers: papers.ids(where))
+        dense = library.reader.read(lambda papers: papers.ids(where))
         hits = find(count, among=dense)
     else:
         dense, hits = _ask_for_more(library, find, vector, where, count)
@@ -62,18 +62,18 @@ def _ask_for_more(
     for times in (1, _FURTHER):  # again, where the filter leaves out just what is near
         asked_for = round(times * more * _DENSE_CHUNKS)
         if len(dense) < _ENOUGH and asked_for <= count * _OF_ADMITTED:
-            near = [paper_id for paper_id, _ in library.nearest(vector, asked_for)]
+            near = [paper_id for paper_id, _ in library.dense.find_nearest(vector, asked_for)]
             found = {*near, *(hit.paper_id for hit in hits)}
-            admitted = library.read(partial(Papers.admitted, paper_ids=found, where=where))
+            admitted = library.reader.read(partial(Papers.admitted, paper_ids=found, where=where))
             dense = [paper_id for paper_id in near if paper_id in admitted][:_DENSE_CHUNKS]
     if are_all := len(dense) < _ENOUGH:
-        dense, admitted = library.read(lambda papers: _compare_all(papers, vector, where))
+        dense, admitted = library.reader.read(lambda papers: _compare_all(papers, vector, where))
     within = [hit for hit in hits if hit.paper_id in admitted]
     if len(within) < _ENOUGH_HITS and len(hits) == most:  # it leaves out just what has these words most
         if are_all:
             return dense, find(_LEXICAL_PAPERS, among=list(admitted))
         hits = find(_FURTHER * most)
-        admitted = library.read(partial(Papers.admitted, paper_ids=[hit.paper_id for hit in hits], where=where))
+        admitted = library.reader.read(partial(Papers.admitted, paper_ids=[hit.paper_id for hit in hits], where=where))
         within = [hit for hit in hits if hit.paper_id in admitted]
     return dense, within[:_LEXICAL_PAPERS]
 

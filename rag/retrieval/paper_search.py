@@ -21,15 +21,15 @@ def list_papers(library: Library, where: Filter | None, containing: str) -> list
         found = _find_words(library, containing)
         return where.among(found) if where else list(found)
     if where is None or where == Filter():
-        return list(library.catalogue().values())
-    return library.read(lambda papers: list(papers.papers(where)))
+        return list(library.reader.all_papers().values())
+    return library.reader.read(lambda papers: list(papers.papers(where)))
 
 
 def _find_words(library: Library, text: str) -> Iterator[Paper]:
     """Finds the papers in whose title or abstract every word of the text begins a word."""
-    folded, wanted = library.folded(), dict.fromkeys(re.findall(r"[^\W_]+", fold(text)))
+    folded, wanted = library.reader.folded_texts(), dict.fromkeys(re.findall(r"[^\W_]+", fold(text)))
     starts = [(word, re.compile(rf"(?<![^\W_]){re.escape(word)}")) for word in wanted]
-    for key, paper in library.catalogue().items():
+    for key, paper in library.reader.all_papers().items():
         # Most papers fail at the plain test, which costs a tenth of the other.
         if all(word in folded[key] and start.search(folded[key]) for word, start in starts):
             yield paper
@@ -41,12 +41,12 @@ def find_similar(library: Library | None, paper_id: str, *, k: int) -> list[Pass
     Raises:
         LibraryMissing: There is no such paper.
     """
-    found = library.fetch([paper_id]) if library else []
+    found = library.reader.read_embedded([paper_id]) if library else []
     if library is None or not found:
         raise LibraryMissing(f"There is no paper {paper_id!r} in the library; `footnote papers list` shows them.")
     vector = to_unit(found[0].chunk_vectors.mean(axis=0))
-    near = [key for key, _ in library.nearest(vector, 2 * k + 4) if key != paper_id]
-    return list(library.read(lambda papers: _score(papers, near, vector, k)))
+    near = [key for key, _ in library.dense.find_nearest(vector, 2 * k + 4) if key != paper_id]
+    return list(library.reader.read(lambda papers: _score(papers, near, vector, k)))
 
 
 def _score(papers: Papers, paper_ids: list[str], vector: Vectors, k: int) -> tuple[Passage, ...]:
@@ -56,5 +56,5 @@ def _score(papers: Papers, paper_ids: list[str], vector: Vectors, k: int) -> tup
         return ()
     signals = compute_cheap(found, vector, {})
     order = order_by_score(found.paper_ids, fuse_signals(signals))[:k]
-    records = papers.records([found.paper_ids[row] for row in order])
+    records = papers.read_embedded([found.paper_ids[row] for row in order])
     return make_passages(records, vector, take(signals, order))

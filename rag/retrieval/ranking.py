@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rag.library.candidates import Values
 from rag.library.library import Library
 from rag.library.paper_rows import Papers
-from rag.library.records import Record, Vectors
+from rag.library.records import EmbeddedPaper, Vectors
 from rag.models.embedding import EmbeddingModel
 from rag.retrieval.candidate_search import find_candidates
 from rag.retrieval.signals import (
@@ -57,7 +57,7 @@ class Ranking:
     """
 
     passages: tuple[Passage, ...]
-    records: Mapping[str, Record]
+    records: Mapping[str, EmbeddedPaper]
     question_vector: Vectors
     query: Query
     slips: Mapping[str, str]
@@ -87,7 +87,9 @@ def retrieve(
     query = replace(query, question=mend(query.question, slips))
     asked = embed_query(model, query.question, query.context, library.lexical.word_idf)
     keys, bm25 = find_candidates(library, query.question, query.context, asked.vector, where or Filter())
-    passages, records, evidence = library.read(lambda papers: _rank(papers, keys, bm25, asked, weights=weights, k=k))
+    passages, records, evidence = library.reader.read(
+        lambda papers: _rank(papers, keys, bm25, asked, weights=weights, k=k)
+    )
     return Ranking(passages, records, asked.question_vector, query, slips, evidence)
 
 
@@ -99,7 +101,7 @@ def _rank(
     *,
     weights: Mapping[str, float],
     k: int,
-) -> tuple[tuple[Passage, ...], Mapping[str, Record], float]:
+) -> tuple[tuple[Passage, ...], Mapping[str, EmbeddedPaper], float]:
     """The passages, their records, and the greatest cosine of any chunk or sentence among the best."""
     found = papers.candidates(keys)
     if not found.paper_ids:
@@ -114,7 +116,7 @@ def _rank(
         signals["late"] = compute_late(papers, found, asked)
     signals["neighbours"] = compute_neighbours(found.chunks.means(), fuse_signals(signals, weights))
     order = order_by_score(found.paper_ids, fuse_signals(signals, weights))[:k]
-    records = papers.records([found.paper_ids[row] for row in order])
+    records = papers.read_embedded([found.paper_ids[row] for row in order])
     passages = make_passages(records, asked.vector, take(signals, order), weights)
     return passages, {record.paper.id: record for record in records}, evidence
 
@@ -130,7 +132,7 @@ def take(signals: Mapping[str, Values], order: Sequence[int]) -> dict[str, Value
 
 
 def make_passages(
-    records: Sequence[Record],
+    records: Sequence[EmbeddedPaper],
     vector: Vectors,
     signals: Mapping[str, Values],
     weights: Mapping[str, float] = WEIGHTS,

@@ -23,7 +23,7 @@ def find_misspelt(library: Library, model: EmbeddingModel, question: str) -> Map
         return any(map(lexical.frequency, lexical.terms_of(word))) or model.count_tokens(word) == 1
 
     def similar_texts(word: str) -> Iterator[str]:
-        found = (record.paper for record in library.fetch(lexical.spelt_nearly(word, _PAPERS_READ)))
+        found = (record.paper for record in library.reader.read_embedded(lexical.spelt_nearly(word, _PAPERS_READ)))
         return (f"{paper.title} {paper.abstract}" for paper in found)
 
     return find_slips(question, is_known, similar_texts)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.corpus.duplicates import FoundPaper
 from rag.corpus.sources import SEEDS, read_sources
-from rag.ingestion.embed_papers import Fresh, embed_papers
+from rag.ingestion.embed_papers import embed_papers
 from rag.models.embedding import EmbeddingModel, open_model
 from rag.models.encoders import _ACCELERATOR_BATCH, _BATCH, SentenceTransformersEncoder
 from rag.settings import Settings
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     reading = read_sources([SEEDS], {})
-    papers = [(each.paper_id, each.abstract, each.places) for each in reading.papers(reading.paper_ids())]
+    papers = reading.papers(reading.paper_ids())
     with tempfile.TemporaryDirectory() as folder:
         make_model(Path(folder), [abstract for _, abstract, _ in papers])
         model = open_model(Settings(_env_file=None, home=Path(folder), embedding_model=folder))  # type: ignore[call-arg]
@@ -72,18 +73,18 @@ def on_cpu(folder: str) -> EmbeddingModel:
     return EmbeddingModel("on the CPU", SentenceTransformersEncoder(SentenceTransformer(folder, device="cpu")))
 
 
-def at_size(model: EmbeddingModel, papers: list[Fresh], size: int) -> object:
+def at_size(model: EmbeddingModel, papers: list[FoundPaper], size: int) -> object:
     model.encoder.batch = size
     return embed_papers(model, papers)
 
 
-def vectors_of(model: EmbeddingModel, papers: list[Fresh], size: int) -> np.ndarray:
+def vectors_of(model: EmbeddingModel, papers: list[FoundPaper], size: int) -> np.ndarray:
     model.encoder.batch = size
     return np.concatenate(vectors_of_all(model, papers))
 
 
-def vectors_of_all(model: EmbeddingModel, papers: list[Fresh]) -> list[np.ndarray]:
-    return [record.vectors for record in embed_papers(model, papers).records]
+def vectors_of_all(model: EmbeddingModel, papers: list[FoundPaper]) -> list[np.ndarray]:
+    return [record.vectors for record in embed_papers(model, papers)]
 
 
 def make_model(folder: Path, abstracts: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 From a library that scale.py has kept, whole papers are written into libraries of their own until they have 1,000,
 10,000, 100,000 vectors. Every question (the title of a paper that is in none) is embedded and searched for both ways,
-in turns: with `Library.nearest`, and by one product with the matrix of all vectors, which lies in memory, and the best
+in turns: with `DenseSearch.find_nearest`, and by one product with the matrix of all vectors, which lies in memory, and the best
 of it; both give the papers of the 150 nearest chunks, as many as retrieval asks for. A library of up to 10,000 papers compares
 all of its chunks itself, in the same way, but keeps a byte a number; above that Chroma's graph is searched. The embedding
 is the same call on both sides and counted on both.
@@ -14,6 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ import numpy as np
 
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
-from rag.library.records import Record
+from rag.library.library_writer import LibraryWriter
+from rag.library.records import EmbeddedPaper, Vectors
 from rag.models.embedding import EmbeddingModel
 from rag.settings import Settings
 from tests.bench.exact import recall, scan_of
@@ -62,7 +64,7 @@ def main() -> None:
 def compared(library: Library, model: EmbeddingModel, questions: Sequence[str], rounds: int) -> dict[str, Any]:
     """Medians of a question's milliseconds both ways, their ratio, and the share of the exact ten nearest found."""
     scan = scan_of(library, model)
-    ways = {"nearest": library.nearest, "exact": scan.nearest}
+    ways = {"nearest": library.dense.find_nearest, "exact": scan.find_nearest}
     spent_ms: dict[str, list[float]] = {name: [] for name in ways}
     embedding_ms, recalls = [], []
     for name, search in ways.items():  # not counted: what is opened at the first search
@@ -100,23 +102,32 @@ def part_of(source: Library, model: EmbeddingModel, size: int, home: Path) -> Li
     settings = Settings(_env_file=None, home=home)  # type: ignore[call-arg]
     library = Library.create(settings, model.dimension)
     store, written = open_vectorstore(source.settings, model), 0
-    records = _until(source.records(), size)
+    records = _until(source.reader.read_all_embedded(), size)
     while page := list(islice(records, _PAGE)):
         ids = [f"{record.paper.id}:{number}" for record in page for number in range(len(record.chunks))]
         got = store.get(ids=ids, include=["embeddings"])
         by_id = dict(zip(got["ids"], got["embeddings"], strict=True))
-        library.write(page, np.asarray([by_id[each] for each in ids], dtype=np.float32))
+        rows = np.asarray([by_id[each] for each in ids], dtype=np.float32)
+        LibraryWriter(library).write(list(_with_exact(page, rows)))
         written += len(ids)
     if written < size - 2:
         raise SystemExit(f"the library has {written} vectors, fewer than {size}; fill a greater one with scale.py")
-    library.restamp(syncing=False)
+    LibraryWriter(library).restamp(syncing=False)
     library.close()
     opened = Library.open(settings)
     assert opened is not None
     return opened
 
 
-def _until(records: Iterator[Record], size: int) -> Iterator[Record]:
+def _with_exact(records: list[EmbeddedPaper], rows: Vectors) -> Iterator[EmbeddedPaper]:
+    """The records with the vectors of their chunks as the model gave them."""
+    first = 0
+    for record in records:
+        own = rows[first : (first := first + len(record.chunks))]
+        yield replace(record, vectors=np.concatenate([own, record.sentence_vectors]))
+
+
+def _until(records: Iterator[EmbeddedPaper], size: int) -> Iterator[EmbeddedPaper]:
     """Records as long as all their chunks are no more than `size`."""
     chunks = 0
     for record in records:

@@ -121,7 +121,7 @@ def _embedded_texts(settings: Settings) -> list[str]:
     library = Library.open(settings)
     assert library is not None
     texts = []
-    for record in library.records():
+    for record in library.reader.read_all_embedded():
         paper = record.paper
         heading = f"{paper.title}\n" if paper.title else ""
         texts += [heading + paper.abstract[start:end] for start, end in record.chunks]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.langchain.vectorstore import open_vectorstore
+from rag.library.dense_search import ExactScan
 from rag.library.library import Library
-from rag.library.vector_search import ExactScan
 from rag.models.embedding import EmbeddingModel, Vectors
 
 _PAGE = 5_000

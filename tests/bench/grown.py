@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from rag.library.library import Library
-from rag.library.records import Record, Vectors, chunk_id
+from rag.library.library_writer import LibraryWriter
+from rag.library.records import EmbeddedPaper, Vectors, chunk_id
 from rag.models.embedding import EmbeddingModel
 from rag.settings import Settings
 from tests.bench.exact import stored_vectors
@@ -78,26 +79,26 @@ def write_copies(source: Library, model: EmbeddingModel, settings: Settings, pap
     steps, done = [0.0] * _STEPS, 0
     while page := list(islice(made, _PAGE)):
         began = time.perf_counter()
-        library.write([record for record, _ in page], np.concatenate([vectors for _, vectors in page]))
+        LibraryWriter(library).write(page)
         steps[min(done * _STEPS // papers, _STEPS - 1)] += time.perf_counter() - began
         done += len(page)
-    library.restamp(syncing=False)
+    LibraryWriter(library).restamp(syncing=False)
     library.close()
     return [round(seconds, 1) for seconds in steps]
 
 
-def copies(source: Library, vectors: dict[str, Vectors]) -> Iterator[tuple[Record, Vectors]]:
+def copies(source: Library, vectors: dict[str, Vectors]) -> Iterator[EmbeddedPaper]:
     """Every paper, then every paper again, and so on, each time with other noise in the vectors of its chunks."""
     noise = np.random.default_rng(20)
     for turn in count():
-        for record in source.records():
+        for record in source.reader.read_all_embedded():
             own = np.stack([vectors[chunk_id(record.paper.id, number)] for number in range(len(record.chunks))])
             added = noise.standard_normal(own.shape, dtype=np.float32)
             moved = own + NOISE * added / np.linalg.norm(added, axis=1, keepdims=True)
             moved /= np.linalg.norm(moved, axis=1, keepdims=True)
             another = hashlib.sha256(f"{record.paper.id} {turn}".encode()).hexdigest()[:16]
             both = np.concatenate([moved, record.sentence_vectors])
-            yield replace(record, paper=replace(record.paper, id=another), vectors=both), moved
+            yield replace(record, paper=replace(record.paper, id=another), vectors=both)
 
 
 def _peak_mb() -> float:

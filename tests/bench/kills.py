@@ -205,7 +205,7 @@ def _wanted(path: str) -> dict[str, tuple[str, str]]:
 def _texts(settings: Settings) -> Texts:
     library = Library.open(settings)
     assert library is not None
-    found = {said.paper.id: (said.paper.title, said.paper.abstract) for said in library.all_said()}
+    found = {said.paper.id: (said.paper.title, said.paper.abstract) for said in library.reader.read_all_stored()}
     library.close()
     return found
 
@@ -217,7 +217,7 @@ def _checked(settings: Settings, path: str, before: Texts, reported: int, tally:
     if library is None:
         tally.unless(reported == 0, f"{reported} papers were reported, and there is no library")
         return {}
-    there = {said.paper.id: (said.paper.title, said.paper.abstract) for said in library.all_said()}
+    there = {said.paper.id: (said.paper.title, said.paper.abstract) for said in library.reader.read_all_stored()}
     to_write = [paper_id for paper_id, said in wanted.items() if before.get(paper_id) != said]
     tally.unless(
         all(there.get(paper_id) == wanted[paper_id] for paper_id in to_write[:reported]), "what was reported is lost"
@@ -234,14 +234,14 @@ def _checked(settings: Settings, path: str, before: Texts, reported: int, tally:
 def _agree(settings: Settings, library: Library, tally: Tally) -> None:
     """Notes where Chroma, the paper store, the lexical index and the search by vectors differ."""
     tally.unless(not library.disagreements(), f"the indexes differ: {library.disagreements()}")
-    if not (records := list(library.records())):  # killed before its first batch
+    if not (records := list(library.reader.read_all_embedded())):  # killed before its first batch
         return
     ids = [record.paper.id for record in records]
-    heads = {head.said.paper.id: head.said for head in page_of_heads(settings, library._collection, ids)}
-    said = {each.paper.id: each for each in library.said(ids)}
+    heads = {head.stored.paper.id: head.stored for head in page_of_heads(settings, library.collection, ids)}
+    said = {each.paper.id: each for each in library.reader.read_stored(ids)}
     tally.unless(heads == said, "the paper store says otherwise than Chroma")
     keys = [chunk_id(record.paper.id, number) for record in records for number in range(len(record.chunks))]
-    got = library._collection.get(ids=keys, include=["embeddings"])
+    got = library.collection.get(ids=keys, include=["embeddings"])
     vectors = dict(zip(got["ids"], np.asarray(got["embeddings"], dtype=np.float32), strict=True))
     tally.unless(vectors.keys() == set(keys), "chunks are missing in Chroma")
     kept = np.concatenate([record.chunk_vectors for record in records])
@@ -250,10 +250,10 @@ def _agree(settings: Settings, library: Library, tally: Tally) -> None:
     for record in records:
         # Killed syncs leave earlier editions of an abstract, whose first chunks are the same.
         key = chunk_id(record.paper.id, 0)
-        found = dict(library.nearest(vectors[key], _EDITIONS))
+        found = dict(library.dense.find_nearest(vectors[key], _EDITIONS))
         tally.unless(found.get(record.paper.id, 0.0) > _ALIKE, f"{record.paper.id} is not found by its vector")
         tally.looked_for += 1
-        tally.led_to += key in library._query(vectors[key], _EDITIONS)[0]
+        tally.led_to += key in library.dense._query(vectors[key], _EDITIONS)[0]
 
 
 def _completed(settings: Settings, path: str, tally: Tally) -> None:

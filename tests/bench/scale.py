@@ -191,7 +191,7 @@ def asked_ms(library: Library, model: EmbeddingModel, questions: Sequence[str], 
             found = retrieve(library, model, Query(question), k=DEPTH, where=where, **STAGES[stage])
             spent[stage, name].append(time.perf_counter() - began)
             strays[stage, name] += sum(where is not None and not where.admits(each.paper) for each in found.passages)
-    admitted = {name: library.count(where) for name, where in FILTERS.items()}
+    admitted = {name: library.reader.count(where) for name, where in FILTERS.items()}
     return {
         stage: {
             name: percentiles_ms(spent[stage, name]) | {"strays": strays[stage, name], "admitted": admitted[name]}
@@ -208,10 +208,10 @@ def candidates_ms(library: Library, model: EmbeddingModel, questions: Sequence[s
         for question in questions:
             began = time.perf_counter()
             vector = model.embed([question])[0]
-            near = library.nearest(vector, CANDIDATES)
+            near = library.dense.find_nearest(vector, CANDIDATES)
             library.lexical.search(question, 100)
             spent.append(time.perf_counter() - began)
-            recalls.append(recall(near, scan.nearest(vector, CANDIDATES)))
+            recalls.append(recall(near, scan.find_nearest(vector, CANDIDATES)))
     return percentiles_ms(spent) | {"recall@10": round(float(np.mean(recalls)), 4), "vectors": len(scan.vectors)}
 
 
@@ -221,9 +221,9 @@ def candidates_by_filter(
     """As `candidates_ms`, for what each filter admits, by the way that `retrieve` goes to them."""
     figures = {}
     for name, where in FILTERS.items():
-        if where is None or not library.count(where):
+        if where is None or not library.reader.count(where):
             continue
-        exact = _Admitted(library.read(lambda papers, where=where: list(papers.chunk_vectors(where))))
+        exact = _Admitted(library.reader.read(lambda papers, where=where: list(papers.chunk_vectors(where))))
         recalls, spent = [], []
         for turn in range(rounds):
             for question in questions:

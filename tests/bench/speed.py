@@ -86,12 +86,19 @@ def _answers_of_a_collection(folder: Path) -> dict[str, float]:
 def _bytes_per_paper(home: Path) -> dict[str, float]:
     """What the signals of one paper take, on average: embeddings made, vectors kept, and the bytes of these."""
     from rag import Assistant, load_settings
+    from rag.models.late_interaction import unpack_signs
 
     library = Assistant.open(load_settings(home=home)).answering.handle.filled()
-    records = list(library.records())
+    records = list(library.reader.read_all_embedded())
     chunks, sentences, tokens = (
         float(np.mean([len(part) for part in parts]))
-        for parts in zip(*((each.chunks, each.sentences, each.token_signs) for each in records), strict=True)
+        for parts in zip(
+            *(
+                (each.chunks, each.sentences, unpack_signs(each.packed_tokens, each.vectors.shape[1]))
+                for each in records
+            ),
+            strict=True,
+        )
     )
     dimension = records[0].vectors.shape[1]
     kept = {

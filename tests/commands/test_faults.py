@@ -339,10 +339,11 @@ def test_doctor_of_an_empty_library_is_content(settings, monkeypatch):
 
 def test_an_interrupted_ingest_is_found_by_doctor(own_home):
     from rag.library.library import Library
+    from rag.library.library_writer import LibraryWriter
 
     library = Library.open(Settings(_env_file=None, home=own_home))
     assert library
-    library.restamp(syncing=True)
+    LibraryWriter(library).restamp(syncing=True)
     library.close()
     detail = next(finding.detail for finding in examine() if finding.what == "library")
     assert "interrupted: run `footnote ingest`" in detail

@@ -151,10 +151,10 @@ def test_a_library_written_before_there_were_details_opens_and_learns_them_witho
     sync(settings, [path])
     library = Library.open(settings)
     assert library is not None
-    (head,) = library._collection.get(where={"head": True}, include=["metadatas"])["metadatas"] or []
+    (head,) = library.collection.get(where={"head": True}, include=["metadatas"])["metadatas"] or []
     stored = json.loads(str(head["paper"]))
     del stored["details"]
-    library._collection.update(ids=[f"{head['paper_id']}:0"], metadatas=[{**head, "paper": json.dumps(stored)}])
+    library.collection.update(ids=[f"{head['paper_id']}:0"], metadatas=[{**head, "paper": json.dumps(stored)}])
     shutil.rmtree(settings.home / "papers")  # such a library has nothing derived from it yet
     (paper,) = Assistant.open(settings).papers()
     assert (paper.abstract, paper.year, paper.authors) == (PENGUINS, None, ())

@@ -42,7 +42,7 @@ def test_every_paper_has_one_place_near_those_that_it_is_like_and_the_same_each_
     library = assistant.answering.handle.current()
     assert library is not None
     assert make_map(library) == found
-    vectors = {record.paper.id: record.chunk_vectors.mean(axis=0) for record in library.records()}
+    vectors = {record.paper.id: record.chunk_vectors.mean(axis=0) for record in library.reader.read_all_embedded()}
     stacked = np.stack([vectors[paper_id] for paper_id in found.paper_ids])
     assert trustworthiness(stacked, np.array(found.places), n_neighbors=10) > 0.85
 
@@ -182,7 +182,7 @@ def test_more_papers_than_points_are_sampled_and_more_than_are_fitted_are_placed
 
     library = Assistant.open(seeds).answering.handle.current()
     assert library is not None
-    vectors = {record.paper.id: record.chunk_vectors.mean(axis=0) for record in library.records()}
+    vectors = {record.paper.id: record.chunk_vectors.mean(axis=0) for record in library.reader.read_all_embedded()}
     monkeypatch.setattr(paper_map_module, "MOST_POINTS", 200)
     monkeypatch.setattr(projection, "MOST_FITTED", 100)
     found = make_map(library)

@@ -52,7 +52,7 @@ def test_a_killed_sync_keeps_all_it_reported_and_the_next_embeds_only_the_rest(
     for reports, amid_s in ((1, 0.0), (1, 0.0), (1, 0.1)):
         told = killed_after(python, settings, reports=reports, amid_s=amid_s)
         left = [paper_id for paper_id in order if paper_id not in there]
-        now = {record.paper.id for record in opened(settings).records()}
+        now = {record.paper.id for record in opened(settings).reader.read_all_embedded()}
         assert there | set(left[:told]) <= now, "what was reported is there"
         assert now <= set(order)
         assert len(now) < 308, "it was killed before its end"
@@ -156,5 +156,5 @@ def test_a_sync_that_is_killed_while_it_removes_and_moves_is_completed_by_the_ne
     assert report.added + report.changed + report.unchanged + report.merged == 3 + len(texts[15:])
     assert_whole(settings)
     lines = [line.removeprefix("Abstract:") for line in path.read_text().splitlines()]
-    for paper in opened(settings).catalogue().values():
+    for paper in opened(settings).reader.all_papers().values():
         assert clean_text(lines[paper.line - 1]) == paper.abstract

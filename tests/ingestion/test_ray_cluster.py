@@ -188,7 +188,7 @@ def _assert_same(one: Settings, other: Settings) -> None:
 
 def _chunk_vectors(settings: Settings) -> dict[str, np.ndarray]:
     library = opened(settings)
-    stored = library._collection.get(include=["embeddings"])
+    stored = library.collection.get(include=["embeddings"])
     return dict(zip(stored["ids"], stored["embeddings"], strict=True))
 
 

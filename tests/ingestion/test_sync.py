@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rag.corpus.duplicates import FoundPaper
 from rag.errors import CorpusError, LibraryError, LibraryMissing
 from rag.ingestion.library_handle import LibraryHandle
-from rag.ingestion.sync import _batches, reembed, sync
+from rag.ingestion.rebuild import reembed
+from rag.ingestion.sync import cut_batches, sync
 from rag.library.library import Library
-from rag.library.records import Record
+from rag.library.library_writer import LibraryWriter
+from rag.library.records import EmbeddedPaper
 from rag.models.embedding import open_model
 from rag.settings import Settings
 from rag.types import IngestReport, Paper
@@ -34,8 +37,8 @@ def opened(settings: Settings) -> Library:
     return library
 
 
-def records(settings: Settings) -> dict[str, Record]:
-    return {record.paper.abstract: record for record in opened(settings).records()}
+def records(settings: Settings) -> dict[str, EmbeddedPaper]:
+    return {record.paper.abstract: record for record in opened(settings).reader.read_all_embedded()}
 
 
 def papers(settings: Settings) -> dict[str, Paper]:
@@ -50,24 +53,24 @@ def counts(report: IngestReport) -> dict[str, int]:
 
 def found_by_vector(settings: Settings, text: str) -> Paper:
     library = opened(settings)
-    (paper_id, _), *_ = library.nearest(open_model(settings).embed([text])[0], 3)
-    return library.fetch([paper_id])[0].paper
+    (paper_id, _), *_ = library.dense.find_nearest(open_model(settings).embed([text])[0], 3)
+    return library.reader.read_embedded([paper_id])[0].paper
 
 
 def found_by_words(settings: Settings, text: str) -> list[str]:
     library = opened(settings)
     ids = [hit.paper_id for hit in library.lexical.search(text, 5)]
-    by_id = {record.paper.id: record.paper for record in library.fetch(ids)}
+    by_id = {record.paper.id: record.paper for record in library.reader.read_embedded(ids)}
     return [by_id[each].abstract for each in ids]
 
 
 def assert_whole(settings: Settings) -> None:
     """Every paper has each of its chunks once, with text, places and vectors that fit it; nothing else is there."""
     library = opened(settings)
-    stored = library._collection.get(include=["documents", "metadatas"])
+    stored = library.collection.get(include=["documents", "metadatas"])
     by_id = dict(zip(stored["ids"], zip(stored["documents"], stored["metadatas"], strict=True), strict=True))
     expected = set()
-    for record in library.records():
+    for record in library.reader.read_all_embedded():
         paper = record.paper
         assert len(record.chunk_vectors) == len(record.chunks) > 0
         assert np.allclose(np.linalg.norm(record.vectors, axis=1), 1, atol=1e-5)
@@ -83,7 +86,7 @@ def assert_whole(settings: Settings) -> None:
                 end,
             )
     assert set(by_id) == expected
-    assert library.size == len(library.catalogue())
+    assert library.size == len(library.reader.all_papers())
 
 
 @pytest.fixture
@@ -372,7 +375,7 @@ def test_seeds_synced_twice_and_then_one_by_one_embed_nothing(seed_home: Path, t
     copy = shutil.copytree(SEEDS, tmp_path / "copy")
     report = sync(settings, [copy])
     assert (counts(report), report.embedded) == ({"merged": 328}, 0)
-    (first, *_) = opened(settings).records()
+    (first, *_) = opened(settings).reader.read_all_embedded()
     assert first.paper.source in {path.name for path in SEEDS.iterdir()}
     shutil.rmtree(copy)
     report = sync(settings, [copy], prune=True)
@@ -404,9 +407,9 @@ def test_replaced_papers_leave_no_chunk_behind_even_if_the_sync_was_killed_befor
     assert all(len(record.chunks) < before[text] for text, record in records(settings).items())
     assert_whole(settings)
     library = opened(settings)
-    (paper_id, *_) = library.catalogue()
-    library._collection.add(ids=[f"{paper_id}:99"], embeddings=[[1.0] * 16], documents=["left over"])
-    library.restamp(syncing=True)
+    (paper_id, *_) = library.reader.all_papers()
+    library.collection.add(ids=[f"{paper_id}:99"], embeddings=[[1.0] * 16], documents=["left over"])
+    LibraryWriter(library).restamp(syncing=True)
     sync(settings, [folder])
     assert_whole(settings)
 
@@ -418,8 +421,8 @@ def test_a_library_without_papers_is_told_from_no_library(settings: Settings, fo
     assert sync(settings, prune=True).total == 0
     library = opened(settings)
     assert library.size == 0
-    assert library.catalogue() == {}
-    assert library.nearest(open_model(settings).embed(["x"])[0], 3) == []
+    assert library.reader.all_papers() == {}
+    assert library.dense.find_nearest(open_model(settings).embed(["x"])[0], 3) == []
     assert library.lexical.search("penguins", 3) == []
 
 
@@ -464,12 +467,12 @@ def test_a_sync_of_another_process_keeps_others_out_and_is_seen_within_five_seco
     def sees() -> bool:
         library = handle.current()
         assert library is not None
-        nearest = library.fetch([library.nearest(vector, 1)[0][0]])[0].paper.abstract
+        nearest = library.reader.read_embedded([library.dense.find_nearest(vector, 1)[0][0]])[0].paper.abstract
         lexical = library.lexical.search("methane", 1)
         return (
             nearest == SHORT[4]
             and bool(lexical)
-            and SHORT[4] in {paper.abstract for paper in library.catalogue().values()}
+            and SHORT[4] in {paper.abstract for paper in library.reader.all_papers().values()}
         )
 
     assert not sees()
@@ -493,8 +496,8 @@ def test_a_sync_of_another_process_keeps_others_out_and_is_seen_within_five_seco
 
 def test_what_is_embedded_at_once_is_bounded_in_papers_and_in_characters() -> None:
     def batches(*lengths: int) -> list[list[int]]:
-        fresh = [(f"{number:016x}", "x" * length, ()) for number, length in enumerate(lengths)]
-        return [[len(abstract) for _, abstract, _ in batch] for batch in _batches(iter(fresh), len(fresh))]
+        found = [FoundPaper(f"{number:016x}", "x" * length, ()) for number, length in enumerate(lengths)]
+        return [[len(each.abstract) for each in batch] for batch in cut_batches(iter(found), len(found))]
 
     assert [len(batch) for batch in batches(*[10] * 70)] == [32, 32, 6]
     assert [len(batch) for batch in batches(*[10] * 2_000)] == [256] * 7 + [208]

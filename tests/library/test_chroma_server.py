@@ -16,13 +16,15 @@ import pytest
 
 from rag.corpus.duplicates import Place, make_paper
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch, LibraryUnreachable
-from rag.ingestion import lease
+from rag.ingestion import ingest_lock
 from rag.ingestion.library_handle import LibraryHandle
-from rag.ingestion.sync import reembed, sync
+from rag.ingestion.rebuild import reembed
+from rag.ingestion.sync import sync
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.chroma import connect, disconnect
 from rag.library.library import Library
-from rag.library.records import Record
+from rag.library.library_writer import LibraryWriter
+from rag.library.records import EmbeddedPaper
 from rag.models.embedding import open_model
 from rag.settings import BUNDLED_MODEL, Settings
 from tests.conftest import Python, free_port, wait_for, write_abstracts
@@ -127,7 +129,7 @@ def test_an_asker_with_a_home_of_its_own_sees_what_comes_changes_and_leaves_and_
         library = handle.current()
         assert library is not None
         assert library.disagreements() == {}
-        return library.read(lambda papers: (papers.state.made, papers.state.touched))
+        return library.reader.read(lambda papers: (papers.state.made, papers.state.touched))
 
     made, before = touched()
     for texts, total, changes in (
@@ -140,8 +142,8 @@ def test_an_asker_with_a_home_of_its_own_sees_what_comes_changes_and_leaves_and_
         wait_for(lambda total=total: (handle.current() or opened(asker)).size == total, what="the sync")
         assert touched()[0] == made, "the store is brought in step, not made again"
         library = opened(asker)
-        assert len(library.read(lambda papers, since=before: papers.changed_since(since))[0]) == changes
-        lines = {paper.abstract: paper.line for paper in library.catalogue().values()}
+        assert len(library.reader.read(lambda papers, since=before: papers.changed_since(since))[0]) == changes
+        lines = {paper.abstract: paper.line for paper in library.reader.all_papers().values()}
         assert [lines[text] for text in texts] == list(range(1, total + 1))
         before = touched()[1]
 
@@ -175,7 +177,7 @@ def test_a_view_that_is_open_says_that_its_server_is_gone_and_goes_on_when_it_is
     vector = open_model(served).embed(["x"])[0]
     server.kill()
     for use in (
-        lambda: library.nearest(vector, 2),
+        lambda: library.dense.find_nearest(vector, 2),
         library.newest_stamp,
         library.disagreements,
         lambda: open_vectorstore(served, open_model(served)),
@@ -185,7 +187,7 @@ def test_a_view_that_is_open_says_that_its_server_is_gone_and_goes_on_when_it_is
         with pytest.raises(LibraryUnreachable, match="does not answer"):
             use()
     server.start()
-    assert len(library.nearest(vector, 2)) == 2
+    assert len(library.dense.find_nearest(vector, 2)) == 2
 
 
 def test_where_no_server_is_the_error_names_the_address_at_once(settings: Settings) -> None:
@@ -252,14 +254,13 @@ def test_papers_of_many_chunks_are_written_in_parts_that_the_server_takes(
         vectors = dice.normal(size=(40, 384)).astype(np.float32)
         place = Place("/x.txt", "x.txt", number + 1, "")
         paper = make_paper(f"{number:016x}", f"{number} {text}", (place,))
-        records.append(Record(paper, (place,), spans, spans, vectors, bytes(20 * 100 * 48)))
-    vectors = np.concatenate([record.chunk_vectors for record in records])
+        records.append(EmbeddedPaper(paper, (place,), spans, spans, vectors, bytes(20 * 100 * 48)))
     library = Library.create(served.model_copy(update={"embedding_model": BUNDLED_MODEL}), 384)
     with monkeypatch.context() as patched, pytest.raises(LibraryError, match=r"refused: .*[Tt]oo large"):
-        patched.setattr("rag.library.library._MOST_BYTES", 1 << 40)
-        library.write(records, vectors)
-    library.write(records, vectors)
-    library.restamp(syncing=False)
+        patched.setattr("rag.library.library_writer._MOST_BYTES", 1 << 40)
+        LibraryWriter(library).write(records)
+    LibraryWriter(library).write(records)
+    LibraryWriter(library).restamp(syncing=False)
     assert library.size == 256
     assert library.disagreements() == {}
 
@@ -380,10 +381,10 @@ def test_of_two_ingests_from_different_homes_the_second_is_refused_or_waits(
 
 @pytest.fixture
 def soon_stale(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Seconds without a sign of life after which this process takes a lease over: four beats, not the half minute."""
-    assert lease._STALE_S == 30, "as docs/scaling.md says"
-    monkeypatch.setattr(lease, "_STALE_S", 4 * lease._BEAT_S)
-    return lease._STALE_S
+    """Seconds without a sign of life after which this process takes a ingest_lock over: four beats, not the half minute."""
+    assert ingest_lock._STALE_S == 30, "as docs/scaling.md says"
+    monkeypatch.setattr(ingest_lock, "_STALE_S", 4 * ingest_lock._BEAT_S)
+    return ingest_lock._STALE_S
 
 
 @pytest.mark.slow

@@ -206,7 +206,7 @@ def test_a_library_makes_its_lexical_index_again_from_chroma(
     spoil(settings.home / "lexical")
     library = opened(settings)
     assert library.size == 5
-    assert library.lexical.search("tulu", 1)[0].paper_id in library.catalogue()
+    assert library.lexical.search("tulu", 1)[0].paper_id in library.reader.all_papers()
 
 
 def test_an_index_of_an_earlier_generation_is_not_taken_for_the_library_of_now(

@@ -16,15 +16,16 @@ import pytest
 
 import rag.ingestion.library_handle
 import rag.ingestion.rebuild
-import rag.library.library
+import rag.library.dense_search
 from rag.corpus.duplicates import Place, make_paper
 from rag.errors import LibraryDamaged, LibraryError, LibraryMismatch
 from rag.ingestion.library_handle import LibraryHandle
-from rag.ingestion.rebuild import rebuild
-from rag.ingestion.sync import reembed, sync
+from rag.ingestion.rebuild import rebuild, reembed
+from rag.ingestion.sync import sync
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
-from rag.library.records import Record
+from rag.library.library_writer import LibraryWriter
+from rag.library.records import EmbeddedPaper
 from rag.models.embedding import open_model
 from rag.settings import BUNDLED_MODEL, Settings
 from tests.conftest import Python, write_abstracts
@@ -59,8 +60,8 @@ def with_bundled(settings: Settings) -> Settings:
 def used(settings: Settings) -> int:
     """Opens the library and uses every part of it."""
     library = opened(settings)
-    library.nearest(np.ones(16, dtype=np.float32) / 4, 3)
-    assert len(library.fetch(list(library.catalogue()))) == library.size
+    library.dense.find_nearest(np.ones(16, dtype=np.float32) / 4, 3)
+    assert len(library.reader.read_embedded(list(library.reader.all_papers()))) == library.size
     return library.size
 
 
@@ -202,14 +203,14 @@ def test_who_asks_between_the_last_steps_of_embedding_again_disturbs_neither(
 def test_a_library_that_has_no_papers_yet_has_no_nearest_ones(settings: Settings) -> None:
     """As an ingest leaves it that is killed before its first batch."""
     library = Library.create(settings, 384)
-    assert library.nearest(np.ones(384, dtype=np.float32), 3) == []
+    assert library.dense.find_nearest(np.ones(384, dtype=np.float32), 3) == []
 
 
 def test_papers_with_more_chunks_than_chroma_takes_at_once_are_written_in_parts(filled: Settings) -> None:
     """Never a part of a paper: it is there whole, or not at all."""
-    from rag.library.library import _writable
+    from rag.library.library_writer import _writable
 
-    records = list(opened(filled).records())
+    records = list(opened(filled).reader.read_all_embedded())
     counts = [len(record.chunks) for record in records]
     most = max(counts) + 1
     parts = list(_writable(records, most))
@@ -309,7 +310,7 @@ def test_a_collection_that_is_no_library_of_ours_is_an_error(settings: Settings,
 
 
 def test_a_library_of_an_earlier_version_says_how_to_make_it_anew_and_loses_nothing(filled: Settings) -> None:
-    before = [record.paper for record in opened(filled).records()]
+    before = [record.paper for record in opened(filled).reader.read_all_embedded()]
     with sqlite3.connect(database(filled)) as connection:
         connection.execute("update collection_metadata set int_value = 1 where key = 'schema'")
     connection.close()
@@ -317,7 +318,7 @@ def test_a_library_of_an_earlier_version_says_how_to_make_it_anew_and_loses_noth
         with pytest.raises(LibraryMismatch, match="earlier version of Footnote; run `footnote ingest --rebuild`"):
             use(filled)
     assert reembed(filled).changed == len(before)
-    assert [record.paper for record in opened(filled).records()] == before
+    assert [record.paper for record in opened(filled).reader.read_all_embedded()] == before
 
 
 @pytest.fixture(scope="module")
@@ -333,10 +334,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         place = Place("/x.txt", "x.txt", number + 1, "")
         both = np.stack([vector, vector])
         records.append(
-            Record(make_paper(f"{number:016x}", "A.", [place]), (place,), ((0, 2),), ((0, 2),), both, bytes(2))
+            EmbeddedPaper(make_paper(f"{number:016x}", "A.", [place]), (place,), ((0, 2),), ((0, 2),), both, bytes(2))
         )
-    library.write(records, vectors)
-    library.restamp(syncing=False)
+    LibraryWriter(library).write(records)
+    LibraryWriter(library).restamp(syncing=False)
     library.close()
     assert len(list(home.glob("chroma/*/*.bin"))) == 4
     return settings
@@ -358,12 +359,12 @@ def test_vector_files_that_are_gone_or_garbage_are_an_error_and_not_an_empty_ans
     shutil.copytree(large.home, tmp_path / "home")
     settings = large.model_copy(update={"home": tmp_path / "home"})
     vector = np.random.default_rng(2).normal(size=16).astype(np.float32)
-    assert opened(settings).size > rag.library.library._COMPARED
-    assert len(opened(settings).nearest(vector, 20)) == 20
+    assert opened(settings).size > rag.library.dense_search._COMPARED
+    assert len(opened(settings).dense.find_nearest(vector, 20)) == 20
     for path in settings.home.glob(f"chroma/*/{name}"):
         spoil(path)
     with pytest.raises(LibraryDamaged, match="is damaged"):
-        opened(settings).nearest(vector, 20)
+        opened(settings).dense.find_nearest(vector, 20)
 
 
 def test_the_nearest_of_a_small_library_are_the_same_by_comparing_all_and_by_the_graph(
@@ -371,9 +372,9 @@ def test_the_nearest_of_a_small_library_are_the_same_by_comparing_all_and_by_the
 ) -> None:
     library = opened(seed_settings)
     vector = open_model(seed_settings).embed(["Which benchmark asks agents to shop online?"])[0]
-    compared = library.nearest(vector, 20)
-    monkeypatch.setattr(rag.library.library, "_COMPARED", 0)
-    by_graph = library.nearest(vector, 20)
+    compared = library.dense.find_nearest(vector, 20)
+    monkeypatch.setattr(rag.library.dense_search, "_COMPARED", 0)
+    by_graph = library.dense.find_nearest(vector, 20)
     assert [key for key, _ in compared[:5]] == [key for key, _ in by_graph[:5]]
     assert len(compared) <= 20
     assert [cosine for _, cosine in compared] == sorted((cosine for _, cosine in compared), reverse=True)
@@ -425,7 +426,7 @@ from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
 library = Library.open(Settings(home=sys.argv[1], embedding_model=sys.argv[2]))
 sys.stdin.readline()
-print(library.size, len(library.catalogue()), len(library.lexical.search("methane", 3)))
+print(library.size, len(library.reader.all_papers()), len(library.lexical.search("methane", 3)))
 """
 
 
@@ -444,13 +445,13 @@ def test_a_view_of_a_library_that_was_made_anew_with_another_model_says_so(fille
     view = opened(filled)
     reembed(with_bundled(filled))
     with pytest.raises(LibraryMismatch, match="was made with the embedding model"):
-        view.nearest(np.ones(16, dtype=np.float32), 3)
+        view.dense.find_nearest(np.ones(16, dtype=np.float32), 3)
 
 
 def test_a_library_can_be_opened_more_often_than_there_are_spellings_of_its_folder(filled: Settings) -> None:
     """Each view has an engine of its own, or it would not see what others added."""
     views = [opened(filled) for _ in range(70)]
-    assert {len(view.nearest(np.ones(16, dtype=np.float32), 3)) for view in (views[0], views[-1])} != {0}
+    assert {len(view.dense.find_nearest(np.ones(16, dtype=np.float32), 3)) for view in (views[0], views[-1])} != {0}
     handle = LibraryHandle(filled)
     assert handle.current() is handle.current()
 
@@ -464,7 +465,7 @@ def test_langchains_view_of_the_chunks_says_where_each_stands(filled: Settings) 
 
 
 def test_the_catalogue_is_in_the_order_of_sources_and_lines(seed_settings: Settings) -> None:
-    found = [(paper.source, paper.line) for paper in opened(seed_settings).catalogue().values()]
+    found = [(paper.source, paper.line) for paper in opened(seed_settings).reader.all_papers().values()]
     assert found == sorted(found)
     assert len(found) == 308
 
@@ -472,8 +473,8 @@ def test_the_catalogue_is_in_the_order_of_sources_and_lines(seed_settings: Setti
 def test_a_stored_paper_is_the_one_that_was_read(filled: Settings) -> None:
     (_, text), *_ = _heads(filled)
     stored = json.loads(text)
-    record = opened(filled).fetch([paper.id for paper in papers(filled).values()])[0]
+    record = opened(filled).reader.read_embedded([paper.id for paper in papers(filled).values()])[0]
     assert stored["abstract"] in papers(filled)
     assert record.paper == papers(filled)[record.paper.abstract]
-    assert opened(filled).fetch([]) == []
-    assert opened(filled).fetch(["no such paper"]) == []
+    assert opened(filled).reader.read_embedded([]) == []
+    assert opened(filled).reader.read_embedded(["no such paper"]) == []

@@ -23,6 +23,7 @@ from rag.ingestion.library_handle import LibraryHandle
 from rag.ingestion.sync import sync
 from rag.library.derived import page_of_heads
 from rag.library.library import Library
+from rag.library.library_writer import LibraryWriter
 from rag.library.paper_store import PaperStore
 from rag.settings import Settings
 from rag.types import Filter
@@ -76,13 +77,13 @@ def assert_in_step(settings: Settings) -> Library:
     """Chroma, store and lexical index have the same papers, and the store says of each what Chroma says."""
     library = opened(settings)
     assert library.disagreements() == {}
-    paper_ids = list(library.catalogue())
-    heads = {head.said.paper.id: head for head in page_of_heads(settings, library._collection, paper_ids)}
-    assert len(heads) == len(paper_ids) == library.size == library.count()
-    for record in library.records():
+    paper_ids = list(library.reader.all_papers())
+    heads = {head.stored.paper.id: head for head in page_of_heads(settings, library.collection, paper_ids)}
+    assert len(heads) == len(paper_ids) == library.size == library.reader.count()
+    for record in library.reader.read_all_embedded():
         head = heads[record.paper.id]
-        assert (record.paper, record.places) == (head.said.paper, head.said.places)
-        assert (record.chunks, record.sentences) == (head.said.chunks, head.said.sentences)
+        assert (record.paper, record.places) == (head.stored.paper, head.stored.places)
+        assert (record.chunks, record.sentences) == (head.stored.chunks, head.stored.sentences)
         assert record.packed_tokens == head.tokens
     return library
 
@@ -94,8 +95,8 @@ def test_after_a_sync_chroma_the_store_and_the_lexical_index_agree(filled: Setti
 def test_what_does_not_agree_is_named(filled: Settings) -> None:
     library = opened(filled)
     assert library.size == 60
-    (gone, *_) = library.catalogue()
-    library._collection.delete(where={"paper_id": gone})
+    (gone, *_) = library.reader.all_papers()
+    library.collection.delete(where={"paper_id": gone})
     assert library.disagreements() == {"paper store": {gone}, "lexical index": {gone}}
 
 
@@ -126,9 +127,9 @@ def _emptied(path: Path) -> None:
     ids=["garbage", "emptied", "cut", "start", "middle", "behind it", "end"],
 )
 def test_a_damaged_store_is_made_again(filled: Settings, spoil: Callable[[Path], None]) -> None:
-    expected = list(opened(filled).records())
+    expected = list(opened(filled).reader.read_all_embedded())
     spoil(file_of(filled))
-    found = list(opened(filled).records())
+    found = list(opened(filled).reader.read_all_embedded())
     assert [record.paper for record in found] == [record.paper for record in expected]
     assert all((one.vectors == other.vectors).all() for one, other in zip(found, expected, strict=True))
     assert_in_step(filled)
@@ -136,9 +137,9 @@ def test_a_damaged_store_is_made_again(filled: Settings, spoil: Callable[[Path],
 
 def test_a_store_that_is_spoilt_or_deleted_while_it_is_open_is_made_again(filled: Settings) -> None:
     library = opened(filled)
-    paper_ids = list(library.catalogue())
+    paper_ids = list(library.reader.all_papers())
     file_of(filled).unlink()
-    assert len(library.fetch(paper_ids)) == 60, "who has it open keeps it"
+    assert len(library.reader.read_embedded(paper_ids)) == 60, "who has it open keeps it"
     shutil.rmtree(filled.home / "papers")
     assert_in_step(filled)
 
@@ -148,17 +149,17 @@ def test_only_what_changed_is_read_again(filled: Settings, tmp_path: Path) -> No
         {"title": "New", "abstract": "A paper that stands first moves all others by a line, and no more."}
     ]
     write(tmp_path / "papers" / "b.jsonl", with_lines_moved + [entry(number) for number in range(25, 58)])
-    before = opened(filled).read(lambda papers: papers.state)
+    before = opened(filled).reader.read(lambda papers: papers.state)
     report = sync(filled, [tmp_path / "papers" / "b.jsonl"])
     assert report.added == 1, "the copied file is another than the one that was ingested"
     assert_in_step(filled)
     write(tmp_path / "papers" / "b.jsonl", with_lines_moved * 1 + [entry(number) for number in range(25, 57)])
     assert sync(filled, [tmp_path / "papers" / "b.jsonl"]).total == 61
     library = assert_in_step(filled)
-    state = library.read(lambda papers: papers.state)
+    state = library.reader.read(lambda papers: papers.state)
     assert state.made == before.made
     assert state.revision == library.stamp.revision == before.revision + 2
-    changed, gone = library.read(lambda papers: papers.changed_since(before.touched + 1))
+    changed, gone = library.reader.read(lambda papers: papers.changed_since(before.touched + 1))
     assert len(changed) == 1, "the paper that lost a place; the other lines did not move this time"
     assert gone == []
 
@@ -166,27 +167,18 @@ def test_only_what_changed_is_read_again(filled: Settings, tmp_path: Path) -> No
 def test_two_syncs_at_once_have_every_asker_look_at_everything(filled: Settings) -> None:
     """As from two homes on one server: the changes of the one that began first carry the smaller number."""
     first, second, asker = opened(filled), opened(filled), opened(filled)
-    made = asker.read(lambda papers: papers.state.made)
-    first.restamp(syncing=True)
-    second.restamp(syncing=True)
-    second.restamp(syncing=False)
-    assert opened(filled).read(lambda papers: papers.state.made) == made
-    (record, *_) = asker.records()
+    made = asker.reader.read(lambda papers: papers.state.made)
+    LibraryWriter(first).restamp(syncing=True)
+    LibraryWriter(second).restamp(syncing=True)
+    LibraryWriter(second).restamp(syncing=False)
+    assert opened(filled).reader.read(lambda papers: papers.state.made) == made
+    (record, *_) = asker.reader.read_all_embedded()
     moved = record.places[0].__class__(record.places[0].path, record.places[0].name, 999, record.places[0].title)
-    first.rewrite_places([record.__class__(record.paper, (moved,), record.chunks, record.sentences, record.vectors,
+    LibraryWriter(first).rewrite_places([record.__class__(record.paper, (moved,), record.chunks, record.sentences, record.vectors,
                                            record.packed_tokens)])  # fmt: skip
-    first.restamp(syncing=False)
+    LibraryWriter(first).restamp(syncing=False)
     library = assert_in_step(filled)
-    assert library.fetch([record.paper.id])[0].paper.line == 999
-
-
-def test_what_an_earlier_version_of_footnote_changed_is_seen(filled: Settings) -> None:
-    """It gives its changes no number, and its stamp none."""
-    library = opened(filled)
-    made = library.read(lambda papers: papers.state.made)
-    stamp = {key: value for key, value in library._collection.metadata.items() if key not in ("revision", "lineage")}
-    library._collection.modify(metadata={**stamp, "generation": "of the earlier version"})
-    assert assert_in_step(filled).read(lambda papers: papers.state.made) != made
+    assert library.reader.read_embedded([record.paper.id])[0].paper.line == 999
 
 
 _REFRESH = """
@@ -288,7 +280,7 @@ def test_what_a_killed_sync_replaced_in_place_is_known_to_the_next(
     assert process.stdout.readline() == "32 40\n", "two batches"
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)
-    there = Counter(paper.title for paper in assert_in_step(filled).catalogue().values())
+    there = Counter(paper.title for paper in assert_in_step(filled).reader.all_papers().values())
     assert sum(there[str(each["title"])] for each in retitled) >= 32, "what was reported is what askers see"
     if goes_on:
         assert sync(filled, [path]).changed <= 8, "the rest, and nothing once more"
@@ -299,7 +291,9 @@ def test_what_a_killed_sync_replaced_in_place_is_known_to_the_next(
     report = sync(filled, [path])
     assert report.changed >= 32
     library = assert_in_step(filled)
-    titles = {paper.abstract: paper.title for paper in library.catalogue().values() if paper.source == "c.jsonl"}
+    titles = {
+        paper.abstract: paper.title for paper in library.reader.all_papers().values() if paper.source == "c.jsonl"
+    }
     assert titles == {each["abstract"]: each["title"] for each in (*above, *originals)}
     assert_whole(filled)
     assert sync(filled, [path]).embedded == 0
@@ -311,7 +305,7 @@ from rag.library.library import Library
 from rag.settings import Settings
 sys.stdin.readline()
 library = Library.open(Settings(home=sys.argv[1], embedding_model=sys.argv[2]))
-print(library.size, library.count(), len(library.catalogue()), library.disagreements())
+print(library.size, library.reader.count(), len(library.reader.all_papers()), library.disagreements())
 """
 
 
@@ -353,8 +347,8 @@ def test_in_memory_threads_that_ask_and_threads_that_list_do_not_wait_for_each_o
 
     def lists() -> None:
         for _ in range(40):
-            library._catalogue = library._folded = None
-            assert len(library.folded()) == 60
+            library.reader._papers = library.reader._folded = None
+            assert len(library.reader.folded_texts()) == 60
         done.append("listed")
 
     threads = [threading.Thread(target=work, daemon=True) for work in (asks, lists, asks, lists)]
@@ -373,10 +367,10 @@ def test_a_store_that_is_locked_is_no_damaged_one(filled: Settings, monkeypatch:
     holder.execute("begin exclusive")
     holder.execute("update state set touched = touched")
     with pytest.raises(LibraryError, match=r"cannot be read now .* ask again"):
-        library.count()
+        library.reader.count()
     holder.execute("rollback")
     holder.close()
-    assert library.count() == 60
+    assert library.reader.count() == 60
     assert file_of(filled) == path
 
 
@@ -457,16 +451,16 @@ FILTERS = [
 @pytest.mark.parametrize("where", FILTERS, ids=str)
 def test_a_filter_admits_in_sql_what_it_admits_paper_by_paper(base: Settings, where: Filter) -> None:
     library = opened(base)
-    papers = list(library.catalogue().values())
+    papers = list(library.reader.all_papers().values())
     expected = [paper.id for paper in where.among(papers)]
-    assert library.read(lambda store: store.ids(where)) == expected
-    assert library.count(where) == len(expected)
+    assert library.reader.read(lambda store: store.ids(where)) == expected
+    assert library.reader.count(where) == len(expected)
     shuffled = random.Random(3).sample([paper.id for paper in papers], len(papers))  # noqa: S311 (a fixed seed)
-    admitted = library.read(lambda store: store.admitted([*shuffled, "no such paper"], where))
+    admitted = library.reader.read(lambda store: store.admitted([*shuffled, "no such paper"], where))
     assert admitted == set(expected)
-    assert library.read(lambda store: store.admitted(shuffled[:9], where)) == set(expected) & set(shuffled[:9])
+    assert library.reader.read(lambda store: store.admitted(shuffled[:9], where)) == set(expected) & set(shuffled[:9])
     chosen = Filter(where.sources, tuple(shuffled[:20]), where.years, where.venues)
-    assert library.count(chosen) == len(set(expected) & set(shuffled[:20]))
+    assert library.reader.count(chosen) == len(set(expected) & set(shuffled[:20]))
 
 
 @pytest.mark.parametrize("where", FILTERS, ids=str)
@@ -494,5 +488,8 @@ def test_however_a_filter_is_carried_out_the_ranking_is_that_of_all_it_admits(
 
 def test_the_sources_are_listed_and_looked_up(base: Settings) -> None:
     library = opened(base)
-    assert library.read(lambda papers: papers.sources()) == ["a.jsonl", "b.jsonl"]
-    assert library.read(lambda papers: (papers.has_source("a.jsonl"), papers.has_source("a.json"))) == (True, False)
+    assert library.reader.read(lambda papers: papers.sources()) == ["a.jsonl", "b.jsonl"]
+    assert library.reader.read(lambda papers: (papers.has_source("a.jsonl"), papers.has_source("a.json"))) == (
+        True,
+        False,
+    )

@@ -14,7 +14,8 @@ from rag.corpus.duplicates import Place, make_paper
 from rag.langchain.retriever import PaperRetriever
 from rag.langchain.vectorstore import open_vectorstore
 from rag.library.library import Library
-from rag.library.records import Record
+from rag.library.library_writer import LibraryWriter
+from rag.library.records import EmbeddedPaper
 from rag.retrieval.ranking import Query, retrieve
 from rag.retrieval.signals import WEIGHTS, compute_neighbours, fuse_signals
 
@@ -49,7 +50,10 @@ def test_a_paraphrase_is_found_although_it_shares_no_word_with_the_paper(assista
 def test_a_rare_acronym_is_found_although_its_vector_is_far_from_the_paper(assistant, answering):
     best = assistant.search(ACRONYM)[0]
     assert ACRONYM in best.paper.abstract
-    nearest = [paper_id for paper_id, _ in answering.handle.filled().nearest(answering.model.embed([ACRONYM])[0], 150)]
+    nearest = [
+        paper_id
+        for paper_id, _ in answering.handle.filled().dense.find_nearest(answering.model.embed([ACRONYM])[0], 150)
+    ]
     assert best.paper.id not in nearest[:50]
 
 
@@ -149,9 +153,9 @@ def test_words_are_found_within_a_filter_that_leaves_out_most_papers_that_have_t
         vectors = dice.normal(size=(2, 384)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         span = ((0, len(paper.abstract)),)
-        records.append(Record(paper, (place,), span, span, vectors, b""))
-    library.write(records, np.concatenate([record.chunk_vectors for record in records]))
-    library.restamp(syncing=False)
+        records.append(EmbeddedPaper(paper, (place,), span, span, vectors, b""))
+    LibraryWriter(library).write(records)
+    LibraryWriter(library).restamp(syncing=False)
     found = retrieve(library, answering.model, Query("zebra"), k=700, where=Filter(sources=("in.txt",))).passages
     assert {passage.paper.source for passage in found} == {"in.txt"}
     assert {passage.paper.line for passage in found if passage.signals["bm25"] > 0} == {1, 2, 3}
@@ -175,7 +179,9 @@ def test_it_is_a_retriever_of_langchain(retriever, assistant):
 
 def test_the_retriever_keeps_to_its_filter(answering):
     within = PaperRetriever(handle=answering.handle, model=answering.model, where=Filter(sources=(THIRD,)))
-    admitted = {paper.id for paper in answering.handle.filled().catalogue().values() if THIRD in dict(paper.places)}
+    admitted = {
+        paper.id for paper in answering.handle.filled().reader.all_papers().values() if THIRD in dict(paper.places)
+    }
     assert {document.id for document in within.invoke("models")} <= admitted
 
 
@@ -225,7 +231,7 @@ def test_a_score_is_the_weighted_sum_of_the_signals_that_there_are():
 
 def test_a_paper_among_good_ones_of_its_kind_gains_and_one_alone_has_no_neighbours(assistant):
     library = assistant.answering.handle.filled()
-    means = np.stack([record.chunk_vectors.mean(axis=0) for record in list(library.records())[:12]])
+    means = np.stack([record.chunk_vectors.mean(axis=0) for record in list(library.reader.read_all_embedded())[:12]])
     assert compute_neighbours(means[:1], np.array([0.7])).tolist() == [0.0]
     assert compute_neighbours(means[:2], np.array([0.7, 0.2])) == pytest.approx([0.2, 0.7])
     even = compute_neighbours(means, np.full(12, 0.5))

@@ -1,4 +1,4 @@
-"""One ingest at a time into a library on a Chroma server, wherever it runs: a lease that its holder keeps renewing.
+"""One ingest at a time: a lock in the home, and for a Chroma server a lease that its holder keeps renewing.
 
 The lease is a collection of its own beside the library, empty but for its metadata: Chroma makes a name only once,
 which decides between two who ask at the same moment. Clocks are never compared: who waits watches whether the holder
@@ -11,11 +11,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
+
 from rag.errors import LibraryError
+from rag.ingestion.embed_papers import raise_if_set
 from rag.library.chroma import chroma_errors, connect, disconnect, place
 from rag.settings import Settings
 
@@ -23,12 +27,66 @@ if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
+Check = Callable[[], None]  # raises where another may be writing by now
+
+LOCK_WAIT_S = 2.0
+_LOOK_UP_S = 0.5  # how often who waits looks whether it is told to stop
 _BEAT_S = 2.0
 _STALE_S = 30.0  # without a beat; a server under load may be slow to take one
 
 
 @contextmanager
-def lease(settings: Settings, wait_s: float, check_stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
+def ingest_lock(
+    settings: Settings, wait_s: float = LOCK_WAIT_S, stop: threading.Event | None = None
+) -> Iterator[Check]:
+    """Keeps all others from writing into the library until the block ends; gives what raises once it must not go on.
+
+    Two syncs would plan against a library that the other is changing; on a server, also those of two homes.
+
+    Args:
+        stop: Once set, by any thread, the waiting ends, and what is given raises `CancelledError`.
+
+    Raises:
+        LibraryError: Another ingest is at work, or the server does not answer.
+    """
+    check_stop = partial(raise_if_set, stop)
+    with chroma_errors(settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(settings.home / "sync.lock")
+        _wait_for(lock, settings, wait_s, check_stop)
+    try:
+        with _lease(settings, wait_s, check_stop) if settings.chroma_url else nullcontext(check_stop) as check:
+            yield check
+    finally:
+        lock.release()
+
+
+def _wait_for(lock: FileLock, settings: Settings, wait_s: float, check_stop: Check) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        left_s = max(deadline - time.monotonic(), 0)
+        try:
+            lock.acquire(timeout=min(left_s, _LOOK_UP_S))
+            return
+        except Timeout as error:
+            check_stop()
+            if left_s <= _LOOK_UP_S:
+                raise LibraryError(
+                    f"Another ingest is at work on {place(settings)}; wait until it is done, then run this again."
+                ) from error
+
+
+def is_idle(settings: Settings) -> bool:
+    """Whether no sync is at work from this home."""
+    try:
+        with ingest_lock(settings, 0):
+            return True
+    except LibraryError:
+        return False
+
+
+@contextmanager
+def _lease(settings: Settings, wait_s: float, check_stop: Check) -> Iterator[Check]:
     """Holds the lease of the library; gives what raises an error once it is lost, or as `check_stop` does.
 
     Only for a caller that holds the lock of its home: it takes over at once what an earlier one of this home left.
@@ -53,7 +111,7 @@ def lease(settings: Settings, wait_s: float, check_stop: Callable[[], None]) -> 
 
 
 class _Lease:
-    def __init__(self, settings: Settings, client: Client, check_stop: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, client: Client, check_stop: Check) -> None:
         self._settings, self._client, self._check_stop = settings, client, check_stop
         self._name = f"{settings.collection}.lease"  # no library's name has a dot
         self._holder = uuid.uuid4().hex
