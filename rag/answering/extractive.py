@@ -153,10 +153,7 @@ class Reader:
         left = self._weights(question, record)
         total = sum(left.values()) or 1.0
         asks_number, asks_name, asks_pointer, asks_reason = (
-            cues.asks_number(question),
-            cues.asks_name(question),
-            cues.asks_pointer(question),
-            cues.asks_reason(question),
+            cues.has_cue(question, f"asks_{what}") for what in ("number", "name", "pointer", "reason")
         )
         scores = []
         for position, ((start, end), cosine) in enumerate(zip(record.sentences, cosines, strict=True)):
@@ -165,15 +162,15 @@ class Reader:
             score = _COSINE_WEIGHT * float(cosine) + _WORDS_WEIGHT * shared
             score += _NUMBER_BONUS * asks_number * cues.has_number(sentence)
             score += _STATED_BONUS * states(question, sentence, self.terms)
-            score += _REASON_BONUS * (asks_reason and cues.is_reason(sentence))
+            score += _REASON_BONUS * (asks_reason and cues.has_cue(sentence, "reason"))
             score += _NAME_BONUS * asks_name * min(2, count_names(sentence)) / 2
             score += _LATE_BONUS * position / max(1, len(record.sentences) - 1)
-            score += _FINDING_BONUS * cues.is_finding(sentence)
-            score += _IDEA_BONUS * self.several * cues.is_idea(sentence)
-            score -= _MOTIVATION_MALUS * cues.is_motivation(sentence)
+            score += _FINDING_BONUS * cues.has_cue(sentence, "finding")
+            score += _IDEA_BONUS * self.several * cues.has_cue(sentence, "idea")
+            score -= _MOTIVATION_MALUS * cues.has_cue(sentence, "motivation")
             score -= _MARKER_MALUS * bool(MARKER.search(sentence))
             score -= _INSTRUCTION_MALUS * bool(instructions(sentence))
-            score -= _POINTER_MALUS * (not asks_pointer and cues.is_pointer(sentence))
+            score -= _POINTER_MALUS * (not asks_pointer and cues.has_cue(sentence, "pointer"))
             scores.append(score)
         return scores
 
@@ -217,12 +214,7 @@ def _referred_to(record: EmbeddedPaper, taken: Sequence[int], limit: int) -> Ite
     room = limit - len(taken)
     for index in taken:
         start, end = record.sentences[index]
-        if (
-            room > 0
-            and index
-            and index - 1 not in taken
-            and cues.is_of_the_sentence_before(record.paper.abstract[start:end])
-        ):
+        if room > 0 and index and index - 1 not in taken and cues.points_back(record.paper.abstract[start:end]):
             room -= 1
             yield index - 1
 
@@ -232,7 +224,7 @@ def _rest_of_lists(record: EmbeddedPaper, taken: Sequence[int]) -> Iterator[int]
 
     def is_item(index: int) -> bool:
         start, end = record.sentences[index]
-        return cues.is_list_item(record.paper.abstract[start:end])
+        return cues.has_cue(record.paper.abstract[start:end], "list_item")
 
     for index in taken:
         after = index + 1
@@ -248,7 +240,7 @@ def _needs_name(passage: Passage, spans: Sequence[tuple[int, int]]) -> bool:
     """Whether what is quoted first does not say of what it speaks: "It outperforms ..."."""
     start, end = spans[0]
     opening = passage.paper.abstract[start:end]
-    return start > 0 and (cues.is_of_the_paper(opening) or cues.is_of_the_sentence_before(opening))
+    return start > 0 and (cues.has_cue(opening, "of_the_paper") or cues.points_back(opening))
 
 
 def _written(chosen: Sequence[_Chosen]) -> Extract:

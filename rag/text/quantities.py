@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from rag.text.figures import spell_numbers
+from rag.text.word_lists import read_patterns
 from rag.text.words import is_stop_word, split_words
 
 Terms = Callable[[str], Sequence[str]]
@@ -20,7 +20,6 @@ _NUMBER_WORD = (
     r"|dozens?|hundreds?|thousands?|millions?|billions?|single|pair|half|twice|double|triple|few|several)"
 )
 _NUMBER = re.compile(rf"[~$]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?(?:[kmbx%]|st|nd|rd|th|hz)?\+?|{_NUMBER_WORD}", re.IGNORECASE)
-_NEAR = r"\D{0,120}"  # between a number and its word: no further number, which keeps a long line's search short
 _NOT_COUNTED = re.compile(r"an?", re.IGNORECASE)
 _TOKEN = re.compile(r"[$~]?\d[\d.,/]*(?:[-–]\d[\d.,]*)?[a-zA-Z%]*\+?|\w+(?:[-'’]\w+)*")
 _DIGITS = re.compile(r"(?<![\w-])[~$]?\d|\b(?:half|twice|double|triple)\b", re.IGNORECASE)
@@ -28,7 +27,6 @@ _DIGITS = re.compile(r"(?<![\w-])[~$]?\d|\b(?:half|twice|double|triple)\b", re.I
 _HOW_MANY = re.compile(
     r"\b(?:how many|number of)\s+(?:(?:different\s+)?(?:kinds|types|sorts)\s+of\s+)?((?:[\w-]+\s*){1,4})", re.IGNORECASE
 )
-_MADE = "made|created|built|developed|designed|invented|authored|released|published"
 _FACTOR = re.compile(r"^(?:times|percent|more|fewer|other|such)\b", re.IGNORECASE)
 _MEASURES = (
     r"(?:rates?|accurac(?:y|ies)|scores?|sizes?|ranks?|ratios?|temperatures?|lengths?|dimensions?|thresholds?"
@@ -50,70 +48,11 @@ _WHICH_VALUE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of quantity: how it is asked for, how a sentence states it, and what to call it."""
-
-    phrase: str
-    asked: re.Pattern[str]
-    stated: re.Pattern[str]
-
-    def is_stated(self, sentence: str) -> bool:
-        """Whether a sentence states such a quantity."""
-        return bool(self.stated.search(sentence))
-
-
-def _kind(phrase: str, asked: str, stated: str) -> _Kind:
-    flags = re.IGNORECASE | re.VERBOSE
-    return _Kind(phrase, re.compile(asked, flags), re.compile(stated, flags))
-
-
-_KINDS = (
-    _kind(
-        "what it costs",
-        r"""\bhow\ much\b.{0,120}\b(?:costs?|pay|spend|spent)\b | \bwhat\b.{0,120}\bcosts?\W*$ | \bhow\ expensive\b
-          | \bprice\b""",
-        rf"""[$€£]\s?\d | \d{_NEAR}\b(?:dollars?|usd|euros?|costs?|cheaper|price)\b
-          | \b(?:costs?|cheaper|price)\b{_NEAR}\d""",
-    ),
-    _kind(
-        "how long it takes",
-        r"\bhow\ long\ (?:does|do|did|is|was|were|it)\b | \bhow\ much\ time\b",
-        rf"""\b(?:\d[\d.,]{{0,15}}|{_NUMBER_WORD})[\s-]{{1,3}}(?:\w+[\s-]{{1,3}}){{0,2}}(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?)
-          \b | \d\s?m?s\b
-          | \b(?:runtime|speed-?ups?|faster)\b{_NEAR}\d | \d{_NEAR}\b(?:runtime|speed-?ups?|faster)\b""",
-    ),
-    _kind(
-        "the share",
-        r"\b(?:what|which)\ (?:percentage|share|fraction|proportion|percent)\b | \bhow\ often\b",
-        r"\d\s?% | \d/\d | \b0?\.\d | \b(?:half|thirds?|quarters?|percent|times|always|never|every)\b | \d\s?x\b",
-    ),
-    _kind("the year", r"\b(?:what|which)\ years?\b", r"\b(?:19|20)\d\d\b"),
-    _kind(
-        "when it was made",
-        rf"\bwhen\ (?:was|were|did)\b.{{0,120}}\b(?:{_MADE}|launched|appear|come\ out)\b",
-        r"\b(?:19|20)\d\d\b",
-    ),
-    _kind(
-        "how much",
-        r"\bhow\ (?:much|big|large|fast|accurate|cheap)\b",
-        rf"""(?<![\w-])[~$]?\d | \b(?:order.of.magnitude|\w+fold)\b
-          | \b(?!(?:an?|one|single|few|several)\b){_NUMBER_WORD}\b""",
-    ),
-    _kind(
-        "who made or paid for it",
-        rf"""\bwho\ (?:wrote|funded|paid|sponsored|{_MADE})\b
-          | \bwho\ (?:is|are|were)\ the\ authors?\b""",
-        rf"\b(?:written|funded|paid|sponsored|supported|{_MADE})\ by\ (?!\w+ing\b)",
-    ),
-)
-
-
 class AskedQuantity(NamedTuple):
     """A quantity that a question asks for: what to call it, and whether a sentence states it."""
 
     phrase: str
-    is_stated: Callable[[str], bool]
+    is_stated: Callable[[str], object]  # true or not
 
 
 def find_asked_quantities(question: str, terms: Terms) -> Iterator[AskedQuantity]:
@@ -126,9 +65,11 @@ def find_asked_quantities(question: str, terms: Terms) -> Iterator[AskedQuantity
         yield AskedQuantity(f"how many {things}", lambda sentence: has_count(sentence, things, terms))
     if measure := find_measure(question):
         yield AskedQuantity(f"the {measure}", lambda sentence: states_measure(sentence, measure, terms))
-    for kind in _KINDS:
-        if kind.asked.search(question):
-            yield AskedQuantity(kind.phrase, kind.is_stated)
+    kinds = read_patterns("quantities", number=_NUMBER_WORD)
+    for key, asked in kinds.items():
+        phrase, _, role = key.rpartition(" ")
+        if role == "asked" and asked.search(question):
+            yield AskedQuantity(phrase, kinds[f"{phrase} stated"].search)
 
 
 def find_counted(question: str) -> str:

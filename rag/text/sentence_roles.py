@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from rag.text import cues
-from rag.text.word_lists import read_table
+from rag.text.cues import has_cue
+from rag.text.word_lists import fill_parts, read_table
 
 ROLES = ("aim", "method", "result")
 LEAST = 0.5  # of a score, for a sentence to be shown in a role
@@ -47,10 +47,10 @@ def score_roles(sentences: Sequence[str]) -> dict[str, list[float]]:
 
 def _said(sentence: str, role: str) -> float:
     """What the wording of a sentence says for a role, or against any."""
-    if not sentence or cues.is_pointer(sentence):
+    if not sentence or has_cue(sentence, "pointer"):
         return -_POINTER
     said = sum(weight for weight, cue in _cues()[role] if cue.search(sentence))
-    return said - _MOTIVATION * cues.is_motivation(sentence)
+    return said - _MOTIVATION * has_cue(sentence, "motivation")
 
 
 @cache
@@ -59,7 +59,7 @@ def _cues() -> dict[str, list[tuple[float, re.Pattern[str]]]]:
     cues: dict[str, list[tuple[float, re.Pattern[str]]]] = {role: [] for role in ROLES}
     for key, patterns in read_table("role_cues").items():
         role, weight = key.split()
-        cues[role] += [(float(weight), re.compile(each.replace("{ours}", _OURS), re.IGNORECASE)) for each in patterns]
+        cues[role] += [(float(weight), re.compile(fill_parts(each, ours=_OURS), re.IGNORECASE)) for each in patterns]
     return cues
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -27,3 +28,24 @@ def read_table(name: str) -> dict[str, tuple[str, ...]]:
         key, _, entries = line.partition(": ")
         table[key] = (*table.get(key, ()), *entries.split(", "))
     return table
+
+
+@cache
+def read_patterns(name: str, **parts: str) -> dict[str, re.Pattern[str]]:
+    """Patterns by their key, that ignore case: a line is "key: pattern", the lines of a key are alternatives.
+
+    Args:
+        parts: What stands for each "{part}" of a pattern.
+    """
+    alternatives: dict[str, list[str]] = {}
+    for line in read_lines(name):
+        key, _, pattern = line.partition(": ")
+        alternatives.setdefault(key, []).append(fill_parts(pattern, **parts))
+    return {key: re.compile("|".join(each), re.IGNORECASE) for key, each in alternatives.items()}
+
+
+def fill_parts(pattern: str, **parts: str) -> str:
+    """A pattern with what stands for each "{part}"; other braces are its own."""
+    for name, part in parts.items():
+        pattern = pattern.replace(f"{{{name}}}", part)
+    return pattern

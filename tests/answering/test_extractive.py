@@ -180,13 +180,13 @@ def test_a_question_why_is_answered_with_a_reason(small):
 
 
 def test_a_sentence_that_does_not_say_of_what_it_speaks_stands_under_the_papers_name():
-    from rag.text.cues import is_of_the_paper, is_of_the_sentence_before
+    from rag.text.cues import has_cue, points_back
 
-    assert is_of_the_paper("It beats wooden clocks at noon.")
-    assert is_of_the_paper("This new method is fast.")
-    assert not is_of_the_paper("Bronze dials beat wooden clocks.")
-    assert is_of_the_sentence_before("These include cuckoo clocks.")
-    assert not is_of_the_sentence_before("This method is fast.")
+    assert has_cue("It beats wooden clocks at noon.", "of_the_paper")
+    assert has_cue("This new method is fast.", "of_the_paper")
+    assert not has_cue("Bronze dials beat wooden clocks.", "of_the_paper")
+    assert points_back("These include cuckoo clocks.")
+    assert not points_back("This method is fast.")
 
 
 def test_it_is_quoted_under_the_name_of_its_paper(small):

@@ -42,9 +42,9 @@ def test_a_long_line_is_soon_read(lexical, piece):
     questions = ["How much does it cost?", "How long does it take?", "How often?", "What year?", "Who wrote it?"]
     for question in questions:
         assert seconds(lambda asked=question: quantities.states(asked, line, lexical.terms)) < 1, question
-    readings = (cues.is_finding, cues.is_idea, cues.is_motivation, cues.is_pointer, cues.is_reason, count_names)
-    for reading in readings:
-        assert seconds(lambda read=reading: read(line)) < 1, reading
+    for cue in ("finding", "idea", "motivation", "pointer", "reason"):
+        assert seconds(lambda asked=cue: cues.has_cue(line, asked)) < 1, cue
+    assert seconds(lambda: count_names(line)) < 1
 
 
 @pytest.mark.parametrize("piece", LONG)
@@ -53,16 +53,10 @@ def test_a_long_question_is_soon_read(lexical, piece):
 
     question = f"What {piece * (MOST_CHARS // len(piece))} end"
     paper = make_paper("0123abcd", "Kites fly on tails. " * 500, [Place("k.txt", "k.txt", 1, "")])
-    readings = (
-        cues.asks_several,
-        cues.split_question,
-        cues.asks_number,
-        cues.asks_name,
-        cues.asks_reason,
-        cues.remove_extent,
-    )
-    for reading in readings:
+    for reading in (cues.asks_several, cues.split_question, cues.remove_extent):
         assert seconds(lambda read=reading: read(question)) < 1, reading
+    for cue in ("asks_number", "asks_name", "asks_reason"):
+        assert seconds(lambda asked=cue: cues.has_cue(question, asked)) < 1, cue
     said = [Turn("user", "What are kites?"), Turn("assistant", f"Kites fly. {piece * (MOST_CHARS // len(piece))}")]
     assert seconds(lambda: context_of(question, said, lambda _: 0.1)) < 1
     assert seconds(lambda: unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)) < 1
