@@ -89,10 +89,10 @@ class Assistant:
 
     def search(self, question: str, *, k: int = 10, where: Filter | None = None) -> list[Passage]:
         """The k papers that answer the question best, best first."""
-        from rag.answering.question import check_sources, checked_question
+        from rag.answering.question import check_question, check_sources
         from rag.retrieval.ranking import Query, retrieve
 
-        query, library = Query(checked_question(question)), self.answering.handle.filled()
+        query, library = Query(check_question(question)), self.answering.handle.filled()
         check_sources(library, where)
         return list(retrieve(library, self.answering.model, query, k=max(k, 0), where=where).passages)
 

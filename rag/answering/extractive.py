@@ -61,7 +61,7 @@ class Extract:
         return Extract(opening + self.text, self.citations, (own, *shifted))
 
 
-def quoted(draft: Answer, ranking: Ranking, library: Library) -> Answer:
+def quote_papers(draft: Answer, ranking: Ranking, library: Library) -> Answer:
     """The sentences of the papers that answer the question, behind a sentence on what they do not state."""
     lexical, query = library.lexical, ranking.query
     read = partial(extract, query.question, ranking, terms=lexical.terms, idf=lexical.idf, context=query.context)

@@ -1,17 +1,22 @@
-"""Follow-up questions without a model: whether a question leans on the conversation, and on which part of it."""
+"""Follow-up questions: put in full by the language model, or, without one, with what they lean on."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rag.answering.extractive import NEAREST
+from rag.answering.question import MOST_QUESTION_CHARS
+from rag.llm.client import ChatModel
+from rag.llm.context_window import fit_turns
+from rag.llm.prompts import Prompts
 from rag.markers.citation_forms import MARKER
 from rag.text.figures import ONES, spell_numbers
 from rag.text.names import find_asked_names
 from rag.text.sentences import find_sentences
 from rag.text.words import find_content_words
-from rag.types import Outcome, Turn
+from rag.types import Outcome, Turn, Usage
 
 _PRONOUN = r"(?:it|its|itself|they|them|their|theirs|he|him|his|she|her)"
 # "the second one", "the last of them", "does the first find?"; not "the last layer", "other ways".
@@ -90,7 +95,24 @@ _MOST_NAMED = 3  # a question that names as many things of its own stands, whate
 _FEW_OWN_WORDS = 4  # "how many abstracts were used for the joint embedding of X?" is cut short in nothing
 
 
-def context_of(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> str:
+async def condense_question(
+    model: ChatModel, prompts: Prompts, question: str, history: Sequence[Turn], *, room: int, deadline: float
+) -> tuple[str, Usage]:
+    """Has the language model put the question as it would be without the conversation before it.
+
+    Args:
+        room: For the prompt, in tokens.
+        deadline: On the monotonic clock.
+
+    Raises:
+        LLMError: The model failed.
+    """
+    asking = partial(prompts.condense, question)
+    text, usage = await model.complete(asking(fit_turns(history, room, asking)), deadline)
+    return text.strip()[:MOST_QUESTION_CHARS], usage
+
+
+def find_context(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> str:
     """The text of the conversation that a question refers to; "" where it stands alone.
 
     Args:

@@ -12,7 +12,7 @@ from rag.text.words import find_content_words, find_forms
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
 
 
-def strays(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
+def has_strayed(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
     """Whether a follow-up has left the library: only what went before is found in it, not what is asked now.
 
     Args:
@@ -29,7 +29,7 @@ def strays(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
     return max(float((each @ ranking.question_vector).max()) for each in vectors) < gate
 
 
-def unknown_terms(library: Library, question: str) -> tuple[str, ...]:
+def find_unknown_terms(library: Library, question: str) -> tuple[str, ...]:
     """Content words of the question that no paper has in any form."""
     lexical = library.lexical
     unknown = []

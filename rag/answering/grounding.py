@@ -23,7 +23,7 @@ _MARKERS_AFTER_STOP = re.compile(
 )
 
 
-def grounded(draft: Answer, given: Sequence[Passage], order: Sequence[int], judge: Judge) -> Answer:
+def ground_answer(draft: Answer, given: Sequence[Passage], order: Sequence[int], judge: Judge) -> Answer:
     """A model's text with a quote behind every marker and a verdict on every sentence; the text stays as it is.
 
     Args:

@@ -1,20 +1,19 @@
-"""What the language model does for an answer: spell out the question, name searches, write, and be checked."""
+"""What the language model does for an answer: name searches, write, and be checked."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 
-from rag.answering.grounding import grounded
-from rag.answering.question import MOST_QUESTION_CHARS
+from rag.answering.grounding import ground_answer
 from rag.checks.ledger import Entailment, Judge, Nearness
 from rag.errors import LLMError
 from rag.library.records import Vectors
 from rag.llm.client import ChatModel
-from rag.llm.context_window import check_room, fit_passages, fit_turns, prompt_room
+from rag.llm.context_window import check_room, fit_passages, prompt_room
 from rag.llm.prompts import Prompts, load_prompts
 from rag.llm.thinking import after_thoughts
 from rag.markers.reader import MarkerReader
@@ -22,7 +21,7 @@ from rag.models.entailment import open_entailment
 from rag.retrieval.query_expansion import read_searches
 from rag.retrieval.ranking import Ranking
 from rag.settings import Settings
-from rag.types import Answer, Paper, Token, Turn, Usage
+from rag.types import Answer, Paper, Token, Usage
 
 _LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
 _THOUGHTS_DROPPED = "What the model thought aloud before its answer was left out."
@@ -61,17 +60,6 @@ class Writer:
         """
         _ = self.llm, self.entailment
         check_room(self._settings, self.prompts)
-
-    async def condense(self, question: str, history: Sequence[Turn], deadline: float) -> tuple[str, Usage]:
-        """The question as it would be without the conversation before it.
-
-        Raises:
-            LLMError: The model failed.
-        """
-        asking = partial(self.prompts.condense, question)
-        turns = fit_turns(history, prompt_room(self._settings), asking)
-        text, usage = await self.llm.complete(asking(turns), deadline)
-        return text.strip()[:MOST_QUESTION_CHARS], usage
 
     async def expand(self, question: str, deadline: float) -> tuple[tuple[str, ...], Usage]:
         """Searches in the field's own terms; none where the model fails at this, but may yet answer.
@@ -141,7 +129,7 @@ class Writer:
         written = replace(draft, text=text, cut=bool(fault), notices=notices, usage=usage, model=self.llm.name,
                           removed_markers=tuple(reader.removed))  # fmt: skip
         judge = Judge(self._nearness(ranking), self.entailment)
-        yield await asyncio.to_thread(grounded, written, draft.passages[: len(given)], reader.order, judge)
+        yield await asyncio.to_thread(ground_answer, written, draft.passages[: len(given)], reader.order, judge)
 
     def _nearness(self, ranking: Ranking) -> Nearness:
         """Cosines with the sentences of the papers found, whose vectors are at hand; each text is embedded once."""

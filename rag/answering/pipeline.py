@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import pairwise
 
-from rag.answering.extractive import quoted
-from rag.answering.followup import context_of
-from rag.answering.gate import share_of_papers, strays, unknown_terms
+from rag.answering.extractive import quote_papers
+from rag.answering.followup import condense_question, find_context
+from rag.answering.gate import find_unknown_terms, has_strayed, share_of_papers
 from rag.answering.model_answer import Writer
-from rag.answering.question import History, check_sources, checked_question, checked_turns
-from rag.answering.refusal import refused
+from rag.answering.question import History, check_question, check_sources, check_turns
+from rag.answering.refusal import refuse
 from rag.errors import LLMError, QuestionError
 from rag.ingestion.library_handle import LibraryHandle
 from rag.library.library import Library
+from rag.llm.context_window import prompt_room
 from rag.models.embedding import EmbeddingModel, cores, open_model
 from rag.retrieval.query_expansion import DEPTH, fuse_rankings
 from rag.retrieval.ranking import Query, Ranking, retrieve
@@ -77,17 +78,17 @@ class Answering:
             LibraryError: The library is missing, damaged, of another model, or out of reach.
             LLMError: The language model failed before its first word; later its text is kept and marked as cut.
         """
-        question = checked_question(question)
+        question = check_question(question)
         if not isinstance(where, Filter | None):
             raise QuestionError(
                 f"The filter is a {type(where).__name__}; give a Filter, e.g. Filter(sources=('a.txt',))."
             )
         with_model = self.settings.llm_configured and not extractive
-        return self._answer(question, checked_turns(history or ()), where, with_model=with_model)
+        return self._answer(question, check_turns(history or ()), where, with_model=with_model)
 
     def standalone(self, library: Library, question: str, history: Sequence[Turn]) -> Query:
         """What to search for without a language model: the question with what it refers to."""
-        return Query(question, context_of(question, history, partial(share_of_papers, library)))
+        return Query(question, find_context(question, history, partial(share_of_papers, library)))
 
     async def _answer(
         self, question: str, history: Sequence[Turn], where: Filter | None, *, with_model: bool
@@ -112,7 +113,7 @@ class Answering:
         for typed, meant in ranking.slips.items():
             notices += (f"“{typed}” was read as “{meant}”.",)
             yield Notice(notices[-1])
-        unknown = await asyncio.to_thread(unknown_terms, library, ranking.query.question)
+        unknown = await asyncio.to_thread(find_unknown_terms, library, ranking.query.question)
         found = self._is_found(ranking.best(PASSAGES), unknown)
         searches: tuple[str, ...] = ()
         if found and deadline and ranking.evidence < self.settings.llm_expand_below:
@@ -140,7 +141,7 @@ class Answering:
         )
         if fault and not found:  # perhaps only because the question was not spelled out
             raise fault
-        answer = draft if found else refused(draft, library, filtered=where is not None)
+        answer = draft if found else refuse(draft, library, filtered=where is not None)
         async with aclosing(self._write(answer, ranking, library, deadline)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Token):
@@ -165,7 +166,7 @@ class Answering:
                 async for piece in pieces:
                     yield piece
         else:
-            answer = await asyncio.to_thread(quoted, draft, ranking, library)
+            answer = await asyncio.to_thread(quote_papers, draft, ranking, library)
             for start, end in pairwise((0, *(claim.end for claim in answer.claims), len(answer.text))):
                 yield Token(answer.text[start:end])
             yield answer
@@ -199,7 +200,10 @@ class Answering:
         usage, fault = Usage(), None
         if history and deadline:
             try:
-                text, usage = await self.writer.condense(question, history, deadline)
+                text, usage = await condense_question(
+                    self.writer.llm, self.writer.prompts, question, history,
+                    room=prompt_room(self.settings), deadline=deadline,
+                )  # fmt: skip
             except LLMError as error:
                 if error.lasting:
                     raise
@@ -215,7 +219,7 @@ class Answering:
     def _is_found(self, ranking: Ranking, unknown: Sequence[str]) -> bool:
         """Whether there is evidence enough to write an answer from."""
         gate = self.settings.evidence_gate
-        return bool(ranking.passages) and ranking.evidence >= gate and not strays(ranking, unknown, gate)
+        return bool(ranking.passages) and ranking.evidence >= gate and not has_strayed(ranking, unknown, gate)
 
     async def _expand(
         self, library: Library, ranking: Ranking, where: Filter | None, deadline: float

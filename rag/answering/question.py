@@ -34,7 +34,7 @@ def check_sources(library: Library, where: Filter | None) -> None:
             raise QuestionError(f"No paper of the library is from {source!r}; {hint}")
 
 
-def checked_question(question: object) -> str:
+def check_question(question: object) -> str:
     """The question without white space around it.
 
     Raises:
@@ -49,7 +49,7 @@ def checked_question(question: object) -> str:
     return visible(make_encodable(question)).strip()
 
 
-def checked_turns(history: History) -> tuple[Turn, ...]:
+def check_turns(history: History) -> tuple[Turn, ...]:
     """Turns, or OpenAI-style mappings with a role and a content, as turns; system messages are left out.
 
     Whoever keeps only an answer's text does not know its outcome: a refusal is told by its words here, and only here.

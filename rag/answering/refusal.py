@@ -19,7 +19,7 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.match(text)) or declines(text)
 
 
-def refused(draft: Answer, library: Library, *, filtered: bool) -> Answer:
+def refuse(draft: Answer, library: Library, *, filtered: bool) -> Answer:
     """What is not there, in plain words; the passages of the draft are the near misses."""
     where = "No paper that the filter admits" if filtered else f"None of the {library.size:,} papers in the library"
     text = f"{where} {_NO_ANSWER}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from rag.answering.question import checked_turns
+from rag.answering.question import check_turns
 from rag.assistant import Assistant
 from rag.errors import EvaluationError
 from rag.evaluation import beir
@@ -175,7 +175,7 @@ def _rank_deep(assistant: Assistant, question: Question, answer: Answer) -> list
     if answering.settings.llm_configured:  # which is not asked a second time what is searched for
         query = Query(answer.standalone_question)
     else:
-        turns = checked_turns([turn.model_dump() for turn in question.history])
+        turns = check_turns([turn.model_dump() for turn in question.history])
         query = answering.standalone(answering.handle.filled(), question.question, turns)
     known = {passage.paper.id for passage in answer.passages}
     deep = retrieve(answering.handle.filled(), answering.model, query, k=DEPTH).passages

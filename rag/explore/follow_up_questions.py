@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from rag.answering.gate import unknown_terms
+from rag.answering.gate import find_unknown_terms
 from rag.explore.example_questions import ask_about_subject, is_question
 from rag.library.library import Library
 from rag.library.records import EmbeddedPaper
@@ -62,7 +62,7 @@ def find_follow_ups(
     before = {_gist(question) for question in (answer.question, answer.standalone_question, *asked)}
     ideas: dict[frozenset[str], _Idea] = {}
     for idea in _ideas(answer, library, cited, near, records):
-        known = idea.paper.id in records and not unknown_terms(library, idea.question)
+        known = idea.paper.id in records and not find_unknown_terms(library, idea.question)
         if known and _gist(idea.question) not in before:
             ideas.setdefault(_gist(idea.question), idea)
         if len(ideas) == _MOST_TRIED:

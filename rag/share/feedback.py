@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rag.answering.question import MOST_QUESTION_CHARS, History, checked_turns
+from rag.answering.question import MOST_QUESTION_CHARS, History, check_turns
 from rag.errors import FeedbackError
 from rag.files import replace_file
 from rag.share.provenance import hash_text
@@ -61,7 +61,7 @@ def record_feedback(
 
 
 def _make_line(line_id: str, answer: Answer, liked: bool, reason: str, history: History) -> str:
-    turns = checked_turns(history)[-_MOST_TURNS:]
+    turns = check_turns(history)[-_MOST_TURNS:]
     places = (f"{source}:{line}" for citation in answer.citations for source, line in citation.paper.places)
     cited = list(dict.fromkeys(place for place in places if _GOLD.fullmatch(place)))
     fields = {

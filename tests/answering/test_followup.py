@@ -8,9 +8,9 @@ import pytest
 
 from rag import Assistant, Outcome, QuestionError, Turn
 from rag.answering.extractive import NEAREST
-from rag.answering.followup import context_of
+from rag.answering.followup import find_context
 from rag.answering.gate import share_of_papers
-from rag.answering.question import checked_turns
+from rag.answering.question import check_turns
 from rag.evaluation.questions import read_questions, score_answer
 from tests.conftest import ROOT
 
@@ -28,7 +28,7 @@ def share(word: str) -> float:
 
 
 def context(question: str, *turns: tuple[str, str]) -> str:
-    return context_of(question, [Turn(*turn) for turn in turns], share)
+    return find_context(question, [Turn(*turn) for turn in turns], share)
 
 
 @pytest.fixture(scope="module")
@@ -158,10 +158,10 @@ def test_items_are_counted_behind_what_we_say_ourselves():
 
 def test_a_refusal_is_no_context(assistant):
     refusal = assistant.answer("Who won the election in Chile?").text
-    history = checked_turns([Turn("user", "Do kites fly?"), Turn("assistant", refusal)])
-    assert context_of("Why is it so?", history, share) == "Do kites fly?"
+    history = check_turns([Turn("user", "Do kites fly?"), Turn("assistant", refusal)])
+    assert find_context("Why is it so?", history, share) == "Do kites fly?"
     told = Turn("assistant", "Whatever it says of kites.", Outcome.NOT_IN_CORPUS)
-    assert context_of("Why is it so?", [Turn("user", "Do kites fly?"), told], share) == "Do kites fly?"
+    assert find_context("Why is it so?", [Turn("user", "Do kites fly?"), told], share) == "Do kites fly?"
 
 
 def test_turns_keep_what_is_known_of_an_answer_and_a_refusal_is_known_by_its_text(assistant):
@@ -173,7 +173,7 @@ def test_turns_keep_what_is_known_of_an_answer_and_a_refusal_is_known_by_its_tex
         {"role": "assistant", "content": refusal},
         Turn("user", refusal),
     ]
-    known, refused, asked = checked_turns(turns)
+    known, refused, asked = check_turns(turns)
     assert (known.outcome, known.cited) == (said.outcome, cited)
     assert (refused.outcome, asked.outcome) == (Outcome.NOT_IN_CORPUS, None)
 
@@ -219,7 +219,7 @@ def test_a_phrase_in_front_does_not_name_what_a_pronoun_means(question: str):
 
 def test_a_question_that_only_begins_with_and_but_names_its_subject_stands_alone():
     said = [("user", "What is rain?"), ("assistant", "Water that falls [1].")]
-    assert context_of("And how do Kites rise?", [Turn(*turn) for turn in said], share) == ""
+    assert find_context("And how do Kites rise?", [Turn(*turn) for turn in said], share) == ""
     assert "Water" in context("And how does it compare with Kites?", *said)
 
 
@@ -239,12 +239,12 @@ def test_a_pronoun_of_a_later_clause_means_what_the_question_has_just_named(assi
         Turn("assistant", "TimeArena grounds to 30 real-world tasks in cooking, household and laboratory work [1]."),
     ]
     library = assistant.answering.handle.filled()
-    assert context_of(question, said, partial(share_of_papers, library)) == ""
+    assert find_context(question, said, partial(share_of_papers, library)) == ""
     for leaning in (
         "How many tasks are there, and how are they scored?",
         "What datasets were used, and how big are they?",
     ):
-        assert context_of(leaning, said, partial(share_of_papers, library)), "its first clause leans, too"
+        assert find_context(leaning, said, partial(share_of_papers, library)), "its first clause leans, too"
 
 
 def test_it_at_the_end_of_a_question_points_back_whatever_the_subject():

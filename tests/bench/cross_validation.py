@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rag import Assistant, Passage, load_settings
-from rag.answering.question import checked_turns
+from rag.answering.question import check_turns
 from rag.evaluation.baselines import rerank
 from rag.evaluation.questions import Question, read_questions, score_ranking
 from rag.retrieval.ranking import retrieve
@@ -77,7 +77,7 @@ def _rankings() -> Iterator[Ranking]:
     library = answering.handle.filled()
     for question in read_questions(HERE / "questions.jsonl"):
         if question.answerable:
-            turns = checked_turns([turn.model_dump() for turn in question.history])
+            turns = check_turns([turn.model_dump() for turn in question.history])
             query = answering.standalone(library, question.question, turns)
             yield question, retrieve(library, answering.model, query, k=DEPTH).passages
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rag import Assistant, Outcome, load_settings
-from rag.answering.question import checked_turns
+from rag.answering.question import check_turns
 from rag.evaluation.questions import OFFTOPIC, UNANSWERABLE, read_questions
 from rag.retrieval.ranking import retrieve
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 def _evidence(assistant: Assistant, question: str, history: Sequence[Mapping[str, str]]) -> float:
     answering, library = assistant.answering, assistant.answering.handle.filled()
-    query = answering.standalone(library, question, checked_turns(history))
+    query = answering.standalone(library, question, check_turns(history))
     return retrieve(library, answering.model, query, k=1).evidence
 
 

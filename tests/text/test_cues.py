@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from rag import Turn
-from rag.answering.followup import context_of
+from rag.answering.followup import find_context
 from rag.answering.unstated import unstated
 from rag.corpus.duplicates import make_paper
 from rag.library.lexical_index import LexicalIndex
@@ -58,7 +58,7 @@ def test_a_long_question_is_soon_read(lexical, piece):
     for cue in ("asks_number", "asks_name", "asks_reason"):
         assert seconds(lambda asked=cue: cues.has_cue(question, asked)) < 1, cue
     said = [Turn("user", "What are kites?"), Turn("assistant", f"Kites fly. {piece * (MOST_CHARS // len(piece))}")]
-    assert seconds(lambda: context_of(question, said, lambda _: 0.1)) < 1
+    assert seconds(lambda: find_context(question, said, lambda _: 0.1)) < 1
     assert seconds(lambda: unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)) < 1
 
 
