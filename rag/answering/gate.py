@@ -12,6 +12,16 @@ from rag.text.words import find_content_words, find_forms
 _WHERE_SPELT = 5  # the best papers, in which a word is looked for that the question misspells
 
 
+def has_evidence(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
+    """Whether there is evidence enough to write an answer from.
+
+    Args:
+        unknown: Words of the question that no paper has.
+        gate: Least cosine of a chunk or sentence with what was asked.
+    """
+    return bool(ranking.passages) and ranking.evidence >= gate and not has_strayed(ranking, unknown, gate)
+
+
 def has_strayed(ranking: Ranking, unknown: Sequence[str], gate: float) -> bool:
     """Whether a follow-up has left the library: only what went before is found in it, not what is asked now.
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from rag.answering.extractive import quote_papers
 from rag.answering.followup import condense_question, find_context
-from rag.answering.gate import find_unknown_terms, has_strayed, share_of_papers
+from rag.answering.gate import find_unknown_terms, has_evidence, share_of_papers
 from rag.answering.model_answer import Writer
 from rag.answering.question import History, check_question, check_sources, check_turns
 from rag.answering.refusal import refuse
@@ -114,7 +114,7 @@ class Answering:
             notices += (f"“{typed}” was read as “{meant}”.",)
             yield Notice(notices[-1])
         unknown = await asyncio.to_thread(find_unknown_terms, library, ranking.query.question)
-        found = self._is_found(ranking.best(PASSAGES), unknown)
+        found = has_evidence(ranking.best(PASSAGES), unknown, self.settings.evidence_gate)
         searches: tuple[str, ...] = ()
         if found and deadline and ranking.evidence < self.settings.llm_expand_below:
             try:
@@ -215,11 +215,6 @@ class Answering:
     def _rank(self, library: Library, query: Query, where: Filter | None, k: int) -> Ranking:
         with self._searching:
             return retrieve(library, self.model, query, k=k, where=where)
-
-    def _is_found(self, ranking: Ranking, unknown: Sequence[str]) -> bool:
-        """Whether there is evidence enough to write an answer from."""
-        gate = self.settings.evidence_gate
-        return bool(ranking.passages) and ranking.evidence >= gate and not has_strayed(ranking, unknown, gate)
 
     async def _expand(
         self, library: Library, ranking: Ranking, where: Filter | None, deadline: float
