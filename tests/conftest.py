@@ -19,6 +19,7 @@ import pytest
 from filelock import FileLock
 
 from rag.settings import Settings
+from tests.warm_process import Forker, WarmProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
@@ -28,6 +29,13 @@ _INGEST = ("ingestion/embed_papers", "ingestion/sync", "library/chroma", "librar
            "models/embedding", "models/encoders", "models/late_interaction", "models/onnx_export", "text/sentences",
            "text/words")  # fmt: skip
 
+_LONGEST_FIRST = (
+    "library/test_chroma_server", "ui/chat/test_accessibility", "ui/chat/test_browser", "ingestion/test_kill",
+    "ingestion/test_ray_cluster", "library/test_paper_store", "test_network", "models/test_embedding",
+    "checks/test_perturbations", "ui/map/test_map_browser", "ui/chat/test_hostile_library", "ingestion/test_sync",
+    "library/test_library", "ui/server/test_login", "ui/papers/test_papers_browser", "llm/test_misbehaving_model",
+    "serve/test_app", "test_wheel", "ui/chat/test_connection", "ui/server/test_killed_server",
+)  # fmt: skip
 _COLOURING = ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")  # typer takes any of them for a terminal
 
 for _name in [name for name in os.environ if name.upper().startswith(_OURS) or name in _COLOURING]:
@@ -192,24 +200,38 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Python = Callable[..., "subprocess.Popen[str]"]
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    forker = Forker(ROOT)
+    yield forker
+    forker.close()
+
+
 @pytest.fixture
-def python() -> Iterator[Python]:
-    """Starts `python -c CODE ARGUMENTS` as another process with the library importable; killed at the end."""
+def python(request: pytest.FixtureRequest) -> Iterator[Python]:
+    """Starts `python -c CODE ARGUMENTS` as another process with the library importable; killed at the end.
+
+    With the tiny model it would first import torch for seconds, and so it is forked from a process that has.
+    """
     started: list[subprocess.Popen[str]] = []
+    is_warm = sys.platform == "linux" and "tiny_model" in request.fixturenames
 
     def start(
         code: str, *arguments: object, env: dict[str, str] | None = None, stdin: bool = False
     ) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-u", "-c", code, *map(str, arguments)],
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-        )
-        started.append(process)
-        return process
+        options: dict[str, Any] = {
+            "stdin": subprocess.PIPE if stdin else subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+            "env": {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        }
+        given = code, *map(str, arguments)
+        if is_warm:
+            started.append(WarmProcess(request.getfixturevalue("forker"), *given, **options))
+        else:
+            started.append(subprocess.Popen([sys.executable, "-u", "-c", *given], **options))
+        return started[-1]
 
     yield start
     for process in started:
@@ -252,6 +274,16 @@ def write_titled(path: Path, papers: Sequence[tuple[str, str]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{title}\n{text}\n" for title, text in papers), encoding="utf-8")
     return path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # pytest-xdist would begin with the files of most tests, not the longest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: of two processes none is left with one of them at the end."""
+    places = {ROOT / "tests" / f"{name}.py": place for place, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
