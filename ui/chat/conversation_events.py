@@ -10,7 +10,7 @@ from ui.chat.drawing import ChatDrawing, Drawing, Scope
 from ui.chat.feedback_events import FeedbackEvents
 from ui.conversations.conversation import Conversation, Exchange
 from ui.conversations.downloads import Download, make_download
-from ui.server.owner import identify_owner
+from ui.server.login import identify_owner
 from ui.shared import read_sent, show_errors
 
 

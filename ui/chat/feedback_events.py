@@ -7,7 +7,7 @@ from gradio import EventData, Request
 from rag import record_feedback
 from ui.chat.drawing import LONGEST_REASON, ChatDrawing, Drawing
 from ui.conversations.conversation import Conversation, Exchange
-from ui.server.owner import identify_owner
+from ui.server.login import identify_owner
 from ui.shared import read_sent, show_errors
 
 

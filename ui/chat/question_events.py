@@ -1,4 +1,4 @@
-"""Asks, asks again, and stops: what the page shows from a question to its complete answer."""
+"""Asks, asks again or differently, and stops: what the page shows from a question to its complete answer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gradio import EventData, Request
 from rag import visible
 from ui.chat.asking import Asking
 from ui.chat.conversation_events import ConversationEvents
-from ui.chat.drawing import ChatDrawing, Drawings, Scope
+from ui.chat.drawing import ChatDrawing, Drawing, Drawings, Scope
 from ui.chat.layout import READY, RUNNING
 from ui.conversations.conversation import Conversation, Exchange, State
-from ui.server.owner import identify_owner
+from ui.server.login import identify_owner
 from ui.shared import read_sent, show_errors
 
 
@@ -156,3 +156,33 @@ class QuestionEvents:
         """Ends the answer of a tab that was closed; Gradio itself would notice at the next drawing only."""
         if conversation := self.answering.get(request.session_hash):
             conversation.leave()
+
+
+class EditingEvents:
+    """Changes what the box holds, and which papers the next question is asked of."""
+
+    def __init__(self, drawing: ChatDrawing) -> None:
+        self.drawing = drawing
+
+    def edit(self, conversation: Conversation, scope: Scope, chosen: EventData) -> Drawing:
+        """Puts an earlier question into the box, restricted as it was."""
+        exchange = conversation.exchange(read_sent(chosen).get("exchange"))
+        if exchange is None or conversation.running:
+            return self._draw_box(conversation, scope, "")
+        conversation.editing, conversation.scope_before = exchange.id, scope
+        return self._draw_box(conversation, exchange.scope, exchange.question)
+
+    def cancel_editing(self, conversation: Conversation, scope: Scope) -> Drawing:
+        """Goes back to asking something new, of what was asked before."""
+        if conversation.editing is not None:
+            conversation.editing, scope = None, conversation.scope_before
+        return self._draw_box(conversation, scope, "")
+
+    def _draw_box(self, conversation: Conversation, scope: Scope, question: str) -> Drawing:
+        layout = self.drawing.layout
+        return {layout.question: question, layout.scope: scope, **self.restrict(conversation, scope)}
+
+    def restrict(self, conversation: Conversation, scope: Scope) -> Drawing:
+        """Asks only these papers from now on, and says so for as long as it holds."""
+        conversation.scope = scope
+        return self.drawing.draw_notices(conversation)

@@ -9,10 +9,9 @@ import gradio as gr
 from ui.chat.asking import Asking
 from ui.chat.conversation_events import ConversationEvents
 from ui.chat.drawing import ChatDrawing
-from ui.chat.editing_events import EditingEvents
 from ui.chat.feedback_events import FeedbackEvents
 from ui.chat.layout import RUNNING, ChatLayout
-from ui.chat.question_events import QuestionEvents
+from ui.chat.question_events import EditingEvents, QuestionEvents
 from ui.chat.suggestions import Suggestions
 from ui.shared import PRIVATE, QUEUED, UNQUEUED, Shared
 

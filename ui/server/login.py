@@ -1,9 +1,11 @@
-"""Logging in and out: which browser is whose, and how often a password may be tried."""
+"""Logging in and out: which browser is whose, how often a password may be tried, and whose conversations one sees."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from starlette.requests import cookie_parser  # lenient, as browsers are, and what Gradio's requests are read with
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rag import Busy, SettingsError, Turnstile
@@ -20,6 +23,7 @@ from ui.server.accounts import check_password, read_accounts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import gradio as gr
     from fastapi import FastAPI
     from starlette.requests import HTTPConnection, Request
 
@@ -29,6 +33,9 @@ _LONGEST_FORM = 8192  # bytes
 _AT_ONCE, _WAITING = 2, 16  # a try costs time and memory on purpose
 _TRIES, _WITHIN_S = 10, 60  # from one address
 _WRONG = "This name and password do not belong together."
+_OWNER_COOKIE = "footnote_owner"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits
+_KEPT_S = 400 * 24 * 3600  # as long as browsers allow
 _TOO_OFTEN = "Too many tries. Wait a minute, then try again."
 
 # It stands alone, and loads nothing before somebody is known.
@@ -171,3 +178,25 @@ def draw_user(name: str) -> str:
     """The user's name and the way out, for the header of the chat's page."""
     way_out = element("form", element("button", "Log out", "fn-tool"), method="post", action="logout")
     return element("div", element("p", "Logged in as " + element("strong", escape(name))) + way_out, "fn-user")
+
+
+def identify_owner(request: gr.Request) -> str:
+    """A digest: who reads the file of conversations cannot pass for their owners."""
+    if request.username:
+        return _digest("user", request.username)
+    token = request.cookies.get(_OWNER_COOKIE, "")
+    # A browser that keeps no cookies has its conversations for as long as its tab.
+    return _digest("token", token) if _TOKEN.fullmatch(token) else _digest("session", str(request.session_hash))
+
+
+def make_owner_cookie(header: str) -> str | None:
+    """The Set-Cookie header for a browser whose Cookie header this is; None where it has a token already."""
+    if _TOKEN.fullmatch(cookie_parser(header).get(_OWNER_COOKIE, "")):
+        return None
+    token = secrets.token_urlsafe(32)
+    # Scripts of the page never see it. Lax: a link from elsewhere opens the page with its conversations.
+    return f"{_OWNER_COOKIE}={token}; Path=/; Max-Age={_KEPT_S}; HttpOnly; SameSite=Lax"
+
+
+def _digest(kind: str, name: str) -> str:
+    return hashlib.sha256(f"{kind}:{name}".encode()).hexdigest()

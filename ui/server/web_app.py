@@ -13,8 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from rag import names_this_machine
-from ui.server.login import Login
-from ui.server.owner import make_owner_cookie
+from ui.server.login import Login, make_owner_cookie
 
 if TYPE_CHECKING:
     import gradio as gr

@@ -16,7 +16,7 @@ from ui.chat.asking import Asking
 from ui.chat.tab import ChatTab
 from ui.conversations.conversation import Conversation, Exchange, State
 from ui.conversations.history import History
-from ui.server.owner import identify_owner
+from ui.server.login import identify_owner
 from ui.shared import Shared
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import cookie_parser
 
-from ui.server.owner import make_owner_cookie
+from ui.server.login import make_owner_cookie
 
 TOKEN = "A" * 43
 
