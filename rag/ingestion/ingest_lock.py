@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -115,7 +114,7 @@ class _Lease:
         self._settings, self._client, self._check_stop = settings, client, check_stop
         self._name = f"{settings.collection}.lease"  # no library's name has a dot
         self._holder = uuid.uuid4().hex
-        self._left_here = _note(settings)
+        self._left_here = settings.home / "lease"  # by it a home knows the lease that it left
         self._beats = 0
         self._mine: Collection | None = None
 
@@ -219,11 +218,6 @@ class _Lease:
 
     def _metadata(self) -> dict[str, str | int]:
         return {"holder": self._holder, "beats": self._beats}
-
-
-def _note(settings: Settings) -> Path:
-    """Where a home remembers the lease that it holds."""
-    return settings.home / "lease"
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,11 @@ from rag.library.chroma import chroma_errors, damaged
 from rag.library.lexical_index import MOST_CHANGED, Changes, LexicalIndex
 from rag.library.paper_rows import Papers, StoreDamaged
 from rag.library.paper_store import PaperStore
-from rag.library.records import Head, chunk_id, head_of, read_head
+from rag.library.records import EmbeddedPaper, chunk_id, head_of, read_head
 from rag.library.stamp import read_stamp
 from rag.paging import pages
 from rag.settings import Settings
-from rag.types import Filter, Paper
+from rag.types import Filter
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -72,10 +71,10 @@ def open_lexical(settings: Settings, papers: Papers) -> LexicalIndex:
         if len(changed) + len(gone) <= MOST_CHANGED * papers.count():  # else they are all read to build it anew
             these = list(papers.papers(Filter(paper_ids=tuple(changed)))) if changed else []
             changes = Changes(root / f"{state.made}-{earlier}", these, gone)
-    return LexicalIndex.open_or_build(folder, _All(papers), changes)
+    return LexicalIndex.open_or_build(folder, papers, changes)
 
 
-def page_of_heads(settings: Settings, collection: Collection, paper_ids: Sequence[str]) -> list[Head]:
+def page_of_heads(settings: Settings, collection: Collection, paper_ids: Sequence[str]) -> list[EmbeddedPaper]:
     """The heads of these papers, as far as they are there."""
     with chroma_errors(settings):
         found = collection.get(ids=[chunk_id(key, 0) for key in paper_ids], include=["metadatas"])["metadatas"]
@@ -83,16 +82,6 @@ def page_of_heads(settings: Settings, collection: Collection, paper_ids: Sequenc
         return [read_head(dict(metadata)) for metadata in found or []]
     except (KeyError, ValueError, TypeError) as error:
         raise damaged(settings, f"a paper cannot be read: {type(error).__name__}: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _All:
-    """Every paper of a store, read from it again at each pass."""
-
-    papers: Papers
-
-    def __iter__(self) -> Iterator[Paper]:
-        return self.papers.papers()
 
 
 def _origin(settings: Settings, collection: Collection) -> str:

@@ -71,8 +71,8 @@ class LibraryWriter:
         suspects = sorted({key.rpartition(":")[0] for key in there if head_of(key) is None})
         owned = set(filter(head_of, there))
         for page in pages(suspects, _PAGE):
-            for head in page_of_heads(self._settings, self._collection, page):
-                owned.update(chunk_id(head.stored.paper.id, number) for number in range(len(head.stored.chunks)))
+            for each in page_of_heads(self._settings, self._collection, page):
+                owned.update(chunk_id(each.paper.id, number) for number in range(len(each.chunks)))
         self._delete([key for key in there if key not in owned])
 
     def remove(self, paper_ids: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.library.candidates import Candidates, Runs
-from rag.library.records import EmbeddedPaper, Head, StoredPaper, read_stored, unpack
+from rag.library.records import EmbeddedPaper, StoredPaper, pack, paper_json, read_stored, unpack
 from rag.models.late_interaction import Bits, unpack_signs
 from rag.types import Filter, Paper
 
@@ -73,6 +73,10 @@ class Papers:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+
+    def __iter__(self) -> Iterator[Paper]:
+        """All papers, read again at each pass."""
+        return self.papers()
 
     @property
     def state(self) -> State:
@@ -213,16 +217,18 @@ def remove(connection: sqlite3.Connection, paper_ids: Sequence[str]) -> None:
     connection.executemany("delete from papers where paper_id = ?", keys)
 
 
-def insert(connection: sqlite3.Connection, head: Head, touched: int) -> None:
+def insert(connection: sqlite3.Connection, embedded: EmbeddedPaper, touched: int) -> None:
     """Puts a paper that is not there into all tables."""
-    paper, dimension = head.stored.paper, head.dimension
-    of_chunks = len(head.stored.chunks) * dimension
-    row = (paper.id, paper.source, paper.line, paper.year, paper.venue, head.revision, touched)
+    paper = embedded.paper
+    row = (paper.id, paper.source, paper.line, paper.year, paper.venue, embedded.revision, touched)
     number = connection.execute("insert into papers values (null, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
-    connection.execute("insert into chunks values (?, ?)", (number, _sealed(head.vectors[:of_chunks])))
-    connection.execute("insert into sentences values (?, ?)", (number, _sealed(head.vectors[of_chunks:])))
-    connection.execute("insert into tokens values (?, ?)", (number, _sealed(head.tokens)))
-    connection.execute("insert into texts values (?, ?)", (number, _sealed(head.text.encode())))
+    for table, content in (
+        ("chunks", pack(embedded.chunk_vectors)),
+        ("sentences", pack(embedded.sentence_vectors)),
+        ("tokens", embedded.packed_tokens),
+        ("texts", paper_json(embedded).encode()),
+    ):
+        connection.execute(f"insert into {table} values (?, ?)", (number, _sealed(content)))  # noqa: S608 (names of ours)
     places = {(source, number) for source, _ in paper.places}
     connection.executemany("insert into places values (?, ?)", sorted(places))
     connection.execute("delete from removed where paper_id = ?", (paper.id,))

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 from rag.errors import LibraryError
 from rag.library.paper_rows import TABLES, Papers, State, StoreDamaged, insert, remove
-from rag.library.records import Head
+from rag.library.records import EmbeddedPaper
 
 _VERSION = 2  # of the tables; a file of another is made again
 _BUSY_S = 30.0  # how long a page of papers that another process writes may take
@@ -109,7 +109,7 @@ class PaperStore:
                 raise LibraryError(f"{self.path} cannot be read now ({error}); ask again.") from error
             raise StoreDamaged(str(error)) from error
 
-    def change(self, heads: Sequence[Head], gone: Iterable[str]) -> None:
+    def change(self, papers: Sequence[EmbeddedPaper], gone: Iterable[str]) -> None:
         """Adds or replaces papers and removes those that are gone, all of them or, killed in between, none.
 
         Raises:
@@ -119,12 +119,12 @@ class PaperStore:
             connection.execute("update state set touched = touched + 1")
             ((touched,),) = connection.execute("select touched from state")
             gone = list(gone)
-            remove(connection, [*gone, *(head.stored.paper.id for head in heads)])
+            remove(connection, [*gone, *(each.paper.id for each in papers)])
             connection.executemany("insert or replace into removed values (?, ?)", [(key, touched) for key in gone])
-            for head in heads:
-                insert(connection, head, touched)
-            if heads:
-                connection.execute("update state set dimension = ?", (heads[0].dimension,))
+            for each in papers:
+                insert(connection, each, touched)
+            if papers:
+                connection.execute("update state set dimension = ?", (papers[0].vectors.shape[1],))
 
     def complete(self, generation: str, revision: int) -> None:
         """Says what it now holds all of, and leaves all of it in the one file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +37,12 @@ class EmbeddedPaper(StoredPaper):
         vectors: Unit vectors of the chunks, then of the sentences: shape `(len(chunks) + len(sentences), d)`.
             As the model gave them until they are written, then rounded, see `pack`.
         packed_tokens: Signs of the vectors of the words that carry meaning, as `pack_signs` gives them.
+        revision: Number of the sync that wrote it, where it was read from Chroma.
     """
 
     vectors: Vectors
     packed_tokens: bytes
+    revision: int = 0
 
     @property
     def chunk_vectors(self) -> Vectors:
@@ -51,24 +53,6 @@ class EmbeddedPaper(StoredPaper):
     def sentence_vectors(self) -> Vectors:
         """Shape `(len(sentences), d)`."""
         return self.vectors[len(self.chunks) :]
-
-
-class Head(NamedTuple):
-    """What a head's metadata says.
-
-    Attributes:
-        text: The JSON that `stored` was read from.
-        revision: Number of the sync that wrote it.
-        vectors: As `pack` gives them: the chunks', then the sentences'.
-        tokens: As `pack_signs` gives them.
-    """
-
-    stored: StoredPaper
-    text: str
-    revision: int
-    dimension: int
-    vectors: bytes
-    tokens: bytes
 
 
 def chunk_id(paper_id: str, number: int) -> str:
@@ -91,21 +75,23 @@ def head_metadata(record: EmbeddedPaper, revision: int) -> Metadata:
     return {
         "head": True,
         "revision": revision,
-        "paper": json.dumps(
-            {
-                "abstract": record.paper.abstract,
-                "places": [[place.path, place.name, place.line, place.title] for place in record.places],
-                "details": [place.details.as_row() for place in record.places],
-                "chunks": record.chunks,
-                "sentences": record.sentences,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        ),
+        "paper": paper_json(record),
         "vectors": _as_text(pack(record.vectors)),
         "dimension": record.vectors.shape[1],
         "tokens": _as_text(record.packed_tokens),
     }
+
+
+def paper_json(stored: StoredPaper) -> str:
+    """What `read_stored` reads."""
+    content = {
+        "abstract": stored.paper.abstract,
+        "places": [[place.path, place.name, place.line, place.title] for place in stored.places],
+        "details": [place.details.as_row() for place in stored.places],
+        "chunks": stored.chunks,
+        "sentences": stored.sentences,
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def chunk_metadata(record: EmbeddedPaper, number: int) -> Metadata:
@@ -115,8 +101,8 @@ def chunk_metadata(record: EmbeddedPaper, number: int) -> Metadata:
             "start": start, "end": end}  # fmt: skip
 
 
-def read_head(metadata: Metadata) -> Head:
-    """What a head's metadata says; the vectors stay packed.
+def read_head(metadata: Metadata) -> EmbeddedPaper:
+    """The paper that a head's metadata holds.
 
     Raises:
         KeyError, ValueError, TypeError: The metadata was not written by `head_metadata`.
@@ -127,7 +113,10 @@ def read_head(metadata: Metadata) -> Head:
     expected = len(stored.chunks) + len(stored.sentences)
     if dimension < 1 or len(vectors) != expected * dimension:
         raise ValueError(f"{len(vectors)} bytes of vectors for {expected} texts in {dimension} dimensions")
-    return Head(stored, metadata["paper"], int(metadata.get("revision", 0)), dimension, vectors, tokens)
+    revision = int(metadata.get("revision", 0))  # none in schema 1
+    return EmbeddedPaper(
+        stored.paper, stored.places, stored.chunks, stored.sentences, unpack(vectors, dimension), tokens, revision
+    )
 
 
 def read_stored(paper_id: str, text: str) -> StoredPaper:

@@ -34,7 +34,7 @@ from rag.corpus.sources import SEEDS, canonical, read_sources
 from rag.ingestion.sync import sync
 from rag.library.derived import page_of_heads
 from rag.library.library import Library
-from rag.library.records import chunk_id
+from rag.library.records import chunk_id, paper_json
 from rag.settings import Settings
 from tests.bench.measuring import SEED, Target, conclude, environment
 
@@ -237,8 +237,8 @@ def _agree(settings: Settings, library: Library, tally: Tally) -> None:
     if not (records := list(library.reader.read_all_embedded())):  # killed before its first batch
         return
     ids = [record.paper.id for record in records]
-    heads = {head.stored.paper.id: head.stored for head in page_of_heads(settings, library.collection, ids)}
-    said = {each.paper.id: each for each in library.reader.read_stored(ids)}
+    heads = {head.paper.id: paper_json(head) for head in page_of_heads(settings, library.collection, ids)}
+    said = {each.paper.id: paper_json(each) for each in library.reader.read_stored(ids)}
     tally.unless(heads == said, "the paper store says otherwise than Chroma")
     keys = [chunk_id(record.paper.id, number) for record in records for number in range(len(record.chunks))]
     got = library.collection.get(ids=keys, include=["embeddings"])

@@ -78,13 +78,13 @@ def assert_in_step(settings: Settings) -> Library:
     library = opened(settings)
     assert library.disagreements() == {}
     paper_ids = list(library.reader.all_papers())
-    heads = {head.stored.paper.id: head for head in page_of_heads(settings, library.collection, paper_ids)}
+    heads = {head.paper.id: head for head in page_of_heads(settings, library.collection, paper_ids)}
     assert len(heads) == len(paper_ids) == library.size == library.reader.count()
     for record in library.reader.read_all_embedded():
         head = heads[record.paper.id]
-        assert (record.paper, record.places) == (head.stored.paper, head.stored.places)
-        assert (record.chunks, record.sentences) == (head.stored.chunks, head.stored.sentences)
-        assert record.packed_tokens == head.tokens
+        assert (record.paper, record.places) == (head.paper, head.places)
+        assert (record.chunks, record.sentences) == (head.chunks, head.sentences)
+        assert record.packed_tokens == head.packed_tokens
     return library
 
 
