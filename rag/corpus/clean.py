@@ -1,4 +1,4 @@
-"""Text as people copy it from the web -> text for reading and search: LaTeX, mark-up and site boilerplate off."""
+"""Cleans text that people copied from the web: LaTeX, mark-up and the boilerplate of sites go."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _NOT_IN_ADDRESSES = re.compile(r"""[\s<>"'\\^`{|}]""")
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """As the fields of `Paper`; empty where the source says nothing, or nothing that can be read."""
+    """Details of a paper, as the fields of `Paper`; empty where the source gives none that can be read."""
 
     authors: tuple[str, ...] = ()
     year: int | None = None
@@ -35,7 +35,7 @@ class Details:
     doi: str = ""
 
     def as_row(self) -> dict[str, Any]:
-        """Only what is known, as JSON has it; `from_row` gives it back."""
+        """What is known, for JSON; `from_row` reads it."""
         return {name: list(value) if name == "authors" else value for name, value in asdict(self).items() if value}
 
     @classmethod
@@ -66,7 +66,7 @@ class Stray:
 
 
 def read_details(row: Mapping[str, Any]) -> Details:
-    """What a JSON object says; a malformed value is as good as none, and no reason to lose the paper."""
+    """Reads the details in a JSON object; a malformed value counts as none, and the paper is kept."""
     return Details(
         authors=_authors(row.get("authors")),
         year=_year(row.get("year")),
@@ -76,8 +76,8 @@ def read_details(row: Mapping[str, Any]) -> Details:
     )
 
 
-def first_known(each: Iterable[Details]) -> Details:
-    """What several places of one paper say together: of each field the first that is known."""
+def merge_details(each: Iterable[Details]) -> Details:
+    """Merges the details of several places of a paper: of each field the first that is known."""
     known: dict[str, Any] = {}
     for details in each:
         known = asdict(details) | {name: value for name, value in known.items() if value}
@@ -85,7 +85,7 @@ def first_known(each: Iterable[Details]) -> Details:
 
 
 def web_address(value: object) -> str:
-    """The address where it is one of http or https that can be put into a link, else ""."""
+    """The address, or "" where it is not one of http or https that can be put into a link."""
     if not isinstance(value, str) or len(value) > _LONGEST_URL_CHARS:
         return ""
     address = value.strip()
@@ -99,7 +99,7 @@ def web_address(value: object) -> str:
 
 
 def _authors(value: object) -> tuple[str, ...]:
-    """Each once: the lists of some exports repeat themselves."""
+    """The authors' names, each once: the lists of some exports repeat themselves."""
     given = _BETWEEN_AUTHORS.split(value) if isinstance(value, str) else value if isinstance(value, list) else []
     names = (_line(name, _LONGEST_NAME_CHARS) for name in given[:_MOST_AUTHORS])
     return tuple(dict.fromkeys(name for name in names if name))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rag.corpus.details import NOTHING_KNOWN, Details, Entry, Stray, first_known
+from rag.corpus.details import NOTHING_KNOWN, Details, Entry, Stray, merge_details
 from rag.errors import CorpusError
 from rag.types import Paper, Skipped
 
@@ -75,7 +75,7 @@ class Reading:
         self._rows.execute("CREATE INDEX by_paper ON entry (paper_id)")
 
     def add(self, path: str, name: str, entries: Iterable[Entry | Stray]) -> None:
-        """Takes what a file holds: all of it, or nothing where it turns out to be unreadable.
+        """Adds the abstracts of a file: all of them, or none where it turns out to be unreadable.
 
         Raises:
             Unreadable: As `entries` raises it.
@@ -101,7 +101,7 @@ class Reading:
         self.skipped += skipped
 
     def paper_ids(self) -> list[str]:
-        """Of every abstract, in the order of reading."""
+        """Ids of all papers, in the order of reading."""
         rows = self._rows.execute("SELECT paper_id FROM entry GROUP BY paper_id ORDER BY min(rowid)")
         return [paper_id for (paper_id,) in rows]
 
@@ -110,7 +110,7 @@ class Reading:
         return self._rows.execute("SELECT 1 FROM entry WHERE paper_id = ?", (paper_id,)).fetchone() is not None
 
     def papers(self, paper_ids: Sequence[str]) -> list[FoundPaper]:
-        """Those of these abstracts that were read, in the order given."""
+        """Those of these papers that were read, in the order given."""
         marks = ",".join("?" * len(paper_ids))
         rows = self._rows.execute(f"SELECT * FROM entry WHERE paper_id IN ({marks}) ORDER BY rowid", paper_ids)  # noqa: S608 (marks alone)
         places: dict[str, list[Place]] = defaultdict(list)
@@ -147,14 +147,14 @@ def fingerprint(text: str) -> str:
 
 
 def make_paper(paper_id: str, abstract: str, places: Sequence[Place]) -> Paper:
-    """The paper that these places show; its title, year and so on are the first that any of them gives."""
+    """Makes the paper of these places; its title, year and so on are the first that any of them gives."""
     title = next((place.title for place in places if place.title), "")
-    details = places[0].details if len(places) == 1 else first_known(place.details for place in places)
+    details = places[0].details if len(places) == 1 else merge_details(place.details for place in places)
     first, *others = ((place.name, place.line) for place in places)
     return Paper(
         id=paper_id,
         title=title,
-        label=title or made_label(abstract),
+        label=title or make_label(abstract),
         abstract=abstract,
         source=first[0],
         line=first[1],
@@ -167,8 +167,8 @@ def make_paper(paper_id: str, abstract: str, places: Sequence[Place]) -> Paper:
     )
 
 
-def made_label(abstract: str) -> str:
-    """A readable name for a paper without a title: the opening words of its abstract."""
+def make_label(abstract: str) -> str:
+    """Makes a label for a paper without a title: the opening words of its abstract."""
     if len(abstract) <= _LABEL_CHARS:
         return abstract
     return abstract[:_LABEL_CHARS].rsplit(" ", 1)[0].rstrip(" ,;:–—-(") + "…"

@@ -28,7 +28,7 @@ SUFFIXES = tuple(f"{kind}{packing}" for kind in _FORMATS for packing in PACKINGS
 
 
 def find_files(path: Path) -> list[Path]:
-    """The file itself, or every file of a known kind below a folder, in the order of their names.
+    """Lists the file itself, or every file of a known kind below a folder, in the order of their names.
 
     Raises:
         CorpusError: There is no such file or folder, or it cannot be looked into.
@@ -44,7 +44,7 @@ def find_files(path: Path) -> list[Path]:
 
 
 def read_file(path: Path) -> Iterator[Entry | Stray]:
-    """The abstracts of one file, in order.
+    """Reads the abstracts of one file, in order.
 
     Raises:
         Unreadable: The file is empty, is not UTF-8, is damaged, holds no abstract, or cannot be opened.

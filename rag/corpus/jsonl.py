@@ -1,4 +1,4 @@
-"""JSON lines: an object a line, with `abstract`, or with `title` and `text` as BEIR's corpora have, and its details."""
+"""Reads JSON lines: objects with `abstract`, or with `title` and `text` as in BEIR's corpora, and with details."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.text.words import make_encodable
 
 
 def read_jsonl(lines: Iterable[str]) -> Iterator[Entry | Stray]:
-    """The abstract of every line that has one; blank lines are nothing."""
+    """Reads the abstract of every line that has one; blank lines are skipped."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

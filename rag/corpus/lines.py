@@ -1,4 +1,4 @@
-"""A text file, packed or not, as decoded lines; what it may unpack to is bounded."""
+"""Reads the lines of a text file, packed or not; what it may unpack to is bounded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Unreadable(Exception):
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a file with their ends, unpacked by the end of its name.
+    """Reads the lines of a file with their ends; the end of its name tells how it is packed.
 
     Raises:
         Unreadable: The file is empty, is not UTF-8, is damaged, unpacks to too much, or cannot be opened.

@@ -1,4 +1,4 @@
-"""Files and folders as given into what they hold, and which of them could not be read."""
+"""Reads the files and folders that were given, and notes which of them could not be read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read_sources(
                 reading.skipped.append(Skipped(root, "it is no longer there; --prune forgets it"))
         if not files and root not in reading.gone:
             reading.skipped.append(Skipped(root, f"there is no {' or '.join(SUFFIXES)} file in it"))
-        found = {canonical(file): file for file in files}
+        found = {canonical_path(file): file for file in files}
         for path in sorted(below - found.keys()):
             _report_gone(reading, path, names[path], f"it is no longer at {path}")
         for path in sorted(found.keys() - reading.paths - reading.gone):
@@ -56,7 +56,7 @@ def read_sources(
     return reading
 
 
-def canonical(path: str | Path) -> str:
+def canonical_path(path: str | Path) -> str:
     """One spelling of a path for good; bundled seeds keep theirs when the installation moves."""
     text = str(path)
     if text.startswith(SEEDS):

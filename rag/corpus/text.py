@@ -1,4 +1,4 @@
-"""Text files of abstracts: `Abstract:` lines, a title line before each abstract, blank lines or none between."""
+"""Reads text files of abstracts: `Abstract:` lines, or a title line before each abstract; blank lines do not count."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def _stray(title: _Line) -> Stray:
 
 
 def _is_prose(line: str) -> bool:
-    """Longer than any title, or several sentences."""
+    """Whether a line is longer than any title, or has several sentences."""
     return len(line.split()) >= 40 or (_is_a_sentence(line) and len(find_sentences(line)) > 1)
 
 
 def _is_a_sentence(line: str) -> bool:
-    """As a short abstract is, and some titles are; most titles end without a full stop."""
+    """Whether a line reads like a sentence, as short abstracts and few titles do."""
     return len(line.split()) >= 12 and line.endswith((".", '."', ".)"))

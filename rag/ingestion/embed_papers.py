@@ -92,7 +92,7 @@ def raise_if_set(stop: threading.Event | None) -> None:
 
 
 def _heading(model: EmbeddingModel, paper: Paper) -> tuple[str, int]:
-    """The title on a line of its own, and its tokens; none where a chunk would get less than half of what is read."""
+    """The title as a line, and its tokens; "" and 0 where it would take more than half of what the model reads."""
     heading = f"{paper.title}\n" if paper.title else ""
     tokens = model.count_tokens(heading) if heading else 0
     return (heading, tokens) if tokens <= model.max_tokens // 2 else ("", 0)

@@ -98,7 +98,7 @@ def _connect(address: str) -> None:
 
 @contextmanager
 def _speechless() -> Iterator[None]:
-    """Ray's engine is not Python: where it starts it greets on the terminal, whatever level it is told to log at."""
+    """Keeps Ray's engine, which is not Python, from greeting on the terminal, as it does at any log level."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with open(os.devnull, "wb") as nowhere:

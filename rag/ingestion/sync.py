@@ -1,4 +1,4 @@
-"""Files -> library as a sync: what is new is embedded, what is unchanged costs nothing, what is gone leaves."""
+"""Keeps the library in step with files: new papers are embedded, unchanged ones cost nothing, missing ones leave."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rag.corpus.duplicates import FoundPaper, Place, Reading
-from rag.corpus.sources import SEEDS, canonical, read_sources
+from rag.corpus.sources import SEEDS, canonical_path, read_sources
 from rag.ingestion.embed_papers import Embedder, Progress, embed_here
 from rag.ingestion.ingest_lock import LOCK_WAIT_S, Check, ingest_lock
 from rag.library.library import Library
@@ -107,7 +107,7 @@ def sync(
         stored = library.reader.read_all_stored() if library else ()
         names = {place.path: place.name for each in stored for place in each.places}
         known_roots = library.stamp.roots if library else ()
-        roots = tuple(canonical(path) for path in paths) or known_roots or (SEEDS,)
+        roots = tuple(canonical_path(path) for path in paths) or known_roots or (SEEDS,)
         reading = read_sources(roots, names, known_roots, check)
         settled = frozenset(reading.paths | (reading.gone if prune else set()))
         comparison = _Comparison(reading, library, settled, check)
@@ -194,7 +194,7 @@ def _shows_the_same(one: Paper, other: Paper) -> bool:
 
 
 def _order(record: StoredPaper, places: Sequence[Place]) -> Callable[[Place], tuple[int, int]]:
-    """Keeps a paper's first file first: by the order in which its files were seen, then by line."""
+    """The key that sorts a paper's places by the order in which their files were seen, then by line."""
     ranks: dict[str, int] = {}
     for each in (*record.places, *places):
         ranks.setdefault(each.path, len(ranks))
@@ -302,6 +302,6 @@ def _write(writer: LibraryWriter, before: Library | None, papers: list[EmbeddedP
 
 
 def cut_batches(papers: Iterable[FoundPaper], count: int) -> Iterator[Sequence[FoundPaper]]:
-    """A fifth of the work at a time: a kill costs at most the embedding of two of these, and so much is in memory."""
+    """Cuts the work into five or more batches: a kill costs the embedding of two, and so much is in memory."""
     most = min(max(count // 5, _FEWEST), _MOST)
     return pages_within(papers, (lambda _: 1, most), (lambda found: len(found.abstract), _MOST_CHARACTERS))

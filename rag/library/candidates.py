@@ -1,4 +1,4 @@
-"""Papers to be scored, all vectors of all of them in two matrices, so that one product scores them all."""
+"""Papers to be scored: their vectors lie in two matrices, so that one product scores them all."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Runs:
         return np.cumsum(self.counts) - self.counts
 
     def greatest(self, values: Vectors) -> Values:
-        """Of one value a vector the greatest of each paper."""
+        """The greatest value of each paper, of one value a vector."""
         return np.maximum.reduceat(values, self.starts).astype(np.float64)
 
     def mean_of_greatest(self, values: Vectors, most: int) -> Values:
-        """Of one value a vector the mean of each paper's greatest, of at most so many."""
+        """The mean of each paper's greatest values, of one value a vector and at most `most` a paper."""
         table = np.full((len(self.counts), max(int(self.counts.max()), most)), -np.inf, dtype=np.float64)
         table[np.arange(table.shape[1]) < self.counts[:, None]] = values
         greatest = -np.partition(-table, most - 1, axis=1)[:, :most]
@@ -50,7 +50,7 @@ class Runs:
         return mean
 
     def taken(self, order: Sequence[int]) -> Runs:
-        """Those of some papers, in this order."""
+        """The vectors of the papers in these rows, in this order."""
         starts, counts = self.starts[list(order)], self.counts[list(order)]
         before = np.cumsum(counts) - counts
         rows = np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
@@ -66,6 +66,6 @@ class Candidates:
     sentences: Runs
 
     def taken(self, order: Sequence[int]) -> Candidates:
-        """Some of the papers, in this order."""
+        """The papers in these rows, in this order."""
         paper_ids = tuple(self.paper_ids[row] for row in order)
         return Candidates(paper_ids, self.chunks.taken(order), self.sentences.taken(order))

@@ -1,4 +1,4 @@
-"""The way to Chroma: a folder under RAG_HOME or a server, and its errors in our words."""
+"""Connects to Chroma, in a folder under RAG_HOME or on a server, and says its errors in our words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NO_ROOM = ("disk is full", "No space left", "readonly database", "read-only", "
 
 
 def connect(settings: Settings) -> Client:
-    """A client of its own for the caller, who gives it to `disconnect`.
+    """Opens a client for the caller alone, who closes it with `disconnect`.
 
     Raises:
         LibraryError: The folder cannot be used or the server does not answer.
@@ -110,7 +110,7 @@ def chroma_errors(settings: Settings) -> Iterator[None]:
 
 
 def _ask_directly(host: str | None) -> None:
-    """A server on this machine is not asked through a proxy elsewhere; Chroma's client goes by the environment."""
+    """Has Chroma's client, which obeys the environment, ask a server on this machine without a proxy."""
     name = (host or "").strip("[]")
     if is_this_machine(name) and {"http", "https", "all"} & getproxies().keys():
         for variable in ("no_proxy", "NO_PROXY"):
@@ -119,7 +119,7 @@ def _ask_directly(host: str | None) -> None:
 
 
 def _check_server(settings: Settings) -> None:
-    """Asks for a sign of life first: Chroma's own client waits for ever, and takes any server for Chroma's."""
+    """Asks the server for a sign of life: Chroma's own client waits for ever, and takes any server for Chroma's."""
     import httpx
 
     _ask_directly(settings.chroma_url.host if settings.chroma_url else None)

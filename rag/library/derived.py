@@ -14,7 +14,7 @@ from rag.library.chroma import chroma_errors, damaged
 from rag.library.lexical_index import MOST_CHANGED, Changes, LexicalIndex
 from rag.library.paper_rows import Papers, StoreDamaged
 from rag.library.paper_store import PaperStore
-from rag.library.records import EmbeddedPaper, chunk_id, head_of, read_head
+from rag.library.records import EmbeddedPaper, chunk_id, paper_id_of_head, read_head
 from rag.library.stamp import read_stamp
 from rag.paging import pages
 from rag.settings import Settings
@@ -31,7 +31,7 @@ Renewed = Callable[[], "Collection"]  # the collection with its metadata as it i
 
 
 def open_store(settings: Settings, renewed: Renewed) -> PaperStore:
-    """The paper store of this home, brought in step with the library; in memory where the home cannot be written."""
+    """Opens this home's paper store, in step with the library; in memory where the home cannot be written."""
     collection = renewed()
     folder = settings.home / "papers" / settings.collection
     try:
@@ -47,8 +47,8 @@ def open_store(settings: Settings, renewed: Renewed) -> PaperStore:
         return _made(settings, None, collection)
 
 
-def replaced_store(settings: Settings, damaged_one: PaperStore, renewed: Renewed) -> PaperStore:
-    """Another one for a store that turned out to be damaged; in memory where that cannot be removed."""
+def replace_store(settings: Settings, damaged_one: PaperStore, renewed: Renewed) -> PaperStore:
+    """Replaces a damaged store by another; in memory where the damaged one cannot be removed."""
     try:
         damaged_one.discard()
     except OSError as error:
@@ -58,7 +58,7 @@ def replaced_store(settings: Settings, damaged_one: PaperStore, renewed: Renewed
 
 
 def open_lexical(settings: Settings, papers: Papers) -> LexicalIndex:
-    """The lexical index of the papers in the store."""
+    """Opens the lexical index of the papers in the store; made from an earlier one where little has changed."""
     state = papers.state
     root = settings.home / "lexical" / settings.collection
     folder = root / f"{state.made}-{state.touched}"
@@ -74,8 +74,8 @@ def open_lexical(settings: Settings, papers: Papers) -> LexicalIndex:
     return LexicalIndex.open_or_build(folder, papers, changes)
 
 
-def page_of_heads(settings: Settings, collection: Collection, paper_ids: Sequence[str]) -> list[EmbeddedPaper]:
-    """The heads of these papers, as far as they are there."""
+def read_heads(settings: Settings, collection: Collection, paper_ids: Sequence[str]) -> list[EmbeddedPaper]:
+    """Reads those of these papers that are in Chroma, from the metadata of their heads."""
     with chroma_errors(settings):
         found = collection.get(ids=[chunk_id(key, 0) for key in paper_ids], include=["metadatas"])["metadatas"]
     try:
@@ -95,7 +95,7 @@ def _made(settings: Settings, folder: Path | None, collection: Collection) -> Pa
 
 
 def _refreshed(settings: Settings, folder: Path, collection: Collection) -> PaperStore | None:
-    """The store that is there, in step; None where it has to be made again."""
+    """Brings the store that is there in step; None where it has to be made again."""
     store = PaperStore.find(folder, _origin(settings, collection))
     try:
         if store is None:
@@ -109,10 +109,10 @@ def _refreshed(settings: Settings, folder: Path, collection: Collection) -> Pape
 
 
 def _heads(settings: Settings, collection: Collection, where: dict[str, Any] | None = None) -> list[str]:
-    """Ids of the papers whose heads are there, or are so."""
+    """Ids of the papers in Chroma, or of those whose heads match a condition."""
     with chroma_errors(settings):
         keys = collection.get(where=where, include=[])["ids"]
-    return [head for key in keys if (head := head_of(key))]
+    return [head for key in keys if (head := paper_id_of_head(key))]
 
 
 def _refresh(settings: Settings, store: PaperStore, collection: Collection) -> None:
@@ -137,7 +137,7 @@ def _refresh(settings: Settings, store: PaperStore, collection: Collection) -> N
     if gone:
         store.change((), gone)
     for page in pages(wanted, _PAGE):
-        store.change(page_of_heads(settings, collection, page), ())
+        store.change(read_heads(settings, collection, page), ())
     # What a sync that is at work, or was killed, goes on to change would carry the number of this stamp.
     if stamp.syncing:
         store.complete("", min(state.revision, stamp.revision - 1) if known else stamp.revision - 1)

@@ -37,12 +37,12 @@ class LexicalHit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """By what papers differ from those of an earlier index.
+    """What has changed since an earlier index.
 
     Attributes:
         earlier: The folder of that index.
-        papers: That are new or were replaced.
-        gone: Ids of those that left.
+        papers: Papers that are new or were replaced.
+        gone: Ids of papers that left.
     """
 
     earlier: Path
@@ -67,7 +67,7 @@ class LexicalIndex:
 
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex | None:
-        """The index in a folder, where one is whole."""
+        """Opens the index in a folder; None where there is none or it is not whole."""
         try:
             return cls(_opened(folder), int((folder / _STALE).read_text())) if _is_whole(folder) else None
         except (OSError, ValueError):  # removed just now; tantivy has both
@@ -75,9 +75,10 @@ class LexicalIndex:
 
     @classmethod
     def open_or_build(cls, folder: Path, papers: Iterable[Paper], changes: Changes | None = None) -> LexicalIndex:
-        """The index in `folder`, built there first where it is missing; `papers` are read only then.
+        """Opens the index in `folder`, or builds it there from `papers`.
 
-        Where the folder cannot be written, the index is kept in memory, and the papers are read once more for it.
+        The papers are not read where it is there. Where the folder cannot be written, they are read once more and the
+        index is kept in memory.
 
         Args:
             changes: By which the papers differ from those of an earlier index, which is then taken over.
@@ -92,7 +93,7 @@ class LexicalIndex:
 
     @classmethod
     def in_memory(cls, papers: Iterable[Paper]) -> LexicalIndex:
-        """An index that is gone with the process."""
+        """Builds an index that is gone with the process."""
         index = tantivy.Index(_schema())
         index.register_tokenizer(_ANALYZER, _analyzer())
         _write(index, papers)
@@ -175,7 +176,7 @@ class LexicalIndex:
         return bool(self._searcher.search(query, 1, count=False).hits)
 
     def paper_ids(self) -> set[str]:
-        """Of all papers in the index; takes a while."""
+        """Ids of all papers in the index; takes a while."""
         found = self._searcher.search(tantivy.Query.all_query(), max(self.size, 1), count=False)
         return set(self._paper_ids([address for _, address in found.hits]))
 
@@ -297,7 +298,7 @@ def _write(index: tantivy.Index, papers: Iterable[Paper], forgotten: Iterable[st
 
 
 def _remove_others(folder: Path) -> None:
-    """Earlier states and what killed builds of them left; who still has one open keeps its files until the end."""
+    """Removes earlier states and what killed builds left; a process that has one open keeps its files."""
     for other in folder.parent.iterdir():
         if other != folder and not other.name.startswith(f".{folder.name}."):
             shutil.rmtree(other, ignore_errors=True)

@@ -14,7 +14,7 @@ from rag.library.chroma import chroma_errors, connect, disconnect, place
 from rag.library.dense_search import DenseSearch
 from rag.library.derived import open_lexical
 from rag.library.paper_reader import PaperReader
-from rag.library.records import head_of
+from rag.library.records import paper_id_of_head
 from rag.library.stamp import SCHEMA, Stamp, find_collection, read_stamp, stamp_metadata
 from rag.settings import Settings
 
@@ -116,12 +116,12 @@ class Library:
         return read_stamp(self.settings, self._connection.find_collection())
 
     def disagreements(self) -> Mapping[str, set[str]]:
-        """Ids of papers that Chroma has and what is derived from it has not, or the other way round, by where.
+        """Ids of papers that Chroma and one of its derived stores do not both have, by the name of the store.
 
         Empty where all agree, as they do after every completed sync.
         """
         with chroma_errors(self.settings):
-            there = set(filter(None, map(head_of, self.collection.get(include=[])["ids"])))
+            there = set(filter(None, map(paper_id_of_head, self.collection.get(include=[])["ids"])))
         stored = set(self.reader.read(lambda papers: papers.ids()))
         found = {"paper store": there ^ stored, "lexical index": there ^ self.lexical.paper_ids()}
         return {name: ids for name, ids in found.items() if ids}

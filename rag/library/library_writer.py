@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from rag.library.chroma import chroma_errors
-from rag.library.derived import page_of_heads
+from rag.library.derived import read_heads
 from rag.library.library import Library
-from rag.library.records import EmbeddedPaper, Metadata, chunk_id, chunk_metadata, head_metadata, head_of
+from rag.library.records import EmbeddedPaper, Metadata, chunk_id, chunk_metadata, head_metadata, paper_id_of_head
 from rag.library.stamp import stamp_metadata
 from rag.paging import pages, pages_within
 from rag.text.sentences import make_chunks
@@ -68,10 +68,10 @@ class LibraryWriter:
         with chroma_errors(self._settings):
             # These first: what another machine writes from now on is not among them.
             there = self._collection.get(include=[])["ids"]
-        suspects = sorted({key.rpartition(":")[0] for key in there if head_of(key) is None})
-        owned = set(filter(head_of, there))
+        suspects = sorted({key.rpartition(":")[0] for key in there if paper_id_of_head(key) is None})
+        owned = set(filter(paper_id_of_head, there))
         for page in pages(suspects, _PAGE):
-            for each in page_of_heads(self._settings, self._collection, page):
+            for each in read_heads(self._settings, self._collection, page):
                 owned.update(chunk_id(each.paper.id, number) for number in range(len(each.chunks)))
         self._delete([key for key in there if key not in owned])
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from rag.library.derived import Renewed, open_store, replaced_store
+from rag.library.derived import Renewed, open_store, replace_store
 from rag.library.paper_rows import Papers, StoreDamaged
 from rag.library.paper_store import PaperStore
 from rag.library.records import EmbeddedPaper, StoredPaper
@@ -43,7 +43,7 @@ class PaperReader:
             log.info("The papers in %s cannot be read (%s); they are read from Chroma again.", store.path, error)
         with self._lock:
             if self._store is store:
-                self._store = replaced_store(self._settings, store, self._renewed)
+                self._store = replace_store(self._settings, store, self._renewed)
         with self._opened_store().reading() as papers:
             return look(papers)
 

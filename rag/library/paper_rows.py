@@ -1,4 +1,4 @@
-"""The rows of the paper store: its tables, what is read from them, and what is written into them."""
+"""The tables of the paper store: reads papers from their rows and writes them."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ class Papers:
         return State(*row)
 
     def ids(self, where: Filter | None = None) -> list[str]:
-        """Of all papers, or of those that a filter admits, in the order of sources and lines."""
+        """Ids of all papers, or of those that a filter admits, in the order of sources and lines."""
         condition, values = _condition(where or Filter())
         query = f"select paper_id from papers where {condition} order by source, line"  # noqa: S608 (no value is in it)
         return [key for (key,) in self._connection.execute(query, values)]
 
     def revisions(self) -> dict[str, int]:
-        """By the id of every paper, the number of the sync that wrote what is here of it."""
+        """The number of the sync that wrote each paper, by the paper's id."""
         return dict(self._connection.execute("select paper_id, revision from papers"))
 
     def count(self, where: Filter | None = None) -> int:
@@ -105,7 +105,7 @@ class Papers:
         return int(self._connection.execute(query, values).fetchone()[0])
 
     def admitted(self, paper_ids: Iterable[str], where: Filter) -> set[str]:
-        """Those of the papers that the filter admits."""
+        """Ids of the papers among these that the filter admits."""
         condition, values = _condition(where, of_few=True)
         query = f"select paper_id from {_ASKED} where {condition}"  # noqa: S608 (as above)
         return {key for (key,) in self._connection.execute(query, (json.dumps(list(paper_ids)), *values))}
@@ -124,7 +124,7 @@ class Papers:
         return [source for (source,) in self._connection.execute(query)]
 
     def candidates(self, paper_ids: Sequence[str]) -> Candidates:
-        """These papers with all their vectors; those that are not there are left out."""
+        """Reads the vectors of these papers; papers that are not there are left out."""
         query = f"""select paper_id, chunks.vectors, sentences.vectors from {_ASKED} join chunks using (number)
             join sentences using (number)"""  # noqa: S608 (as above)
         rows = self._connection.execute(query, (json.dumps(paper_ids),)).fetchall()
@@ -147,7 +147,7 @@ class Papers:
         return [unpack_signs(_unsealed(found[key]), dimension) for key in paper_ids]
 
     def read_embedded(self, paper_ids: Sequence[str]) -> list[EmbeddedPaper]:
-        """These papers in their order, with all there is of them; those that are not there are left out."""
+        """Reads these papers, in their order; papers that are not there are left out."""
         query = f"""select paper_id, chunks.vectors, sentences.vectors, signs, said from {_ASKED}
             join chunks using (number) join sentences using (number) join tokens using (number)
             join texts using (number)"""  # noqa: S608 (as above)
@@ -235,7 +235,7 @@ def insert(connection: sqlite3.Connection, embedded: EmbeddedPaper, touched: int
 
 
 def _sealed(content: bytes) -> bytes:
-    """With a checksum behind it: SQLite sees damage to its own books, but none to what it keeps."""
+    """Adds a checksum: SQLite sees damage to its own books, but none to what it keeps."""
     return content + zlib.crc32(content).to_bytes(_SEAL_BYTES, "little")
 
 

@@ -83,7 +83,7 @@ class PaperStore:
 
     @property
     def state(self) -> State:
-        """As it is now, whoever changed it."""
+        """What the store holds now, whoever changed it."""
         with self.reading() as papers:
             return papers.state
 
@@ -127,7 +127,7 @@ class PaperStore:
                 connection.execute("update state set dimension = ?", (papers[0].vectors.shape[1],))
 
     def complete(self, generation: str, revision: int) -> None:
-        """Says what it now holds all of, and leaves all of it in the one file."""
+        """Notes which state of the library is complete here, and moves all of it into the one file."""
         with self._writing() as connection:
             connection.execute("update state set generation = ?, revision = ?", (generation, revision))
         with self._connection() as connection:

@@ -60,7 +60,7 @@ def chunk_id(paper_id: str, number: int) -> str:
     return f"{paper_id}:{number}"
 
 
-def head_of(key: str) -> str | None:
+def paper_id_of_head(key: str) -> str | None:
     """The id of the paper whose head has this id in Chroma; None for other chunks."""
     paper_id, _, number = key.rpartition(":")
     return paper_id if number == "0" else None
@@ -83,7 +83,7 @@ def head_metadata(record: EmbeddedPaper, revision: int) -> Metadata:
 
 
 def paper_json(stored: StoredPaper) -> str:
-    """What `read_stored` reads."""
+    """The JSON that `read_stored` reads."""
     content = {
         "abstract": stored.paper.abstract,
         "places": [[place.path, place.name, place.line, place.title] for place in stored.places],

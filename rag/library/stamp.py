@@ -65,7 +65,7 @@ def read_stamp(settings: Settings, collection: Collection) -> Stamp:
 
 
 def stamp_metadata(stamp: Stamp, dimension: int) -> dict[str, str | int | bool]:
-    """What `read_stamp` reads."""
+    """The metadata that `read_stamp` reads."""
     return {"schema": stamp.schema, "model": stamp.model, "dimension": dimension, "generation": stamp.generation,
             "syncing": stamp.syncing, "roots": json.dumps(stamp.roots), "revision": stamp.revision,
             "lineage": stamp.lineage}  # fmt: skip

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 
 from rag.corpus.duplicates import make_paper
-from rag.corpus.sources import SEEDS, canonical, read_sources
+from rag.corpus.sources import SEEDS, canonical_path, read_sources
 from rag.ingestion.sync import sync
-from rag.library.derived import page_of_heads
+from rag.library.derived import read_heads
 from rag.library.library import Library
 from rag.library.records import chunk_id, paper_json
 from rag.settings import Settings
@@ -197,7 +197,7 @@ def _begun(settings: Settings, path: str) -> subprocess.Popen[str]:
 
 def _wanted(path: str) -> dict[str, tuple[str, str]]:
     """What the files say."""
-    reading = read_sources([canonical(path)], {})
+    reading = read_sources([canonical_path(path)], {})
     papers = (make_paper(found.paper_id, found.abstract, found.places) for found in reading.papers(reading.paper_ids()))
     return {paper.id: (paper.title, paper.abstract) for paper in papers}
 
@@ -237,7 +237,7 @@ def _agree(settings: Settings, library: Library, tally: Tally) -> None:
     if not (records := list(library.reader.read_all_embedded())):  # killed before its first batch
         return
     ids = [record.paper.id for record in records]
-    heads = {head.paper.id: paper_json(head) for head in page_of_heads(settings, library.collection, ids)}
+    heads = {head.paper.id: paper_json(head) for head in read_heads(settings, library.collection, ids)}
     said = {each.paper.id: paper_json(each) for each in library.reader.read_stored(ids)}
     tally.unless(heads == said, "the paper store says otherwise than Chroma")
     keys = [chunk_id(record.paper.id, number) for record in records for number in range(len(record.chunks))]

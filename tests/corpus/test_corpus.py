@@ -10,11 +10,11 @@ import pytest
 
 from rag.corpus.clean import clean_text
 from rag.corpus.details import Entry, Stray
-from rag.corpus.duplicates import Reading, made_label, make_paper
+from rag.corpus.duplicates import Reading, make_label, make_paper
 from rag.corpus.formats import find_files, read_file
 from rag.corpus.lines import Unreadable
 from rag.corpus.sources import SEEDS as BUNDLED
-from rag.corpus.sources import canonical, read_sources
+from rag.corpus.sources import canonical_path, read_sources
 from rag.errors import CorpusError
 from rag.types import Paper
 from tests.conftest import SEEDS, write_abstracts, write_titled
@@ -24,7 +24,7 @@ OTHER = "Reward models are trained on preferences of people, which are noisy, an
 
 
 def read(*paths: Path) -> Reading:
-    return read_sources([canonical(path) for path in paths], {})
+    return read_sources([canonical_path(path) for path in paths], {})
 
 
 def papers(reading: Reading) -> list[Paper]:
@@ -97,11 +97,11 @@ def test_an_untitled_paper_is_labelled_with_its_opening_words_and_says_so(seeds:
 
 
 def test_a_made_label_ends_with_a_whole_word_and_a_short_abstract_is_its_own_label() -> None:
-    assert made_label("Short enough.") == "Short enough."
-    label = made_label(LONG)
+    assert make_label("Short enough.") == "Short enough."
+    label = make_label(LONG)
     assert label.endswith("…")
     assert LONG[len(label) - 1] in " ,"
-    assert made_label("x" * 500) == "x" * 72 + "…"
+    assert make_label("x" * 500) == "x" * 72 + "…"
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -189,7 +189,7 @@ def test_a_file_that_holds_nothing_readable_is_reported_by_name_and_reason(
     reading = read(tmp_path)
     assert reason in reasons(reading)["bad.txt"]
     assert len(reading.paper_ids()) == 1, "the rest is read all the same"
-    assert reading.paths == {canonical(tmp_path / "good.txt")}
+    assert reading.paths == {canonical_path(tmp_path / "good.txt")}
 
 
 def test_a_file_that_breaks_off_being_text_gives_none_of_its_abstracts(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_link_is_read_under_its_own_name_even_if_it_leads_to_a_name_without_a_
     (tmp_path / "link").symlink_to(tmp_path / "data")
     for path in (tmp_path / "data", tmp_path / "link", tmp_path / "link" / "x.txt"):
         assert [paper.source for paper in papers(read(path))] == ["x.txt"]
-    assert canonical(tmp_path / "link" / "x.txt") == canonical(tmp_path / "data" / ".." / "data" / "x.txt")
+    assert canonical_path(tmp_path / "link" / "x.txt") == canonical_path(tmp_path / "data" / ".." / "data" / "x.txt")
 
 
 def test_a_folder_that_links_to_itself_is_read_once(tmp_path: Path) -> None:
@@ -283,8 +283,8 @@ def test_same_named_files_are_told_apart_by_their_folders(tmp_path: Path) -> Non
 
 
 def test_bundled_seeds_keep_one_spelling_wherever_they_are_installed() -> None:
-    assert canonical(SEEDS) == BUNDLED
-    assert canonical(SEEDS / "000_6502c803306ef48d.txt") == "seeds:000_6502c803306ef48d.txt"
+    assert canonical_path(SEEDS) == BUNDLED
+    assert canonical_path(SEEDS / "000_6502c803306ef48d.txt") == "seeds:000_6502c803306ef48d.txt"
 
 
 def test_the_first_title_of_a_papers_places_is_its_title(tmp_path: Path) -> None:

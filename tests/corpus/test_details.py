@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rag import Assistant, Filter, Outcome, Settings
-from rag.corpus.details import NOTHING_KNOWN, Details, Entry, first_known, read_details
+from rag.corpus.details import NOTHING_KNOWN, Details, Entry, merge_details, read_details
 from rag.corpus.formats import read_file
 from rag.ingestion.sync import sync
 from rag.library.library import Library
@@ -105,7 +105,7 @@ def test_a_malformed_detail_does_not_cost_the_paper(tmp_path):
 
 def test_of_several_places_each_field_is_of_the_first_that_knows_it():
     one, other = Details(year=2020, venue="A"), Details(("X",), 1999, "B", "https://b.org", "10.1000/b")
-    assert first_known([NOTHING_KNOWN, one, other]) == Details(("X",), 2020, "A", "https://b.org", "10.1000/b")
+    assert merge_details([NOTHING_KNOWN, one, other]) == Details(("X",), 2020, "A", "https://b.org", "10.1000/b")
 
 
 def test_details_are_kept_in_the_library_and_come_back_with_the_paper(settings, tmp_path):

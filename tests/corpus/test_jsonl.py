@@ -13,7 +13,7 @@ from rag.corpus import lines
 from rag.corpus.details import Entry, Stray
 from rag.corpus.formats import read_file
 from rag.corpus.lines import Unreadable
-from rag.corpus.sources import canonical, read_sources
+from rag.corpus.sources import canonical_path, read_sources
 from tests.command import inside
 from tests.conftest import write_abstracts
 
@@ -53,7 +53,7 @@ def test_a_bad_line_is_reported_with_its_number_and_the_rest_is_read(tmp_path):
     found = list(read_file(path))
     assert [entry.line for entry in found if isinstance(entry, Stray)] == [1, 2, 3, 4, 5, 6]
     assert found[-1] == Entry("Half ? a pair", f"? {LONG}", 7)
-    reading = read_sources([canonical(path)], {})
+    reading = read_sources([canonical_path(path)], {})
     reasons = {skipped.source: skipped.reason for skipped in reading.skipped}
     assert "not JSON" in reasons["x.jsonl:1"]
     assert "not a JSON object" in reasons["x.jsonl:2"]
@@ -75,7 +75,7 @@ def test_a_damaged_archive_is_reported_and_gives_no_half_of_its_papers(tmp_path,
     pack = {".gz": gzip.compress, ".xz": lzma.compress}[suffix]
     path = tmp_path / f"corpus.jsonl{suffix}"
     path.write_bytes(damage(pack((json.dumps({"title": "T", "text": LONG}) + "\n").encode() * 50)))
-    reading = read_sources([canonical(path)], {})
+    reading = read_sources([canonical_path(path)], {})
     assert reading.paper_ids() == []
     assert "cannot be unpacked" in reading.skipped[0].reason
 

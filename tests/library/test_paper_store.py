@@ -21,7 +21,7 @@ import rag.library.paper_store
 from rag.errors import LibraryError
 from rag.ingestion.library_handle import LibraryHandle
 from rag.ingestion.sync import sync
-from rag.library.derived import page_of_heads
+from rag.library.derived import read_heads
 from rag.library.library import Library
 from rag.library.library_writer import LibraryWriter
 from rag.library.paper_store import PaperStore
@@ -78,7 +78,7 @@ def assert_in_step(settings: Settings) -> Library:
     library = opened(settings)
     assert library.disagreements() == {}
     paper_ids = list(library.reader.all_papers())
-    heads = {head.paper.id: head for head in page_of_heads(settings, library.collection, paper_ids)}
+    heads = {head.paper.id: head for head in read_heads(settings, library.collection, paper_ids)}
     assert len(heads) == len(paper_ids) == library.size == library.reader.count()
     for record in library.reader.read_all_embedded():
         head = heads[record.paper.id]
