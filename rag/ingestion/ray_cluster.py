@@ -18,9 +18,8 @@ import numpy as np
 from rag.corpus.duplicates import FoundPaper, Place
 from rag.errors import ClusterError
 from rag.ingestion.embed_papers import Embedder, embed_papers
-from rag.library.records import EmbeddedPaper
+from rag.library.records import EmbeddedPaper, pages
 from rag.models.embedding import open_model
-from rag.paging import pages
 from rag.settings import Precision, Settings, load_settings
 from rag.telemetry import keep_quiet
 

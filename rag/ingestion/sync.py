@@ -16,9 +16,8 @@ from rag.ingestion.embed_papers import Embedder, Progress, embed_here
 from rag.ingestion.ingest_lock import LOCK_WAIT_S, Check, ingest_lock
 from rag.library.library import Library
 from rag.library.library_writer import LibraryWriter
-from rag.library.records import EmbeddedPaper, StoredPaper, chunk_id
+from rag.library.records import EmbeddedPaper, StoredPaper, chunk_id, pages, pages_within
 from rag.models.embedding import open_model
-from rag.paging import pages, pages_within
 from rag.settings import Settings
 from rag.text.words import split_words
 from rag.types import IngestReport, Paper

@@ -14,9 +14,8 @@ from rag.library.chroma import chroma_errors, damaged
 from rag.library.lexical_index import MOST_CHANGED, Changes, LexicalIndex
 from rag.library.paper_rows import Papers, StoreDamaged
 from rag.library.paper_store import PaperStore
-from rag.library.records import EmbeddedPaper, chunk_id, paper_id_of_head, read_head
+from rag.library.records import EmbeddedPaper, chunk_id, pages, paper_id_of_head, read_head
 from rag.library.stamp import read_stamp
-from rag.paging import pages
 from rag.settings import Settings
 from rag.types import Filter
 

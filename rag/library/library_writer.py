@@ -12,9 +12,17 @@ import numpy as np
 from rag.library.chroma import chroma_errors
 from rag.library.derived import read_heads
 from rag.library.library import Library
-from rag.library.records import EmbeddedPaper, Metadata, chunk_id, chunk_metadata, head_metadata, paper_id_of_head
+from rag.library.records import (
+    EmbeddedPaper,
+    Metadata,
+    chunk_id,
+    chunk_metadata,
+    head_metadata,
+    pages,
+    pages_within,
+    paper_id_of_head,
+)
 from rag.library.stamp import stamp_metadata
-from rag.paging import pages, pages_within
 from rag.text.sentences import make_chunks
 
 _PAGE = 1_000  # papers or chunks changed at once

@@ -10,8 +10,7 @@ from typing import TypeVar
 from rag.library.derived import Renewed, open_store, replace_store
 from rag.library.paper_rows import Papers, StoreDamaged
 from rag.library.paper_store import PaperStore
-from rag.library.records import EmbeddedPaper, StoredPaper
-from rag.paging import pages
+from rag.library.records import EmbeddedPaper, StoredPaper, pages
 from rag.settings import Settings
 from rag.text.words import fold
 from rag.types import Filter, Paper

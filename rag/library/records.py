@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,9 @@ from rag.types import Paper
 
 Vectors = NDArray[np.float32]
 Metadata = dict[str, Any]
+
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +166,30 @@ def _as_text(packed: bytes) -> str:
 
 def _as_bytes(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
+
+
+def pages(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """The items in order, so many at a time; the last page may be shorter."""
+    rest = iter(items)
+    while page := list(islice(rest, size)):
+        yield page
+
+
+def pages_within(items: Iterable[_Item], *limits: tuple[Callable[[_Item], int], int]) -> Iterator[list[_Item]]:
+    """The items in order, as many at a time as keep every sum within its limit; one that alone is over it is a page.
+
+    Args:
+        limits: What an item counts, and the most that a page may have of it.
+    """
+    page: list[_Item] = []
+    sums = [0] * len(limits)
+    for item in items:
+        counts = [count(item) for count, _ in limits]
+        after = [there + more for there, more in zip(sums, counts, strict=True)]
+        if page and any(there > most for there, (_, most) in zip(after, limits, strict=True)):
+            yield page
+            page, after = [], counts
+        page.append(item)
+        sums = after
+    if page:
+        yield page
