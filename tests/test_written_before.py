@@ -19,7 +19,7 @@ from rag.llm.cache import AnswerCache
 from tests.command import inside
 from ui.conversations.conversation import State
 from ui.conversations.history import History
-from ui.server.accounts import admits, read_accounts
+from ui.server.accounts import check_password, read_accounts
 
 WRITTEN = Path(__file__).parent / "data" / "written_before.zip"
 CRABS, LAMPS, BREAD, PUFFINS = (
@@ -85,9 +85,9 @@ def test_a_sync_over_it_embeds_only_what_is_new(written: Path, assistant: Assist
 
 def test_its_conversation_opens_whole_and_goes_on(written: Path) -> None:
     history = History(written / "home")
-    (listed,) = history.listed("reader")
+    (listed,) = history.find_conversations("reader")
     assert listed.title == "Of the coast"
-    crabs, lamps, bread, puffins = history.exchanges("reader", listed.id)
+    crabs, lamps, bread, puffins = history.read_exchanges("reader", listed.id)
     assert [each.question for each in (crabs, lamps, bread, puffins)] == [CRABS, LAMPS, BREAD, PUFFINS]
     assert [each.state for each in (crabs, lamps, bread, puffins)] == [State.DONE] * 3 + [State.CUT]
     assert crabs.answer is not None
@@ -98,10 +98,10 @@ def test_its_conversation_opens_whole_and_goes_on(written: Path) -> None:
     assert bread.answer is not None
     assert (bread.answer.outcome, bread.answer.searched) == (Outcome.NOT_IN_CORPUS, 3)
     assert puffins.text == "Puffins return"
-    assert history.listed("reader", search="crabs") == [listed]
+    assert history.find_conversations("reader", search="crabs") == [listed]
     bread.liked = True
     history.save("reader", bread)
-    assert history.exchanges("reader", listed.id)[2].liked is True
+    assert history.read_exchanges("reader", listed.id)[2].liked is True
 
 
 def test_its_passport_holds(written: Path, assistant: Assistant) -> None:
@@ -109,7 +109,7 @@ def test_its_passport_holds(written: Path, assistant: Assistant) -> None:
     assert [check for check in report.checks if check.passed is False] == []
     assert report.passed
     assert report.answer.question == LAMPS
-    assert report.answer == History(written / "home").exchanges("reader", _conversation(written))[1].answer
+    assert report.answer == History(written / "home").read_exchanges("reader", _conversation(written))[1].answer
 
 
 def test_its_feedback_is_kept_and_measured(
@@ -136,9 +136,9 @@ def test_its_kept_answers_are_given_again(written: Path) -> None:
 
 def test_its_users_still_log_in(written: Path) -> None:
     accounts = read_accounts(written / "home" / "users")
-    assert admits(accounts, "reader", "correct horse battery")
-    assert not admits(accounts, "reader", "another password")
+    assert check_password(accounts, "reader", "correct horse battery")
+    assert not check_password(accounts, "reader", "another password")
 
 
 def _conversation(written: Path) -> str:
-    return History(written / "home").listed("reader")[0].id
+    return History(written / "home").find_conversations("reader")[0].id
