@@ -27,7 +27,7 @@ class Said(NamedTuple):
 def footnote(*arguments: str, stdin: bytes = b"", **environment: str) -> Said:
     """Runs the installed script; what it says must be text, and never a traceback."""
     done = subprocess.run(
-        [SCRIPT, *arguments], input=stdin, capture_output=True, check=False, timeout=120,
+        [SCRIPT, *arguments], input=stdin, capture_output=True, check=False, timeout=300,
         env={**os.environ, **environment},
     )  # fmt: skip
     letters = environment.get("PYTHONIOENCODING", "utf-8")

@@ -81,9 +81,9 @@ with Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
     chat = listener.server(build_web_app(build_app(Assistant.open()), listener), on_ready=announce)
     thread = threading.Thread(target=listener.run, args=(chat,))
     thread.start()
-    assert ready.wait(60)
+    assert ready.wait(300)
     for page in ("/", "/config", "/theme.css"):
-        with urllib.request.urlopen(where[0] + page, timeout=30) as response:
+        with urllib.request.urlopen(where[0] + page, timeout=120) as response:
             assert response.status == 200
     chat.should_exit = True
     thread.join()
@@ -98,7 +98,7 @@ def addresses(script: str, *arguments: object, home: Path, **environment: str) -
     done = subprocess.run(
         [sys.executable, "-c", WATCH + script + REPORT, *map(str, arguments)],
         env={**inherited, **PROVOKING, "PYTHONPATH": str(ROOT), "RAG_HOME": str(home), **environment},
-        capture_output=True, text=True, check=False, timeout=180,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     asked = json.loads(done.stdout.rpartition("asked:")[2])

@@ -66,7 +66,7 @@ class Forker:
 
     def close(self) -> None:
         self._line.close()
-        self._process.wait(60)
+        self._process.wait(300)
 
     def fork(self, code: str, arguments: list[str], environment: dict[str, str], fds: list[int]) -> int:
         """The id of a new process, which is a child of this one."""

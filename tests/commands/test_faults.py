@@ -233,7 +233,7 @@ def without_power_over_files() -> None:
 def limited(*arguments: str, before: Callable[[], None], **environment: str) -> Said:
     done = subprocess.run(
         [SCRIPT, *arguments], env={**os.environ, **environment}, preexec_fn=before, capture_output=True, text=True,
-        check=False, timeout=120,
+        check=False, timeout=300,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     return Said(done.returncode, done.stdout, done.stderr)

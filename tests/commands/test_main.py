@@ -62,7 +62,7 @@ def test_the_answer_is_on_the_terminal_while_the_model_still_writes(home):
     def waits_for_the_reader(exchange: server.Exchange) -> None:
         exchange.start_stream()
         exchange.chunk({"content": "It has thirty tasks "})
-        assert was_read.wait(60)
+        assert was_read.wait(300)
         exchange.chunk({"content": "[1]."}, "stop")
         exchange.done(2)
 

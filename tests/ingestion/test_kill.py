@@ -100,7 +100,7 @@ def test_ctrl_c_ends_an_ingest_at_once_and_what_was_written_is_kept(settings: Se
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)  # by who is impatient
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - ended_s - before_s < 3, "it did not go on"
     assert process.returncode == 130
     assert "Traceback" not in err
@@ -125,7 +125,7 @@ def killed_after(python: Python, settings: Settings, *, reports: int, amid_s: fl
         told = int(process.stdout.readline().split()[0])
     time.sleep(amid_s)
     process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL
     lines = [line for line in rest.splitlines() if line.count(" ") == 1 and line.split()[0].isdigit()]
     return max([told, *(int(line.split()[0]) for line in lines)])
@@ -150,7 +150,7 @@ def test_a_sync_that_is_killed_while_it_removes_and_moves_is_completed_by_the_ne
         assert process.stdout.readline() == "loaded\n"
         time.sleep(after_s)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
         assert opened(settings).size <= total + 1
     report = sync(settings)
     assert report.added + report.changed + report.unchanged + report.merged == 3 + len(texts[15:])

@@ -76,7 +76,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[
         finally:
             started = _descendants(process.pid)
             try:
-                process.communicate(timeout=30)
+                process.communicate(timeout=300)
             finally:
                 for pid in started:
                     if Path(f"/proc/{pid}").exists():
@@ -102,7 +102,7 @@ def test_a_driver_and_then_a_worker_are_killed_and_the_library_is_the_one_made_w
     told = driver.stdout.readline().split()
     assert told[1:] == [str(total)], driver.stderr and driver.stderr.read()
     driver.send_signal(signal.SIGKILL)
-    driver.communicate(timeout=30)
+    driver.communicate(timeout=300)
     there = opened(settings).size
     assert int(told[0]) <= there < total
     assert opened(settings).stamp.syncing
@@ -112,7 +112,7 @@ def test_a_driver_and_then_a_worker_are_killed_and_the_library_is_the_one_made_w
     wait_for(lambda: len(cluster.embedding()) == 2, what="both nodes embed")
     wait_for(lambda: any(map(_is_embedding, cluster.embedding())), what="one is in the middle of it")
     os.kill(next(filter(_is_embedding, cluster.embedding())), signal.SIGKILL)
-    out, err = driver.communicate(timeout=90)
+    out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, err
     assert out.splitlines()[-1] == f"added {total - there}"
     assert_whole(settings)
@@ -165,7 +165,7 @@ def test_an_address_of_rays_client_is_an_error_that_says_where_to_run_instead(
 def test_without_the_extra_the_error_says_what_to_install(settings: Settings, python: Python) -> None:
     code = "import sys; sys.modules['ray'] = None; from rag.commands.main import main; sys.argv[0] = 'footnote'; main()"
     process = python(code, "ingest", "--ray", "auto", env={"RAG_HOME": str(settings.home)})
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (2, "")
     assert "pip install 'footnote-rag[ray]'" in err
     assert "Traceback" not in err

@@ -62,7 +62,7 @@ class Server:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(300)
 
 
 @pytest.fixture
@@ -365,15 +365,15 @@ def test_of_two_ingests_from_different_homes_the_second_is_refused_or_waits(
     began = time.monotonic()
     with pytest.raises(LibraryError, match=r"Another ingest is at work .* from another machine or another RAG_HOME"):
         sync(served, [path])
-    assert 2 <= time.monotonic() - began < 15
+    assert 2 <= time.monotonic() - began < 60
     assert opened(served).size == 32, "and nothing was written meanwhile"
 
     second = python(_SYNC, tmp_path / "second", server.url, served.embedding_model, path, "run", 60)
     time.sleep(3)
     assert second.poll() is None, "it waits"
-    out, _ = first.communicate("go on\n\n\n", timeout=60)
+    out, _ = first.communicate("go on\n\n\n", timeout=300)
     assert out.splitlines()[-1] == "added 40"
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=300)
     assert out == "added 0\n", err
     assert_whole(served)
     assert _leases(served) == []
@@ -399,7 +399,7 @@ def test_the_lease_of_a_killed_ingest_is_taken_over_at_once_at_home_and_elsewher
     disconnect(client)
     began = time.monotonic()
     assert counts(sync(served, [path])) == {"added": 8, "unchanged": 32}
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < soon_stale
     assert _leases(served) == []
 
     write_abstracts(path, [*abstracts, *SHORT])
@@ -408,7 +408,7 @@ def test_the_lease_of_a_killed_ingest_is_taken_over_at_once_at_home_and_elsewher
     began = time.monotonic()
     report = sync(elsewhere, [path])
     assert report.total == len({*abstracts, *SHORT})
-    assert soon_stale <= time.monotonic() - began < 4 * soon_stale
+    assert soon_stale <= time.monotonic() - began < 120
     assert_whole(served)
     assert _leases(served) == []
 
@@ -427,7 +427,7 @@ def test_an_ingest_that_stood_still_while_another_took_over_ends_and_writes_noth
     assert counts(sync(elsewhere, [other])) == {"added": 5}
     stamp = opened(elsewhere).stamp
     asleep.send_signal(signal.SIGCONT)
-    out, _ = asleep.communicate("go on\n\n\n", timeout=60)
+    out, _ = asleep.communicate("go on\n\n\n", timeout=300)
     assert out.splitlines()[-1].startswith("refused This ingest gave")
     assert opened(elsewhere).stamp == stamp
     assert_whole(elsewhere)
@@ -438,7 +438,7 @@ def _killed_in_the_middle(python: Python, settings: Settings, path: Path) -> Non
     process = python(_SYNC, *arguments, stdin=True)
     assert _line(process).startswith("told ")
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     assert len(_leases(settings)) == 1
 
 

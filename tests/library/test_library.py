@@ -438,7 +438,7 @@ def test_two_processes_open_one_library_at_once(filled: Settings, python: Python
         process.stdin.write("\n")
         process.stdin.flush()
     assert used(filled) == 5
-    assert [process.communicate(timeout=60) for process in started] == [("5 5 1\n", "")] * 2
+    assert [process.communicate(timeout=300) for process in started] == [("5 5 1\n", "")] * 2
 
 
 def test_a_view_of_a_library_that_was_made_anew_with_another_model_says_so(filled: Settings) -> None:

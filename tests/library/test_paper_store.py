@@ -214,7 +214,7 @@ def test_a_refresh_that_is_killed_is_completed_by_the_next(filled: Settings, pyt
                 process.stdin.write("\n")
                 process.stdin.flush()
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
     store = PaperStore(file_of(filled))
     with store.reading() as papers:
         assert papers.count() == 35, "five pages, each written whole"
@@ -244,7 +244,7 @@ def test_after_a_killed_sync_the_next_one_has_all_agree(
     assert process.stdout.readline() == "loaded\n"
     time.sleep(after_s)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     assert opened(filled).disagreements() == {}, "also of what the killed one left"
     assert sync(filled, [path]).total == 90
     assert_in_step(filled)
@@ -279,7 +279,7 @@ def test_what_a_killed_sync_replaced_in_place_is_known_to_the_next(
     assert process.stdout is not None
     assert process.stdout.readline() == "32 40\n", "two batches"
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     there = Counter(paper.title for paper in assert_in_step(filled).reader.all_papers().values())
     assert sum(there[str(each["title"])] for each in retitled) >= 32, "what was reported is what askers see"
     if goes_on:
@@ -316,7 +316,7 @@ def test_two_processes_that_make_the_store_at_once_both_have_it(filled: Settings
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    assert [process.communicate(timeout=60) for process in started] == [("60 60 60 {}\n", "")] * 2
+    assert [process.communicate(timeout=300) for process in started] == [("60 60 60 {}\n", "")] * 2
     file_of(filled)
     assert_in_step(filled)
 

@@ -268,7 +268,7 @@ def test_processes_share_it(tmp_path, python):
     )
     running = [python(script, tmp_path) for _ in range(3)]
     for process in running:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=300)
         assert (process.returncode, errors) == (0, "")
     assert AnswerCache(tmp_path).contents().answers == 5
 

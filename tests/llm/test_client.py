@@ -83,7 +83,7 @@ def test_pieces_arrive_while_the_model_is_still_writing():
     def waits_for_the_reader(exchange: server.Exchange) -> None:
         exchange.start_stream()
         exchange.chunk({"content": "one"})
-        assert was_read.wait(20)
+        assert was_read.wait(300)
         exchange.chunk({"content": "two"}, "stop")
 
     with ChatServer(waits_for_the_reader) as chat:
@@ -290,7 +290,7 @@ def test_silence_ends_within_the_timeout_and_hangs_up(behaviour):
     with ChatServer(behaviour) as chat:
         start = time.monotonic()
         pieces, error = failure(chat, llm_timeout_s=0.3)
-        assert time.monotonic() - start < 6
+        assert time.monotonic() - start < 20
         assert chat.settled()
     assert pieces == []
     assert "sent nothing for 0.3 s" in str(error)
@@ -301,7 +301,7 @@ def test_a_slow_drip_ends_within_the_deadline():
     with ChatServer(server.drips("x", 0.05)) as chat:
         start = time.monotonic()
         pieces, error = failure(chat, llm_timeout_s=0.4, llm_deadline_s=0.6)
-        assert time.monotonic() - start < 6
+        assert time.monotonic() - start < 20
         assert chat.settled()
     *pieces, usage = pieces
     assert set(pieces) == {"x"}
@@ -319,7 +319,7 @@ def test_an_answer_that_is_complete_does_not_wait_for_the_end_of_the_stream():
     with ChatServer(never_ends) as chat:
         start = time.monotonic()
         text, usage = complete(model(chat), MESSAGES)
-        assert time.monotonic() - start < 6
+        assert time.monotonic() - start < 20
     assert text == "All is said."
     assert usage.estimated
 

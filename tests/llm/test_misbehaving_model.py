@@ -164,7 +164,7 @@ def test_a_model_that_fails_before_its_first_word_is_one_clear_message_after_bou
     with ChatServer(behaviour) as chat:
         started = time.monotonic()
         error = failure(ask, chat, llm_timeout_s=0.5, llm_retries=2)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 20
         assert said in str(error)
         assert len(chat.requests) == requests
         quoted = with_model(seed_settings, chat).answer(QUESTION, extractive=True)

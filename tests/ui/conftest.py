@@ -245,7 +245,7 @@ def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
         )
         thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
-        assert ready.wait(60)
+        assert ready.wait(300)
         yield listener.address
         running.should_exit = True
         thread.join(10)

@@ -104,7 +104,7 @@ class SlowlyOpened(History):
 
     def read_exchanges(self, owner: str, conversation: str) -> list[Exchange]:
         for go_on in self._first:
-            assert go_on.wait(30)
+            assert go_on.wait(300)
         return super().read_exchanges(owner, conversation)
 
 

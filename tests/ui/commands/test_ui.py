@@ -77,7 +77,7 @@ def test_it_prints_its_address_serves_there_and_ends_on_ctrl_c() -> None:
         tab = urllib.request.urlopen(f"{address}/gradio_api/heartbeat/tab", timeout=60)  # noqa: S310
         asked = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
         assert time.monotonic() - asked < 20  # the tab's stream goes on for as long as the tab is open
         tab.close()
         assert process.stdout.read() == ""

@@ -51,7 +51,7 @@ def served(assistant: Assistant) -> Iterator[str]:
         running = listener.server(build_web_app(page_with_a_map(assistant), listener), on_ready=lambda _: ready.set())
         thread = threading.Thread(target=listener.run, args=(running,), daemon=True)
         thread.start()
-        assert ready.wait(30)
+        assert ready.wait(300)
         yield listener.address
         running.should_exit = True
         thread.join(10)

@@ -131,7 +131,7 @@ class GatedAssistant(SeedAssistant):
     def papers(self, *, where: Filter | None = None, containing: str = "") -> list[Paper]:
         if self.shut:
             self.waiting += 1
-            assert self.gate.acquire(timeout=20)
+            assert self.gate.acquire(timeout=120)
             self.waiting -= 1
         return super().papers(where=where, containing=containing)
 

@@ -39,7 +39,7 @@ def log_in(address: str) -> Iterator[LogIn]:
     clients: list[httpx.Client] = []
 
     def enter(name: str) -> httpx.Client:
-        clients.append(httpx.Client(base_url=address, timeout=30))
+        clients.append(httpx.Client(base_url=address, timeout=120))
         entered = clients[-1].post("/login", data={"username": name, "password": password(name)})
         assert entered.status_code == 200
         return clients[-1]
