@@ -352,7 +352,7 @@ def test_an_interrupted_ingest_is_found_by_doctor(own_home):
 def test_all_of_these_are_errors_of_ours():
     from rag import errors
 
-    own = [each for each in vars(errors).values() if getattr(each, "__module__", "") == errors.__name__]
+    own = [each for each in vars(errors).values() if isinstance(each, type) and each.__module__ == errors.__name__]
     assert all(issubclass(each, errors.RagError) for each in own)
     assert issubclass(errors.LibraryMissing, LibraryError)
     assert sys.modules["rag.errors"].__doc__
