@@ -9,7 +9,7 @@ import time
 import pytest
 
 from rag.corpus.details import Entry
-from rag.corpus.duplicates import Place
+from rag.corpus.duplicates import FoundPaper, Place
 from rag.corpus.formats import read_file
 from rag.ingestion.embed_papers import embed_papers
 from rag.models.embedding import EmbeddingModel, open_model
@@ -192,13 +192,13 @@ def test_no_text_that_is_embedded_is_longer_than_the_model_reads(
         model, "embed_with_signs", lambda texts, starts: seen.extend(texts) or embed_with_signs(texts, starts)
     )
     papers = [
-        (str(number), abstract, (Place("/x.txt", "x.txt", 1, title),))
+        FoundPaper(str(number), abstract, (Place("/x.txt", "x.txt", 1, title),))
         for number, title in enumerate(("A Title", "Title " * 120, "Endless title " * 400))
         for abstract in ("It is short.", "endless " * 600)
     ]
     made = embed_papers(model, papers)
-    assert made.texts == len(seen)
+    assert sum(len(record.chunks) + len(record.sentences) for record in made) == len(seen)
     assert all(model.count_tokens(text) <= model.max_tokens for text in seen)
-    for record in made.records:
+    for record in made:
         assert len(record.chunk_vectors) == len(record.chunks)
         assert len(record.sentence_vectors) == len(record.sentences)
