@@ -237,7 +237,7 @@ def test_a_link_must_be_in_the_paper():
 
 
 def test_a_hostile_sentence_takes_no_time():
-    start = time.process_time()
+    start = time.thread_time()
     for text in (
         "not " * 5_000,
         "A1 " * 5_000,
@@ -247,7 +247,7 @@ def test_a_hostile_sentence_takes_no_time():
         "(" * 20_000,
     ):
         Judge(nearness).verdict(text, [(1, TIMEARENA)])
-    assert time.process_time() - start < 10
+    assert time.thread_time() - start < 10
 
 
 def test_sources_are_ranked_by_what_they_share_with_the_claim():

@@ -221,9 +221,9 @@ def test_a_selection_of_thousands_of_papers_restricts_at_once_and_within_the_lib
 
     papers = [Paper(f"{n:016x}", "", "", "An abstract.", "a.txt", n) for n in range(20_000)]
     where = Filter(paper_ids=tuple(paper.id for paper in papers[::-2]))
-    began = time.process_time()
+    began = time.thread_time()
     assert where.among(papers) == papers[1::2]
-    assert time.process_time() - began < 2  # a scan of the ids for every paper: half a minute
+    assert time.thread_time() - began < 2  # a scan of the ids for every paper: half a minute
     assert where.admits(papers[1])
     assert not where.admits(papers[0])
     assistant = Assistant.open(seeds)

@@ -99,7 +99,7 @@ def test_eval_runs_on_it_and_of_a_disliked_answer_tells_the_outcome_alone(
     seed_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
-    shutil.copytree(seed_home, home)
+    shutil.copytree(seed_home, home, ignore=shutil.ignore_patterns("feedback.jsonl"))  # votes of other tests' pages
     monkeypatch.setenv("RAG_HOME", str(home))
     assistant = Assistant.open(Settings(_env_file=None, home=home))  # type: ignore[call-arg]
     found, refused = assistant.answer(ANSWERED), assistant.answer(REFUSED)

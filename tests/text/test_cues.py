@@ -22,9 +22,9 @@ LONG = ["how much ", "what costs ", "how do x ", "comparing a ", "papers ", "1 "
 
 
 def seconds(work: Callable[[], object]) -> float:
-    started = time.process_time()
+    started = time.thread_time()
     work()
-    return time.process_time() - started
+    return time.thread_time() - started
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,9 @@ def test_many_invented_names_are_soon_missed_and_few_are_listed(lexical):
     made = [f"wo{n:x}rd{n * 7919 % 9973:x}" for n in range(20_000)]
     paper = make_paper("0123abcd", " ".join(made), [Place("k.txt", "k.txt", 1, "")])
     question = "What are " + ", ".join(f"Zo{n}rbX" for n in range(900)) + "?"
-    started = time.process_time()
+    started = time.thread_time()
     lacks = unstated(question, [paper], terms=lexical.terms, share=lambda _: 0.0)
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 1
     assert lacks.unknown == tuple(f"Zo{n}rbX" for n in range(8))
 
 

@@ -83,7 +83,7 @@ def test_no_seed_is_accused():
 
 
 def test_a_hostile_text_takes_no_time():
-    started = time.process_time()
+    started = time.thread_time()
     for text in ("ignore all " * 5_000, "your new " * 5_000, "A" * 100_000, "![" * 20_000, "you are " * 10_000):
         instructions(text)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5

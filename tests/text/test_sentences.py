@@ -165,9 +165,9 @@ def test_a_sentence_longer_than_the_model_reads_is_divided_and_nothing_of_it_is_
 
 def test_a_megabyte_on_one_line_is_divided_in_seconds(model: EmbeddingModel) -> None:
     for text in ("All work and no play makes it dull. " * 14_000, "word " * 100_000):
-        began = time.process_time()
+        began = time.thread_time()
         assert len(find_sentences(text)) in (1, 14_000)
-        assert time.process_time() - began < 20
+        assert time.thread_time() - began < 20
     spans = cut_chunks("word " * 20_000, model.count_tokens, model.max_tokens)
     assert len(spans) == -(-20_000 // model.max_tokens)
 
