@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from rag import Cell, Comparison, ComparisonRow, RagError, comparison_csv
+from rag import Comparison, RagError, comparison_csv
 from ui.conversations.conversation import Conversation
-from ui.html.escaping import button, draw_error, element, escape, shorten
+from ui.html.escaping import draw_error, element
+from ui.html.templates import fill
 from ui.shared import QUEUED, Shared, read_sent
 
 if TYPE_CHECKING:
@@ -48,43 +49,12 @@ def draw_comparison(compared: Comparison) -> str:
     A cell's button carries what it is about: `data-paper` and `data-start` of the sentence, the citation's number in
     `data-number` where the answer cites the paper.
     """
-    if not compared.rows:
-        return element("p", "There are no papers to compare.", "fn-note")
-    caption = element("caption", "Papers compared: " + escape(shorten(compared.question, _LONGEST)))
-    heads = element("th", "Paper", scope="col", role="columnheader")
-    heads += "".join(element("th", head, scope="col", role="columnheader") for head in _HEADS.values())
-    head = element("thead", element("tr", heads, role="row"), role="rowgroup")
-    body = element("tbody", "".join(map(_draw_row, compared.rows)), role="rowgroup")
-    # The roles are those of the elements; without them a table that the style makes cards of on a phone is none.
-    table = element("table", caption + head + body, "fn-compare-table", role="table")
     csv = comparison_csv(compared)
-    save = button("Download CSV", "fn-compare-save", data_save=csv, data_name="comparison.csv")
-    note = element("p", "Every cell is a sentence of the abstract, word for word.", "fn-note")
-    return element("div", table + element("div", note + save, "fn-compare-foot"), "fn-compare")
+    return fill("compare.html", compared=compared, csv=csv, heads=_HEADS, longest=_LONGEST, name_heads=_name_heads)
 
 
-def _draw_row(row: ComparisonRow) -> str:
-    number = element("span", f"[{row.number}]", "fn-compare-number") + " " if row.number is not None else ""
-    cells = "".join(_draw_cell(row, name, head) for name, head in _HEADS.items())
-    label = element("th", number + escape(shorten(row.paper.label, _LONGEST)), scope="row", role="rowheader")
-    return element("tr", label + cells, role="row")
-
-
-def _draw_cell(row: ComparisonRow, name: str, head: str) -> str:
-    shown = element("span", head, "fn-compare-head", aria_hidden="true")  # on a phone only
-    return element("td", shown + _draw_sentence(row, row.cells[name]), role="cell")
-
-
-def _draw_sentence(row: ComparisonRow, cell: Cell) -> str:
-    """The sentence, and a button to its place where the page has a card of the paper."""
-    if not cell.text:
-        reason = cell.reason
-        for name, head in _HEADS.items():
-            reason = reason.replace(f"under {name}", f"under “{head}”")
-        return element("span", escape(reason), "fn-compare-none")
-    quote = element("q", escape(cell.text))
-    if row.number is None:
-        return quote
-    place = {"data-paper": row.paper.id, "data-start": str(cell.start), "data-number": str(row.number)}
-    label = f"Show in the abstract of citation {row.number}"
-    return f"{quote} {button(f'[{row.number}]', 'fn-compare-place', **place, aria_label=label)}"
+def _name_heads(reason: str) -> str:
+    """The reason why a cell is empty, with other columns by their heads."""
+    for name, head in _HEADS.items():
+        reason = reason.replace(f"under {name}", f"under “{head}”")
+    return reason

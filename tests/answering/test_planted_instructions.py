@@ -24,7 +24,6 @@ from tests.llm_server import ChatServer
 from ui.chat import answer_view
 from ui.chat import evidence_panel as cards
 from ui.conversations.conversation import Exchange
-from ui.html import paper_parts
 
 ELEMENTS = {
     "a", "article", "br", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",
@@ -191,7 +190,7 @@ def test_a_model_that_obeys_every_attack_changes_neither_citations_nor_what_is_s
                 message, evidence = shown(answer)
                 assert "alert(2)" in message.text, "it is text, and nothing is hidden"
                 flagged = any(instructions(passage.paper.abstract) for passage in answer.passages)
-                assert (paper_parts._SUSPECT in evidence.text) == flagged
+                assert ("reads like instructions to an assistant" in evidence.text) == flagged
     assert len(chat.requests) == sum(len(each.attacks) for each in planted) == 250
 
 

@@ -44,7 +44,7 @@ def test_the_file_to_save_is_in_the_page_as_it_is():
     saved = re.search(r'data-save="([^"]*)"', draw_comparison(compared))
     assert saved is not None
     assert unescape(saved[1]) == comparison_csv(compared)
-    assert 'data-name="comparison&#46;csv"' in draw_comparison(compared)
+    assert 'data-name="comparison.csv"' in unescape(draw_comparison(compared))
 
 
 def test_a_hostile_paper_is_inert():

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rag import Answer, Outcome, Usage, Verdict
-from ui.conversations.conversation import Exchange, State
+from ui.conversations.conversation import Exchange
 from ui.html.answer_text import Remark, draw_answer_text
-from ui.html.escaping import draw_error, element, escape, shorten
-from ui.html.paper_parts import count_papers, group_by_number
+from ui.html.paper_parts import group_by_number
+from ui.html.templates import fill
 
 WITHOUT_MODEL = "no language model: sentences quoted from the abstracts"
 ATTRIBUTED = "The model named no source here; Footnote found the paper that carries the sentence."
 _LONGEST_QUESTION = 2000  # characters shown; the engine says what it thinks of more
 _DOUBT_WORDS = 12  # of a sentence, by which a reader finds it again
-_ELSEWHERE = "This is being answered in another tab; open the conversation again to see the answer."
-_BROKE_OFF = "The answer broke off here; this is what had arrived."
 _VERDICTS = {Verdict.PARTIAL: "partly supported", Verdict.UNSUPPORTED: "not supported"}
 _BADGES = {
     Outcome.ANSWERED: "Answered",
     Outcome.PARTIAL: "Partly answered",
     Outcome.NOT_IN_CORPUS: "Not in this library",
 }
-_ENDS = {
-    State.STOPPED: "Stopped before the answer was complete.",
-    State.CUT: "Cut: the server ended before the answer was complete. This is what had arrived.",
-}
 
 
 def draw_question(text: str, turn: int) -> str:
     """The reader's question, an overlong one shortened."""
-    shown = shorten(text.strip(), _LONGEST_QUESTION)
-    lines = "<br>".join(escape(line) for line in shown.splitlines())
-    edit = _draw_action("Edit", "edit", "Ask this question differently", turn=turn)
-    return element("div", element("p", lines) + edit, "fn-question")
+    return fill("chat/question.html", text=text, turn=turn, longest=_LONGEST_QUESTION)
 
 
 def draw_reply(
@@ -54,43 +45,26 @@ def draw_reply(
         reading: Papers that the language model is given to read at most; 0 without one.
         is_mine: Whether this tab asked it, if it is still running.
     """
-    shown = ""
-    if exchange.answer:
-        shown += _draw_answer(exchange.answer, turn)
-    elif exchange.text:
-        shown += draw_answer_text(exchange.text, {}, turn)
-    if exchange.error:
-        shown += draw_error(exchange.error)
-    elif exchange.state in _ENDS:
-        shown += element("p", _ENDS[exchange.state], "fn-note fn-cut")
-    elif exchange.running and not is_mine:
-        shown += element("p", _ELSEWHERE, "fn-note")
-    elif exchange.running:
-        shown += _draw_notes(exchange.notices)
-        if not exchange.text:
-            shown += element("p", _name_stage(exchange, reading), "fn-stage")
-    shown += _draw_foot(exchange, turn, so_far)
-    if not exchange.running:
-        shown += _draw_actions(exchange, turn, is_last=is_last)
-    return element("div", shown, "fn-answer")
-
-
-def _draw_answer(answer: Answer, turn: int) -> str:
-    unknown = [term for term in answer.unknown_terms if term not in answer.text]
-    return (
-        draw_answer_text(answer.text, group_by_number(answer.citations), turn, list(_remark(answer)))
-        + (element("p", _BROKE_OFF, "fn-note fn-cut") if answer.cut else "")
-        + _draw_doubts(answer)
-        # Without a model the text says so itself.
-        + _draw_listed("Not stated in the papers that it read", answer.missing if answer.model else ())
-        + _draw_listed("Found nowhere in the library", unknown)
-        + _draw_listed("Removed markers that name no passage", answer.removed_markers)
-        + _draw_notes(answer.notices)
+    answer = exchange.answer
+    cited = group_by_number(answer.citations if answer else ())
+    text, remarks = (answer.text, list(_remark(answer))) if answer else (exchange.text, [])
+    restricted = answer and answer.outcome is Outcome.NOT_IN_CORPUS and exchange.scope is not None
+    return fill(
+        "chat/reply.html",
+        exchange=exchange,
+        answer=answer,
+        turn=turn,
+        text=draw_answer_text(text, cited, turn, remarks),
+        doubts=list(_doubt(answer)) if answer else (),
+        attributed=ATTRIBUTED,
+        badge="Not in these papers" if restricted else _BADGES[answer.outcome] if answer else "",
+        cited=len(cited),
+        so_far=so_far,
+        reading=reading,
+        is_mine=is_mine,
+        actions=_list_actions(exchange, is_last=is_last),
+        pressed={True: "like", False: "dislike", None: ""}[exchange.liked],
     )
-
-
-def _draw_notes(notices: Sequence[str]) -> str:
-    return "".join(element("p", escape(notice), "fn-note") for notice in notices)
 
 
 def _remark(answer: Answer) -> Iterator[Remark]:
@@ -102,41 +76,16 @@ def _remark(answer: Answer) -> Iterator[Remark]:
             yield Remark(claim.start, claim.end, f"fn-{claim.verdict}", label, "; ".join(claim.problems))
 
 
-def _draw_doubts(answer: Answer) -> str:
-    """The reasons why sentences are not supported, and what an attributed marker is."""
-    lines = ""
+def _doubt(answer: Answer) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The opening words of each sentence that is not supported, and the reasons."""
     for claim in answer.claims:
         if claim.verdict in _VERDICTS and not claim.attributed and claim.problems:
             words = answer.text[claim.start : claim.end].split()
-            quoted = " ".join(words[:_DOUBT_WORDS]) + (" …" if len(words) > _DOUBT_WORDS else "")
-            lines += element("li", f"{element('q', escape(quoted))} {escape('; '.join(claim.problems))}")
-    listed = element("p", "Check before you rely on it:", "fn-note") + element("ul", lines, "fn-doubts")
-    dashed = element("p", f"Dashed markers: {ATTRIBUTED[0].lower()}{ATTRIBUTED[1:]}", "fn-note")
-    return (listed if lines else "") + (dashed if any(claim.attributed for claim in answer.claims) else "")
+            yield " ".join(words[:_DOUBT_WORDS]) + (" …" if len(words) > _DOUBT_WORDS else ""), claim.problems
 
 
-def _draw_foot(exchange: Exchange, turn: int, so_far: Usage | None) -> str:
-    """How the question ended, the way to the evidence, and what it took."""
-    answer, bits = exchange.answer, []
-    if answer:
-        restricted = exchange.scope is not None and answer.outcome is Outcome.NOT_IN_CORPUS
-        badge = "Not in these papers" if restricted else _BADGES[answer.outcome]
-        bits.append(element("span", badge, f"fn-badge fn-{answer.outcome.replace('_', '-')}"))
-        cited = len(group_by_number(answer.citations))
-        count = f"{count_papers(cited)} cited" if cited else f"{count_papers(len(answer.passages))} came nearest"
-        bits.append(element("a", count, "fn-open", href=f"#fn-{turn}", title="Show the evidence of this answer"))
-        bits.append(element("span", escape(answer.model or "no language model"), "fn-how"))
-        if answer.searched:
-            bits.append(element("span", f"{count_papers(answer.searched)} searched"))
-        if total_ms := answer.timings_ms.get("total"):
-            bits.append(element("span", f"{total_ms / 1000:.1f} s" if total_ms >= 950 else f"{total_ms:.0f} ms"))
-    if exchange.usage.total_tokens:
-        told = str(exchange.usage)
-        bits.append(element("span", escape(told if so_far in (None, exchange.usage) else f"{told}; so far {so_far}")))
-    return element("p", " ".join(bits), "fn-foot") if bits else ""
-
-
-def _draw_actions(exchange: Exchange, turn: int, *, is_last: bool) -> str:
+def _list_actions(exchange: Exchange, *, is_last: bool) -> list[tuple[str, str, str]]:
+    """What can be done with the exchange: label, name and title of each action."""
     answer = exchange.answer
     offered = [
         (answer, "Copy", "copy", "Copy this answer as Markdown with its references"),
@@ -150,25 +99,4 @@ def _draw_actions(exchange: Exchange, turn: int, *, is_last: bool) -> str:
         (answer, "Helpful", "like", "This answer helped"),
         (answer, "Not helpful", "dislike", "This answer did not help"),
     ]  # fmt: skip
-    pressed = {True: "like", False: "dislike", None: ""}[exchange.liked]
-    links = (_draw_action(*link, turn=turn, pressed=link[1] == pressed) for fits, *link in offered if fits)
-    return element("p", " ".join(links), "fn-actions")
-
-
-def _draw_action(label: str, name: str, title: str, *, turn: int, pressed: bool = False) -> str:
-    """A link that the page's script makes a button: the chat's sanitizer lets no button through."""
-    css = "fn-action fn-pressed" if pressed else "fn-action"
-    return element("a", label, css, href=f"#fn-do-{name}-{turn}", title=title)
-
-
-def _draw_listed(label: str, items: Sequence[str]) -> str:
-    if not items:
-        return ""
-    return element("p", element("strong", f"{label}:") + " " + escape("; ".join(items)), "fn-note")
-
-
-def _name_stage(exchange: Exchange, reading: int) -> str:
-    if exchange.passages is None:
-        return "Searching the library…"
-    read = min(reading, len(exchange.passages)) if reading else len(exchange.passages)
-    return f"Searched {count_papers(exchange.searched)}; reading the best {read}…"
+    return [(label, name, title) for fits, label, name, title in offered if fits]

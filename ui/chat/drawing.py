@@ -13,8 +13,7 @@ from ui.chat.evidence_panel import draw_evidence, draw_no_evidence
 from ui.compare import NOTHING_COMPARED
 from ui.conversations.conversation import Conversation, Exchange, list_cited_papers
 from ui.conversations.conversation_list import draw_conversation_bar, draw_conversation_list
-from ui.html.escaping import button, element, escape, shorten
-from ui.html.paper_parts import describe_filter
+from ui.html.templates import fill
 from ui.shared import read_sent
 
 if TYPE_CHECKING:
@@ -103,25 +102,7 @@ class ChatDrawing:
 
 def _draw_notices(conversation: Conversation) -> str:
     """What the next question is asked of, what it replaces, and a word on a judgement; nothing where nothing holds."""
-    notices = []
-    if conversation.asks_why is not None:
-        notices.append(_draw_reason_form(conversation.asks_why))
-    if scope := conversation.scope:
-        words = element("p", escape(f"Asking only {shorten(describe_filter(scope), _LONGEST_SCOPE)}"))
-        notices.append(words + button("Ask the whole library", "fn-tool", data_do="unrestrict"))
-    if edited := conversation.exchange(conversation.editing):
-        is_last = edited is conversation.exchanges[-1]
-        words = (
-            "The new wording takes the place of your last question."
-            if is_last
-            else "The new wording continues in a copy; this conversation stays as it is."
-        )
-        notices.append(element("p", words) + button("Cancel", "fn-tool", data_do="unedit"))
-    return "".join(element("div", each, "fn-notice") for each in notices)
-
-
-def _draw_reason_form(exchange_id: int) -> str:
-    box = element("input", "", type="text", name="reason", maxlength=str(LONGEST_REASON))
-    label = element("label", "Why? (optional; kept on this machine) " + box)
-    send = element("button", "Send", "fn-tool", type="submit")
-    return element("form", label + send, data_why=str(exchange_id))
+    return fill(
+        "chat/notices.html", conversation=conversation, edited=conversation.exchange(conversation.editing),
+        longest_reason=LONGEST_REASON, longest_scope=_LONGEST_SCOPE,
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from ui.chat.drawing import Drawing
 from ui.chat.layout import ChatLayout
 from ui.conversations.conversation import Conversation
 from ui.html.escaping import button, element, escape
-from ui.html.paper_parts import count_papers
+from ui.html.templates import fill
 
 _EXAMPLES = 4
 _FOLLOW_UPS = 3
@@ -78,20 +78,4 @@ def draw_suggestions(questions: Sequence[str], heading: str = "") -> str:
 
 def draw_overview(found: Overview) -> str:
     """What the library holds, in two lines; nothing of an empty one."""
-    if not found.papers:
-        return ""
-    files = "1 file" if len(found.sources) == 1 else f"{len(found.sources):,} files"
-    size = f"{count_papers(found.papers)} from {files}"
-    if found.years:
-        first, last = found.years
-        size += f", {first}" if first == last else f", {first} to {last}"
-    lines = element("p", size, "fn-overview-size")
-    if found.topics:
-        items = "".join(
-            element("li", escape(topic.name) + " " + element("span", f"{topic.size:,}", "fn-overview-count"))
-            for topic in found.topics[:_TOPICS]
-        )
-        more = len(found.topics) - _TOPICS
-        items += element("li", f"and {more} more on the map") if more > 0 else ""
-        lines += element("p", "Topics", "fn-overview-label") + element("ul", items, "fn-overview-topics")
-    return element("div", lines, "fn-overview")
+    return fill("chat/overview.html", found=found, most=_TOPICS)

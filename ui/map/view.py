@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rag import Paper, PaperMap, visible
-from ui.html.escaping import button, element, escape, shorten
-from ui.html.paper_parts import count_papers, draw_made_label, draw_place
+from ui.html.escaping import element, shorten
+from ui.html.paper_parts import count_papers
+from ui.html.templates import fill
 from ui.server.web_app import PLOTLY_ADDRESS
 
 _LONGEST_LABEL = 161  # characters of a title on the map, with an ellipsis
 _LONGEST_OPENING = 401  # of the sentence shown of a paper
 _GRID = 10_000  # places are sent as whole numbers
-_FRAME = Path(__file__).with_name("frame.html")
 
 
 def build_map_points(found: PaperMap, papers: Mapping[str, Paper]) -> dict[str, Any]:
@@ -33,8 +32,7 @@ def build_map_points(found: PaperMap, papers: Mapping[str, Paper]) -> dict[str, 
 
 def draw_map_frame() -> str:
     """The tab before there is a map; `map.js` fills it in."""
-    frame = "".join(map(str.strip, _FRAME.read_text(encoding="utf-8").splitlines()))
-    return element("section", frame, "fn-map fn-map-waiting", data_script=PLOTLY_ADDRESS)
+    return fill("map/frame.html", plotly=PLOTLY_ADDRESS)
 
 
 def draw_marks(cited: Sequence[str], papers: Mapping[str, Paper]) -> str:
@@ -48,14 +46,7 @@ def draw_marks(cited: Sequence[str], papers: Mapping[str, Paper]) -> str:
 
 def draw_map_card(paper: Paper) -> str:
     """A paper that was clicked: title, place, opening sentence, and the way to ask about it."""
-    content = (
-        element("h3", escape(paper.label), tabindex="-1")
-        + draw_made_label(paper)
-        + element("p", draw_place(paper.source, paper.line), "fn-place")
-        + element("p", escape(_cut_opening(paper.abstract)), "fn-abstract")
-        + button("Ask about this paper", data_ask=paper.id)
-    )
-    return element("article", content, "fn-card", aria_label="The paper that was chosen")
+    return fill("map/card.html", paper=paper, opening=_cut_opening(paper.abstract))
 
 
 def _cut_opening(abstract: str) -> str:

@@ -13,7 +13,7 @@ import gradio as gr
 from rag import Filter, Paper, RagError
 from ui.html.escaping import draw_error, element
 from ui.papers.browsing import Browsing, Desk, build_filter, build_listing
-from ui.papers.page import draw_missing_paper, draw_paper_page
+from ui.papers.page import draw_paper_page
 from ui.papers.table import draw_papers_table
 from ui.shared import QUEUED, Shared, add_html, read_sent
 
@@ -129,7 +129,7 @@ class _Shelf:
 
     def _draw_paper(self, paper_id: str) -> str:
         found = self._assistant.papers(where=Filter(paper_ids=(paper_id,)))
-        return draw_paper_page(found[0], self._assistant.similar(paper_id, NEAREST)) if found else draw_missing_paper()
+        return draw_paper_page(found[0], self._assistant.similar(paper_id, NEAREST)) if found else draw_paper_page(None)
 
 
 def _read_years(*typed: str) -> tuple[int, int] | None:

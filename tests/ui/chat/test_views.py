@@ -34,7 +34,7 @@ from ui.app import _draw_header
 from ui.chat import answer_view
 from ui.chat.evidence_panel import draw_evidence
 from ui.conversations.conversation import Conversation, Exchange, State
-from ui.html import answer_text, paper_parts
+from ui.html import answer_text
 from ui.html.escaping import element, escape, highlight
 from ui.html.paper_parts import describe_filter
 
@@ -42,6 +42,8 @@ OURS = {
     "a", "article", "br", "button", "details", "div", "h2", "h3", "header", "li", "mark", "p", "q", "section", "span",
     "strong", "summary", "ul",
 }  # fmt: skip
+SUSPECT = "This abstract contains text that reads like instructions to an assistant; it was treated as data."
+MADE_LABEL = "untitled; label made from its opening words"
 ABSTRACT = "Worlds are hard. We model 41 % of them. The rest we leave."
 FIRST = (0, 16)
 SECOND = (17, 39)
@@ -143,12 +145,12 @@ def test_what_speaks_to_an_assistant_is_marked_and_said_wherever_the_abstract_is
     answer = replace(answer, citations=(Citation(1, told, told.abstract[:40], 0, 40),))
     for shown in (answer, replace(answer, citations=(), outcome=Outcome.NOT_IN_CORPUS)):
         page = Page(draw_evidence(done(shown), 0))
-        assert page.text.count(paper_parts._SUSPECT) == 1
+        assert page.text.count(SUSPECT) == 1
         marks = zip(page.all("mark"), page.marked, strict=True)
         suspect = [text for attributes, text in marks if "fn-suspect" in (attributes["class"] or "")]
         assert "".join(suspect) == order
         assert told.abstract in page.text
-    assert paper_parts._SUSPECT not in Page(draw_evidence(done(answer_about(world)), 0)).text
+    assert SUSPECT not in Page(draw_evidence(done(answer_about(world)), 0)).text
 
 
 def test_hostile_strings_stay_text_in_every_place() -> None:
@@ -219,12 +221,12 @@ def test_a_card_shows_the_paper_where_it_was_found_and_every_quote(world: Paper)
     assert "a.txt, line 12; also in b.txt, line 7, c.txt, line 9" in page.text
     assert ABSTRACT in page.text
     assert page.marked == ["Worlds are hard.", "We model 41 % of them."]
-    assert paper_parts._MADE_LABEL not in page.text
+    assert MADE_LABEL not in page.text
 
 
 def test_a_made_label_says_so() -> None:
     untitled = paper("", ABSTRACT, "a.txt", 12)
-    assert paper_parts._MADE_LABEL in Page(draw_evidence(done(answer_about(untitled)), 0)).text
+    assert MADE_LABEL in Page(draw_evidence(done(answer_about(untitled)), 0)).text
 
 
 def test_what_was_found_but_not_cited_is_folded(world: Paper) -> None:
