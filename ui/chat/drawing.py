@@ -12,7 +12,6 @@ from ui.chat.answer_view import draw_question, draw_reply
 from ui.chat.evidence_panel import draw_evidence, draw_no_evidence
 from ui.compare import NOTHING_COMPARED
 from ui.conversations.conversation import Conversation, Exchange, list_cited_papers
-from ui.conversations.conversation_list import draw_conversation_bar, draw_conversation_list
 from ui.html.templates import fill
 from ui.shared import read_sent
 
@@ -73,12 +72,13 @@ class ChatDrawing:
     def draw_bar(self, conversation: Conversation, owner: str) -> Drawing:
         """The line above the conversation."""
         title = self.history.read_title(owner, conversation.id)
-        return {self.layout.bar: draw_conversation_bar(conversation.id, title)}
+        return {self.layout.bar: fill("conversations/bar.html", conversation=conversation.id, title=title)}
 
     def draw_list(self, conversation: Conversation, owner: str) -> Drawing:
         """The reader's conversations."""
         found = self.history.find_conversations(owner, conversation.search)
-        return {self.layout.listed: draw_conversation_list(found, conversation.id, conversation.search)}
+        listed = fill("conversations/list.html", listed=found, current=conversation.id, search=conversation.search)
+        return {self.layout.listed: listed}
 
     def draw_notices(self, conversation: Conversation) -> Drawing:
         """What holds while the reader types."""

@@ -8,8 +8,8 @@ import gradio as gr
 
 from ui.chat.evidence_panel import draw_no_evidence
 from ui.conversations.conversation import Conversation
-from ui.conversations.conversation_list import draw_conversation_list
 from ui.html.escaping import button
+from ui.html.templates import fill
 from ui.shared import Shared, add_html
 
 READY: dict[str, Any] = {"submit_btn": "Ask", "stop_btn": False}
@@ -60,7 +60,8 @@ class ChatLayout:
             elem_id="fn-search", max_lines=1, max_length=_LONGEST_SEARCH, container=False,
         )  # fmt: skip
         script = "window.footnote.attachConversations(element, trigger)"
-        self.listed = add_html(draw_conversation_list([], None), "fn-conversations", js_on_load=script)
+        empty = fill("conversations/list.html", listed=(), current=None, search="")
+        self.listed = add_html(empty, "fn-conversations", js_on_load=script)
 
     def _lay_out_chat(self) -> None:
         self.bar = add_html("", "fn-bar")

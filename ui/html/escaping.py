@@ -11,7 +11,6 @@ from rag import visible
 Span = tuple[int, int]
 
 _SPECIAL = re.compile(r"[^\w ,;]|_")
-_VOID = {"input"}  # has no end
 
 
 def escape(text: str) -> str:
@@ -35,7 +34,7 @@ def element(tag: str, content: str, css: str = "", **attributes: str) -> str:
     """
     given = {"class": css, **attributes}
     listed = "".join(f' {name.replace("_", "-")}="{_escape_value(value)}"' for name, value in given.items() if value)
-    return f"<{tag}{listed}>" if tag in _VOID else f"<{tag}{listed}>{content}</{tag}>"
+    return f"<{tag}{listed}>{content}</{tag}>"
 
 
 def _escape_value(value: str) -> str:

@@ -34,6 +34,13 @@ _TEMPLATES = Environment(loader=FunctionLoader(_read), autoescape=True, undefine
 _TEMPLATES.globals |= {
     function.__name__: function
     for function in (
-        bibtex, count_papers, describe_filter, highlight, instructions, list_details, shorten, shorten_heading,
+        bibtex,
+        count_papers,
+        describe_filter,
+        highlight,
+        instructions,
+        list_details,
+        shorten,
+        shorten_heading,
     )
-}  # fmt: skip
+}

@@ -13,8 +13,7 @@ import gradio as gr
 from rag import Filter, Paper, RagError
 from ui.html.escaping import draw_error, element
 from ui.papers.browsing import Browsing, Desk, build_filter, build_listing
-from ui.papers.page import draw_paper_page
-from ui.papers.table import draw_papers_table
+from ui.papers.view import draw_paper_page, draw_papers_table
 from ui.shared import QUEUED, Shared, add_html, read_sent
 
 if TYPE_CHECKING:

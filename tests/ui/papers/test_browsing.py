@@ -9,8 +9,7 @@ import pytest
 from rag import Filter, Paper
 from tests.ui.conftest import HOSTILE, paper
 from ui.papers.browsing import PAGE, Browsing, build_filter, build_listing
-from ui.papers.page import draw_paper_page
-from ui.papers.table import draw_papers_table
+from ui.papers.view import draw_paper_page, draw_papers_table
 
 PAPERS = [
     paper(f"Title {number:02}", f"Abstract {number}.", "ab"[number % 2] + ".txt", number, year=2000 + number)
