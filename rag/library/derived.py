@@ -97,9 +97,8 @@ def _refreshed(settings: Settings, folder: Path, collection: Collection) -> Pape
     """Brings the store that is there in step; None where it has to be made again."""
     store = PaperStore.find(folder, _origin(settings, collection))
     try:
-        if store is None:
-            return None
-        _refresh(settings, store, collection)
+        if store is not None:
+            _refresh(settings, store, collection)
     except sqlite3.OperationalError:  # no room
         raise
     except (StoreDamaged, sqlite3.DatabaseError):

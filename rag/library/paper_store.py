@@ -105,7 +105,8 @@ class PaperStore:
                 finally:
                     connection.execute("rollback")
         except sqlite3.Error as error:
-            if self._is_there() and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+            is_there = self.path is None or self.path.exists()
+            if is_there and getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
                 raise LibraryError(f"{self.path} cannot be read now ({error}); ask again.") from error
             raise StoreDamaged(str(error)) from error
 
@@ -161,9 +162,6 @@ class PaperStore:
                 self._idle.put(connection)
             else:
                 connection.close()
-
-    def _is_there(self) -> bool:
-        return self.path is None or self.path.exists()
 
 
 def _connected(path: Path) -> sqlite3.Connection:
