@@ -19,7 +19,8 @@ def read_jsonl(lines: Iterable[str]) -> Iterator[Entry | Stray]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield Stray(number, f"it is not JSON ({_short(error)})")
+            reason = "too deeply nested" if isinstance(error, RecursionError) else str(error)[:60]
+            yield Stray(number, f"it is not JSON ({reason})")
             continue
         yield _entry(row, number)
 
@@ -40,7 +41,3 @@ def _entry(row: object, number: int) -> Entry | Stray:
 def _title(row: Mapping[str, Any]) -> str:
     title = row.get("title")
     return clean_text(make_encodable(title)) if isinstance(title, str) else ""
-
-
-def _short(error: Exception) -> str:
-    return "too deeply nested" if isinstance(error, RecursionError) else str(error)[:60]

@@ -35,7 +35,8 @@ def read_sources(
     """
     reading, names = Reading(), dict(known)
     for root in roots:
-        below = {path for path in known if path == root or path.startswith(_as_folder(root))}
+        folder = root if root == SEEDS else root.rstrip("/") + "/"
+        below = {path for path in known if path == root or path.startswith(folder)}
         try:
             files = find_files(_on_disk(root))
         except CorpusError:
@@ -88,10 +89,6 @@ def _report_gone(reading: Reading, path: str, name: str, reason: str) -> None:
 
 def _on_disk(path: str) -> Path:
     return bundled("seeds") / path.removeprefix(SEEDS) if path.startswith(SEEDS) else Path(path)
-
-
-def _as_folder(root: str) -> str:
-    return root if root == SEEDS else root.rstrip("/") + "/"
 
 
 def _name(path: str, names: Mapping[str, str]) -> str:
