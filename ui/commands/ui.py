@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,7 +35,11 @@ def ui(
             webbrowser.open(address)
 
     # The port first: learning that it is taken must not cost the time of an ingest.
-    with Listener(settings.host, settings.port, settings=("RAG_HOST", "RAG_PORT")) as listener:
+    with (
+        Listener(settings.host, settings.port, settings=("RAG_HOST", "RAG_PORT")) as listener,
+        TemporaryDirectory(prefix="footnote-") as folder,
+    ):
+        os.environ["GRADIO_TEMP_DIR"] = folder  # its default is another's to read, and stays
         _check_who_may_enter(listener.is_loopback, settings.ui_auth)
         from rag import Assistant
         from ui.app import build_app

@@ -21,7 +21,7 @@ from ui.html.escaping import element, escape
 from ui.server.accounts import check_password, read_accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import gradio as gr
     from fastapi import FastAPI
@@ -54,10 +54,14 @@ class _Session:
 
 
 class Login:
-    """The users of a file and their sessions, which end with the process, after two weeks, or with their line."""
+    """The users of a file and their sessions, which end with the process, after two weeks, or with their line.
 
-    def __init__(self, users: Path) -> None:
-        self._users = users
+    Args:
+        on_leaving: Called with the cookie of a browser that has logged out, or whose time is over.
+    """
+
+    def __init__(self, users: Path, on_leaving: Callable[[str], None]) -> None:
+        self._users, self._on_leaving = users, on_leaving
         self._read_at: tuple[int, ...] = ()
         self._accounts: Mapping[str, str] = {}
         self._sessions: dict[str, _Session] = {}
@@ -105,17 +109,22 @@ class Login:
         return entered
 
     async def _leave(self, request: Request) -> Response:
-        self._sessions.pop(request.cookies.get(_COOKIE, ""), None)
+        self._end(request.cookies.get(_COOKIE, ""))
         left = RedirectResponse("login", 303)
         left.delete_cookie(_COOKIE)
         return left
 
     def _opened(self, name: str, line: str) -> str:
         now = time.time()
-        self._sessions = {token: kept for token, kept in self._sessions.items() if kept.until > now}
+        for over in [token for token, kept in self._sessions.items() if kept.until <= now]:
+            self._end(over)
         token = secrets.token_urlsafe(32)
         self._sessions[token] = _Session(name, line, now + _LASTS_S)
         return token
+
+    def _end(self, token: str) -> None:
+        if self._sessions.pop(token, None):
+            self._on_leaving(token)
 
     def _may_try(self, address: str) -> bool:
         """Whether there were few tries from this address lately; counts this one."""
@@ -187,6 +196,11 @@ def identify_owner(request: gr.Request) -> str:
     token = request.cookies.get(_OWNER_COOKIE, "")
     # A browser that keeps no cookies has its conversations for as long as its tab.
     return _digest("token", token) if _TOKEN.fullmatch(token) else _digest("session", str(request.session_hash))
+
+
+def identify_browser(request: HTTPConnection) -> str:
+    """What only this browser has: the cookie of its login, or of its conversations; empty where it keeps no cookies."""
+    return request.cookies.get(_COOKIE, "") or request.cookies.get(_OWNER_COOKIE, "")
 
 
 def make_owner_cookie(header: str) -> str | None:

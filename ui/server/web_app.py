@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from rag import names_this_machine
-from ui.server.login import Login, make_owner_cookie
+from ui.server.events import EventRefused, Tabs, read_event
+from ui.server.login import Login, identify_browser, make_owner_cookie
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -31,7 +32,8 @@ _POLICY = (
 # What the page and gradio_client ask for. Gradio has more: uploads, files, logs, profiles, links to stored states.
 _SERVED = re.compile(
     rf"/((config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|{re.escape(PLOTLY_ADDRESS)})?|(assets|static)/.+"
-    r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server|(call|heartbeat)/.+)/?)"
+    r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server"
+    r"|call/(ask|search)(/(?P<event>\w+))?|heartbeat/(?P<tab>\w+))/?)"
 )
 _STATIC = Path(__file__).parents[1] / "static"
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -51,7 +53,8 @@ def build_web_app(page: gr.Blocks, listener: Listener, *, users: Path | None = N
     from fastapi import FastAPI
 
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    login = Login(users) if users else None
+    tabs = Tabs(end=lambda tab: page.state_holder.session_data.pop(tab, None))
+    login = Login(users, on_leaving=tabs.end_all_of) if users else None
     _add_plotly_script(web)  # before Gradio, which answers for every other address
     if login:
         login.serve(web)
@@ -63,14 +66,15 @@ def build_web_app(page: gr.Blocks, listener: Listener, *, users: Path | None = N
         ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
         auth_dependency=login.user if login else None, **_read_look(),
     )  # fmt: skip
-    return _WebApp(app, login)
+    page.has_launched = True  # without it Gradio checks no path of a file that it is told to read
+    return _WebApp(app, page, tabs, login)
 
 
 class _WebApp:
     """Serves those who may be served what the page needs, and has the browser refuse whatever would reach out."""
 
-    def __init__(self, app: FastAPI, login: Login | None) -> None:
-        self._app, self._login = app, login
+    def __init__(self, app: FastAPI, page: gr.Blocks, tabs: Tabs, login: Login | None) -> None:
+        self._app, self._page, self._tabs, self._login = app, page, tabs, login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -78,6 +82,11 @@ class _WebApp:
             return
         if answer := self._refuse(scope):
             await answer(scope, receive, send)
+            return
+        try:
+            receive = await self._check_event(scope, receive)
+        except EventRefused as refused:
+            await JSONResponse({"detail": str(refused)}, refused.status)(scope, receive, send)
             return
         cookies: list[tuple[bytes, bytes]] = []
         if scope["path"] == "/":
@@ -107,6 +116,39 @@ class _WebApp:
         if self._login and self._login.user(HTTPConnection(scope)) is None:
             return RedirectResponse("login", 303) if path == "/" else PlainTextResponse("Log in first.", 401)
         return None
+
+    async def _check_event(self, scope: Scope, receive: Receive) -> Receive:
+        """What the request's body is read from from here on.
+
+        Raises:
+            EventRefused: Gradio is not to see the request.
+        """
+        path = _SERVED.fullmatch(scope["path"])
+        if path is None:  # the page that logs in or out
+            return receive
+        request = HTTPConnection(scope)
+        browser = identify_browser(request)
+        if scope["method"] == "POST":
+            event, receive = await read_event(receive)
+            if (tab := event.get("session_hash")) is not None:
+                self._tabs.admit(str(tab), browser)
+        elif path["tab"]:
+            self._tabs.admit(path["tab"], browser)
+        elif scope["path"].rstrip("/").endswith("/queue/data"):
+            tab = request.query_params.get("session_hash", "")
+            if not self._tabs.knows(tab, browser) or not _has_stream(self._page, tab):
+                raise EventRefused("There is no such tab; load the page again.", 404)
+        elif path["event"] and not _has_stream(self._page, path["event"]):
+            raise EventRefused("There is no such event.", 404)
+        return receive
+
+
+def _has_stream(page: gr.Blocks, key: str) -> bool:
+    """Whether Gradio has something to tell under a tab's hash, or an event's id; it raises where it has not."""
+    queue = page._queue
+    return key in queue.pending_messages_per_session or any(
+        key in events for events in queue.pending_event_ids_session.values()
+    )
 
 
 def _read_header(scope: Scope, name: bytes) -> str:
