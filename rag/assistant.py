@@ -65,7 +65,10 @@ class Assistant:
         """
         from rag.answering.stream import AnswerStream
 
-        return AnswerStream(self.astream(question, history=history, where=where, extractive=extractive))
+        events = self.astream(question, history=history, where=where, extractive=extractive)
+        if self.settings.llm_configured and not extractive:
+            self.answering.writer.check()  # what is wrong is raised here, not at the first event
+        return AnswerStream(events)
 
     def astream(
         self, question: str, *, history: History = (), where: Filter | None = None, extractive: bool = False

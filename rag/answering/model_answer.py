@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -21,6 +20,7 @@ from rag.models.entailment import open_entailment
 from rag.retrieval.query_expansion import read_searches
 from rag.retrieval.ranking import Ranking
 from rag.settings import Settings
+from rag.threads import run_in_thread
 from rag.types import Answer, Paper, Token, Usage
 
 _LIST_DROPPED = "A list of references that the model appended was left out: the citations are the evidence here."
@@ -58,7 +58,8 @@ class Writer:
         Raises:
             RagError: The model, the prompts, the room for them or the entailment model cannot be used.
         """
-        _ = self.llm, self.entailment
+        self.llm.load()
+        _ = self.entailment
         check_room(self._settings, self.prompts)
 
     async def expand(self, question: str, deadline: float) -> tuple[tuple[str, ...], Usage]:
@@ -129,7 +130,7 @@ class Writer:
         written = replace(draft, text=text, cut=bool(fault), notices=notices, usage=usage, model=self.llm.name,
                           removed_markers=tuple(reader.removed))  # fmt: skip
         judge = Judge(self._nearness(ranking), self.entailment)
-        yield await asyncio.to_thread(ground_answer, written, draft.passages[: len(given)], reader.order, judge)
+        yield await run_in_thread(ground_answer, written, draft.passages[: len(given)], reader.order, judge)
 
     def _nearness(self, ranking: Ranking) -> Nearness:
         """Cosines with the sentences of the papers found, whose vectors are at hand; each text is embedded once."""

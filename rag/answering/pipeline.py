@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Sequence
-from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -28,15 +27,13 @@ from rag.retrieval.query_expansion import DEPTH, fuse_rankings
 from rag.retrieval.ranking import Query, Ranking, retrieve
 from rag.settings import Settings
 from rag.telemetry import keep_quiet
+from rag.threads import run_in_thread
 from rag.types import Answer, AnswerEvent, Done, Filter, Notice, Outcome, Retrieved, Token, Turn, Usage
 
 log = logging.getLogger(__name__)
 
 PASSAGES = 20  # how many an Answer carries
-
-_EMPTY = "The library is empty: the bundled seed abstracts are ingested first, once (about half a minute)."
-_INTERRUPTED = "An ingest was interrupted; it is completed first."
-_LONGEST_INGEST_S = 900.0  # how long a question waits for an ingest by another process
+_FAREWELL_S = 2.0  # how long an ingest that is to end may take to: its bar gives the terminal back
 
 
 class Answering:
@@ -46,7 +43,6 @@ class Answering:
         keep_quiet()
         self.settings = settings
         self.handle = LibraryHandle(settings)
-        self._filling = threading.Lock()
         # More searches at once than there are cores only stand in each other's way: tests/bench/results/askers.json.
         self._searching = threading.BoundedSemaphore(cores())
 
@@ -94,26 +90,26 @@ class Answering:
         self, question: str, history: Sequence[Turn], where: Filter | None, *, with_model: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
         if with_model:
-            await asyncio.to_thread(self.writer.check)
+            await run_in_thread(self.writer.check)
         clock = _Clock()
         notices: tuple[str, ...] = ()
-        library = await asyncio.to_thread(self.handle.ready)
+        library = await run_in_thread(self.handle.ready)
         if library is None:
-            if why := await asyncio.to_thread(self.handle.why_not_ready):
+            if why := await run_in_thread(self.handle.why_not_ready):
                 notices = (why,)
                 yield Notice(why)
             library = await self._fill()
-        await asyncio.to_thread(check_sources, library, where)
+        await run_in_thread(check_sources, library, where)
         clock.lap("open")
         deadline = time.monotonic() + self.settings.llm_deadline_s if with_model else None
         query, usage, fault = await self._condense(library, question, history, deadline)
         clock.lap("condense")
-        ranking = await asyncio.to_thread(self._rank, library, query, where, DEPTH if deadline else PASSAGES)
+        ranking = await run_in_thread(self._rank, library, query, where, DEPTH if deadline else PASSAGES)
         clock.lap("retrieve")
         for typed, meant in ranking.slips.items():
             notices += (f"“{typed}” was read as “{meant}”.",)
             yield Notice(notices[-1])
-        unknown = await asyncio.to_thread(find_unknown_terms, library, ranking.query.question)
+        unknown = await run_in_thread(find_unknown_terms, library, ranking.query.question)
         found = has_evidence(ranking.best(PASSAGES), unknown, self.settings.evidence_gate)
         searches: tuple[str, ...] = ()
         if found and deadline and ranking.evidence < self.settings.llm_expand_below:
@@ -125,7 +121,7 @@ class Answering:
             usage += spent
             clock.lap("expand")
         ranking = ranking.best(PASSAGES)
-        searched = await asyncio.to_thread(library.reader.count, where) if where else library.size
+        searched = await run_in_thread(library.reader.count, where) if where else library.size
         yield Retrieved(ranking.query.standalone, ranking.passages, searches, searched)
         draft = Answer(
             question=question,
@@ -166,31 +162,21 @@ class Answering:
                 async for piece in pieces:
                     yield piece
         else:
-            answer = await asyncio.to_thread(quote_papers, draft, ranking, library)
+            answer = await run_in_thread(quote_papers, draft, ranking, library)
             for start, end in pairwise((0, *(claim.end for claim in answer.claims), len(answer.text))):
                 yield Token(answer.text[start:end])
             yield answer
 
     async def _fill(self) -> Library:
-        """The library, filled first; the ingest ends soon after this is cancelled.
-
-        In a daemon thread: a process that is interrupted meanwhile does not wait for it.
-        """
+        """The library, filled first; where this is cancelled the ingest ends as well, which is awaited for a while."""
         stop = threading.Event()
-        filled: Future[Library] = Future()
-        filled.set_running_or_notify_cancel()
-
-        def fill() -> None:
-            try:
-                filled.set_result(self.handle.filled(stop=stop))
-            except BaseException as error:  # noqa: BLE001  raised again where it is waited for
-                filled.set_exception(error)
-
-        threading.Thread(target=fill, name="footnote-fill", daemon=True).start()
+        filling = asyncio.ensure_future(run_in_thread(self.handle.filled, stop=stop))
+        filling.add_done_callback(lambda over: over.cancelled() or over.exception())  # heard, if by nobody else
         try:
-            return await asyncio.wrap_future(filled)
+            return await asyncio.shield(filling)
         except asyncio.CancelledError:
             stop.set()
+            await asyncio.wait({filling}, timeout=_FAREWELL_S)
             raise
 
     async def _condense(
@@ -210,7 +196,7 @@ class Answering:
                 text, usage, fault = "", error.usage, error
             if text:
                 return Query(text), usage, None
-        return await asyncio.to_thread(self.standalone, library, question, history), usage, fault
+        return await run_in_thread(self.standalone, library, question, history), usage, fault
 
     def _rank(self, library: Library, query: Query, where: Filter | None, k: int) -> Ranking:
         with self._searching:
@@ -221,7 +207,7 @@ class Answering:
     ) -> tuple[Ranking, tuple[str, ...], Usage]:
         """The ranking with a say for searches in the field's terms; those that find nothing have none."""
         searches, usage = await self.writer.expand(ranking.query.standalone, deadline)
-        found = {each: await asyncio.to_thread(self._rank, library, Query(each), where, DEPTH) for each in searches}
+        found = {each: await run_in_thread(self._rank, library, Query(each), where, DEPTH) for each in searches}
         found = {search: each for search, each in found.items() if each.evidence >= self.settings.evidence_gate}
         return fuse_rankings(ranking, list(found.values())), tuple(found), usage
 

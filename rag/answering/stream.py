@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import aclosing
 from threading import Lock, Thread
 from typing import Any, TypeVar
@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from rag.types import Answer, AnswerEvent, Done
 
 T = TypeVar("T")
+
+_FAREWELL_S = 3.0  # how long who is interrupted waits until everything has ended
 
 
 async def read_events(
@@ -64,8 +66,9 @@ class AnswerStream(Iterator[AnswerEvent]):
 
     def __init__(self, events: AsyncGenerator[AnswerEvent, None]) -> None:
         self._events, self._loop = events, _start_loop()
-        self._reading = Lock()
+        self._reading, self._closing = Lock(), Lock()
         self._closed = False
+        self._ended: Future[None] | None = None
         self._task: asyncio.Task[Any] | None = None
 
     def __next__(self) -> AnswerEvent:
@@ -78,6 +81,8 @@ class AnswerStream(Iterator[AnswerEvent]):
                 event = None
             except BaseException:
                 self.close()
+                if self._ended:
+                    wait({self._ended}, _FAREWELL_S)
                 raise
             if event is None or self._closed:
                 self._closed = True
@@ -93,15 +98,18 @@ class AnswerStream(Iterator[AnswerEvent]):
 
     def close(self) -> None:
         """Ends the stream and hangs up on the language model, also while another thread waits for the next event."""
-        if not self._closed:
-            self._closed = True
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._ended = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
 
     def __del__(self) -> None:
         if not sys.is_finalizing():
             self.close()
 
     async def _read(self) -> AnswerEvent | None:
+        if self._closed:  # by another thread, and ending by now
+            return None
         self._task = asyncio.current_task()
         return await _next(self._events)
 

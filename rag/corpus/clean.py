@@ -30,15 +30,18 @@ _ACCENTED = re.compile(
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _HREF = re.compile(r"\\href\s*\{[^{}]*\}\s*\{([^{}]*)\}")
 _WRAPPED = re.compile(r"\\(?!href\b)[A-Za-z]+\*?\s*\{([^{}]*)\}")  # \emph{x}, \textbf{x}, \url{x}
-_SWITCHED = re.compile(r"\{\\(?:em|it|bf|tt|sc|sl|rm)\s+([^{}]*)\}")  # {\em x}
+_SWITCHED = re.compile(r"\{\\(?:em|it|bf|tt|sc|sl|rm)\s++([^{}]*)\}")  # {\em x}
 _MATH = re.compile(r"\$([^$]{1,200})\$")
 _MATH_SIGNS = re.compile(r"[\\^_{}]")
-_MARKDOWN_STRONG = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+_MARKDOWN_STRONG = re.compile(r"\*\*(?=\S)((?:[^*]|\*(?!\*))++)(?<=\S)\*\*")
 # "&#x2014;" after a scraper ate "&#": dashes, quotes, the ellipsis. Not all code points: "1024 x2048" is a size.
 _BARE_CODE_POINT = re.compile(r"(?<![\w&#])x(201[0-5]|201[89cdCD]|2026)(?!\w)")
 _TIE = re.compile(r"(?<=[\w.,)\]])~(?=[\w(\[])")  # "w.r.t.~the", but not "covering ~4x"
 _DASHES = re.compile(r"(?<=\w)-{2,4}(?=\w)|(?<=\s)-{2,4}(?=\s)")
 _SPACES = re.compile(r"\s+")
+_ESCAPED_AGAIN = re.compile(r"&(?:amp;)++")
+_ESCAPED_SIGN = re.compile(r"\\([%_&#{}])")
+_MOST_ROUNDS = 20  # of unescaping, or of commands within commands: what is nested deeper was made to be
 
 
 def is_boilerplate(line: str) -> bool:
@@ -47,9 +50,14 @@ def is_boilerplate(line: str) -> bool:
 
 
 def clean_text(text: str) -> str:
-    """One line of readable text; idempotent, and a no-op on text that has no leftovers."""
-    while (unescaped := visible(html.unescape(text))) != text:
-        text = unescaped
+    """One line of readable text; a no-op on text that has no leftovers, and on what it returned before.
+
+    Only what is nested or escaped more than 20 times, on purpose, is not brought to its end.
+    """
+    for _ in range(_MOST_ROUNDS):
+        before, text = text, visible(html.unescape(_ESCAPED_AGAIN.sub("&amp;", text)))
+        if text == before:
+            break
     text = _BARE_CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text)
     if "\\" in text or "$" in text:
         text = _without_latex(text)
@@ -64,9 +72,11 @@ def _without_latex(text: str) -> str:
     text = _ACCENTED.sub(_accented, text)
     text = _COMMAND.sub(lambda found: read_table("latex_symbols").get(found[1], (found[0],))[0], text)
     text = _SWITCHED.sub(r"\1", text)
-    while (unwrapped := _HREF.sub(r"\1", _WRAPPED.sub(r"\1", text))) != text:
-        text = unwrapped
-    text = re.sub(r"\\([%_&#{}])", r"\1", text)
+    for _ in range(_MOST_ROUNDS):
+        before, text = text, _HREF.sub(r"\1", _WRAPPED.sub(r"\1", text))
+        if text == before:
+            break
+    text = _ESCAPED_SIGN.sub(r"\1", text)
     return _MATH.sub(_plain_math, text).replace("\\$", "$")
 
 

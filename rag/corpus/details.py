@@ -17,7 +17,8 @@ _LONGEST_VENUE_CHARS = 300
 _LONGEST_URL_CHARS = 2_000
 _LONGEST_DOI_CHARS = 300
 _VENUES = ("venue", "booktitle", "journal")
-_BETWEEN_AUTHORS = re.compile(r"\s*(?:;|,?\s+and\s)\s*", re.IGNORECASE)
+_BETWEEN_AUTHORS = re.compile(r";|,? and ", re.IGNORECASE)
+_LONGEST_AUTHORS_CHARS = 200_000
 _YEAR = re.compile(r"[12]\d{3}", re.ASCII)
 _DOI = re.compile(r"10\.\d{4,9}/\S+", re.ASCII)
 _DOI_ADDRESS = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|doi:\s*)", re.IGNORECASE)
@@ -100,7 +101,9 @@ def web_address(value: object) -> str:
 
 def _authors(value: object) -> tuple[str, ...]:
     """The authors' names, each once: the lists of some exports repeat themselves."""
-    given = _BETWEEN_AUTHORS.split(value) if isinstance(value, str) else value if isinstance(value, list) else []
+    if isinstance(value, str):
+        value = _BETWEEN_AUTHORS.split(" ".join(value[:_LONGEST_AUTHORS_CHARS].split()))
+    given = value if isinstance(value, list) else []
     names = (_line(name, _LONGEST_NAME_CHARS) for name in given[:_MOST_AUTHORS])
     return tuple(dict.fromkeys(name for name in names if name))
 

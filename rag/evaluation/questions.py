@@ -23,7 +23,7 @@ DISLIKED = "disliked"  # of its answer a reader said that it is wrong, and nobod
 _WITHOUT_GOLD = (OFFTOPIC, UNANSWERABLE, DISLIKED)  # every other type has an answer in the library
 _MRR_DEPTH = 20  # how many passages an answer carries
 _MOST_SENTENCES = 6  # an answer that says everything says the facts as well
-_MARKERS = re.compile(rf"\s*{MARKER.pattern}")
+_MARKERS = re.compile(rf"\s?{MARKER.pattern}")
 _Text = Annotated[str, StringConstraints(min_length=1)]
 _Asked = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_QUESTION_CHARS)]
 

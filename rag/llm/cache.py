@@ -21,6 +21,7 @@ from rag.types import Usage
 
 MOST_BYTES = 16_000_000  # some thousands of answers; the longest unasked go first
 _SUFFIX = ".json"
+_HALF_ONCE = "tmp"  # how an earlier build named what it had half written
 log = logging.getLogger(__name__)
 
 
@@ -114,7 +115,8 @@ class AnswerCache:
         with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):  # another process has removed it meanwhile
-                    ours = entry.name.endswith(_SUFFIX) or (entry.name[0] == "." and f"{_SUFFIX}." in entry.name)
+                    half = entry.name[0] == "." and f"{_SUFFIX}." in entry.name
+                    ours = half or entry.name.endswith(_SUFFIX) or entry.name.startswith(_HALF_ONCE)
                     if not (ours and entry.is_file(follow_symlinks=False)):
                         continue
                     stat = entry.stat()

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -18,10 +19,14 @@ from rag.llm.thinking import Thoughts, after_thoughts
 from rag.loopback import is_this_machine
 from rag.prices import add_price
 from rag.settings import Settings
+from rag.threads import run_in_thread
 from rag.types import Usage
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
+    import openai
     from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 Message = tuple[str, str]
@@ -81,6 +86,17 @@ class ChatModel:
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
         return cls(settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings)
 
+    def load(self) -> None:
+        """Loads what the first request would otherwise load within an event loop, which stood still for 1.6 s."""
+        _ = self._client(self._connection()).chat.completions  # openai imports its parts when they are first named
+
+    @cached_property
+    def _certificates(self) -> ssl.SSLContext:
+        """Whom to trust; read once, for it takes longer than a request on this machine."""
+        import httpx2
+
+        return httpx2.create_ssl_context()
+
     async def stream(self, messages: Sequence[Message], deadline: float | None = None) -> AsyncGenerator[Piece, None]:
         """The answer in pieces as they arrive, and what each attempt took. Closing the generator hangs up.
 
@@ -96,7 +112,7 @@ class ChatModel:
         """
         request = self._request(messages)
         # In a thread: a disk may be slow, and others share the event loop.
-        if self._cache and (kept := await asyncio.to_thread(self._cache.get, request)):
+        if self._cache and (kept := await run_in_thread(self._cache.get, request)):
             for text in kept.pieces:
                 yield text
             yield kept.usage
@@ -113,7 +129,7 @@ class ChatModel:
                     pieces.append(piece)
                     yield piece
         if self._cache:
-            await asyncio.to_thread(self._cache.put, request, Kept(pieces, usage))
+            await run_in_thread(self._cache.put, request, Kept(pieces, usage))
 
     async def complete(self, messages: Sequence[Message], deadline: float | None = None) -> tuple[str, Usage]:
         """The whole answer and what it took.
@@ -223,12 +239,8 @@ class ChatModel:
         import openai
 
         limit = self._limit_option()
-        # The time-outs and the retries are ours: the client's end where a stream begins, and know no deadline.
-        client = openai.AsyncOpenAI(
-            api_key=self._key or _NO_KEY, base_url=self._base_url, http_client=connection, timeout=None, max_retries=0
-        )
         said = [{"role": role, "content": content} for role, content in messages]
-        stream = await client.chat.completions.create(
+        stream = await self._client(connection).chat.completions.create(
             model=self.name,
             messages=cast("list[ChatCompletionMessageParam]", said),
             stream=True,
@@ -244,6 +256,14 @@ class ChatModel:
         if is_empty:
             raise ValueError("it sent no piece of an answer")
 
+    def _client(self, connection: httpx2.AsyncClient) -> openai.AsyncOpenAI:
+        import openai
+
+        # The time-outs and the retries are ours: the client's end where a stream begins, and know no deadline.
+        return openai.AsyncOpenAI(
+            api_key=self._key or _NO_KEY, base_url=self._base_url, http_client=connection, timeout=None, max_retries=0
+        )
+
     def _connection(self) -> httpx2.AsyncClient:
         """A client for one answer: closing it hangs up. It follows no redirect, lest the prompt spread."""
         import openai
@@ -257,7 +277,7 @@ class ChatModel:
         use_proxies = not is_this_machine(urlsplit(self._base_url).hostname)
         hooks = {"request": [only_ours]}
         return openai.DefaultAsyncHttpxClient(
-            follow_redirects=False, timeout=None, trust_env=use_proxies, event_hooks=hooks
+            follow_redirects=False, timeout=None, trust_env=use_proxies, event_hooks=hooks, verify=self._certificates
         )
 
     def _limit_option(self) -> str | None:

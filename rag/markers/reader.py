@@ -45,7 +45,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 # What a raised number is a note to, not a power: the end of a clause, or a word that is no unit.
-_ANNOTATED = re.compile(r"[.,;:!?)\]\"”’»%]\Z|[^\W\d_]{4,}\Z")
+_ANNOTATED = re.compile(r"[.,;:!?)\]\"”’»%]\Z|[^\W\d_]{4}\Z")
 _LINE_KEPT_CHARS = 2_000
 _LINE_END_CHARS = 80
 

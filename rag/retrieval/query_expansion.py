@@ -19,7 +19,7 @@ _CHARS_READ = 4_000
 # then does little harm.
 _WEIGHT = 0.4
 _BEFORE = re.compile(r"^(?:[\W_]+|\d{1,2}[.):]\s|(?:search|query)\s*\d?\s*:)+", re.IGNORECASE)
-_AFTER = re.compile(r"[\s\"'“”‘’`*_.;,]+$")
+_AFTER = " \"'“”‘’`*_.;,"
 
 
 def read_searches(reply: str, question: str) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def read_searches(reply: str, question: str) -> tuple[str, ...]:
     searches: dict[str, str] = {}
     for line in make_encodable(reply[:_CHARS_READ]).splitlines():
         printable = "".join(char if char.isprintable() else " " for char in line)
-        search = _AFTER.sub("", _BEFORE.sub("", " ".join(printable.split())))
+        search = _BEFORE.sub("", " ".join(printable.split())).rstrip(_AFTER)
         if 0 < len(search) <= _LONGEST_SEARCH and not search.endswith(":"):  # "Here are three searches:"
             searches.setdefault(_letters(search), search)
     searches.pop(_letters(question), None)

@@ -97,7 +97,8 @@ class _Api:
                 aclosing(self._assistant.astream(asked.question, history=asked.history)) as events,
             ):
                 async for event in events:
-                    yield event
+                    if isinstance(event, Token | Done):  # all that a client is told of
+                        yield event
         except Busy as error:
             raise RequestError("Too many questions are waiting; ask again later.", status=429, retry=True) from error
         except RagError as error:
@@ -108,10 +109,9 @@ class _Api:
 
 
 async def _read_opening(events: AsyncGenerator[AnswerEvent | None, None]) -> AnswerEvent | None:
-    """The first event of the text; None where nothing has come for a while."""
+    """The first event; None where nothing has come for a while."""
     async for event in events:
-        if isinstance(event, Token | Done | None):
-            return event
+        return event
     raise RuntimeError("a stream of events ended without Done")
 
 

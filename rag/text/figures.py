@@ -39,7 +39,7 @@ _WRITTEN = re.compile(
 _DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.500, as German and others write 1,500
 _WORD = re.compile(r"[A-Za-z]+")
 _FRACTION = re.compile(r"[ -](?:thirds?|quarters?|fourths?|fifths?|sixths?|tenths?|hundredths?)\b")
-_INSIDE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*/\Z")  # OCT3/4
+_INSIDE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}/\Z")  # OCT3/4
 _HEDGE = re.compile(
     r"(?:\b(?:about|around|roughly|nearly|approximately|approx\.|over|more than|almost|some|close to)\s|[~≈∼]\s?)\Z",
     re.IGNORECASE,

@@ -14,7 +14,7 @@ ACRONYM = re.compile(r"\b[A-Z]{2,6}s?\b")
 _WITHIN_SENTENCE = re.compile(r"(?<=[\w,(] )[\"'(]?[A-Z][\w-]*")
 # Parts joined by hyphens belong together: GPT-4, X-Embodiment.
 _WORD = re.compile(r"[^\W_]+(?:[-.+&/@:][^\W_]+)*\+{0,2}")
-_OPENS = re.compile(r"(?:^|[.?!:;•]|\n)[\s\"'“‘(\[*-]*\Z")
+_OPENS = re.compile(r"(?:^|[.?!:;•]|\n)[\s\"'“‘(\[*-]{0,8}\Z")
 _OPENING = 8  # characters of quotes and brackets before the first word of a sentence
 _OPENING_MARKS = " \t\n\"'“‘([¿¡"
 _POSSESSIVE = re.compile(r"['’]s$")

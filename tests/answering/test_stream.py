@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 
 import pytest
 
-from rag import Assistant, Settings, Token, read_events
+from rag import AnswerEvent, AnswerStream, Assistant, PromptError, Settings, Token, read_events
 from tests import llm_server as server
-from tests.conftest import comes_within
+from tests.conftest import Python, comes_within
 from tests.llm_server import ChatServer
 
 QUESTION = "How many tasks does TimeArena have?"
@@ -64,6 +66,54 @@ def test_a_listener_that_is_cancelled_hangs_up_while_the_model_is_silent(seed_se
     with ChatServer(server.stalls("It has 30")) as chat:
         asyncio.run(cancelled(with_model(seed_settings, chat)))
         assert chat.settled(1.0)
+
+
+def test_a_reader_that_was_on_its_way_when_another_thread_closed_meets_the_end() -> None:
+    hanging_up = threading.Event()
+
+    async def events() -> AsyncGenerator[AnswerEvent, None]:
+        try:
+            yield Token("one")
+            await asyncio.Event().wait()
+        finally:
+            hanging_up.set()
+            await asyncio.sleep(0.2)  # which takes a moment
+
+    stream = AnswerStream(events())
+    assert next(stream) == Token("one")
+    stream.close()
+    assert hanging_up.wait(60)
+    # Past the check that `next` makes first.
+    assert asyncio.run_coroutine_threadsafe(stream._read(), stream._loop).result(60) is None
+    with pytest.raises(StopIteration):
+        next(stream)
+
+
+def test_what_is_wrong_with_the_settings_of_the_model_is_raised_before_the_first_event(
+    seed_settings: Settings, tmp_path: Path
+) -> None:
+    chosen = {"llm_model": "tiny", "openai_base_url": "http://127.0.0.1:9/v1", "prompts": tmp_path / "none"}
+    assistant = Assistant.open(Settings(_env_file=None, home=seed_settings.home, **chosen))  # type: ignore[arg-type]
+    with pytest.raises(PromptError):
+        assistant.stream(QUESTION)
+    assert assistant.stream(QUESTION, extractive=True).answer().citations
+
+
+def test_nothing_is_imported_in_the_event_loop_when_a_model_is_asked(python: Python) -> None:
+    code = """
+import sys
+from rag import load_settings
+from rag.llm.client import ChatModel
+
+model = ChatModel.open(load_settings(llm_model="tiny", openai_base_url="http://127.0.0.1:9/v1"))
+model.load()
+before = set(sys.modules)
+model._client(model._connection()).chat.completions
+print(sorted(name for name in set(sys.modules) - before if name.startswith(("openai", "httpx"))))
+print(model._certificates is model._certificates)
+"""
+    out, err = python(code).communicate(timeout=120)
+    assert (out, err) == ("[]\nTrue\n", "")
 
 
 def test_lulls_are_told_and_lose_nothing() -> None:

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -100,13 +101,40 @@ def test_ctrl_c_ends_an_ingest_at_once_and_what_was_written_is_kept(settings: Se
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)  # by who is impatient
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=30)  # it does not wait for anything either
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - ended_s - before_s < 3, "it did not go on"
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.endswith("Interrupted. What was ingested so far is kept; run this again to go on.\n")
     assert 0 < opened(settings).size < 308
     assert_whole(settings)
+
+
+def test_ctrl_c_while_the_first_question_waits_gives_the_terminal_its_cursor_back(settings: Settings) -> None:
+    environment = {**os.environ, "RAG_HOME": str(settings.home), "TERM": "xterm"}
+    ours, its = os.openpty()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as above
+    process = subprocess.Popen(
+        [SCRIPT, "ask", "What is TimeArena?"],
+        env=environment,
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    signal.signal(signal.SIGINT, before)
+    with process:
+        os.close(its)
+        shown = b""
+        while b"\x1b[?25l" not in shown:
+            shown += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # the end of a terminal that nobody has open any more
+            while more := os.read(ours, 4096):
+                shown += more
+    os.close(ours)
+    assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == 1
+    assert process.returncode == 130
 
 
 def cpu_seconds(pid: int) -> float:

@@ -12,16 +12,17 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import markdown_it
 import openai
 import pytest
 
 import rag.serve.app
-from rag import Assistant, Listener, ServeError, Settings, SettingsError, Turn, load_settings
+from rag import AnswerEvent, Assistant, Done, Listener, Notice, ServeError, Settings, SettingsError, Turn, load_settings
 from rag.serve.app import MOST_BODY_BYTES, build_api
 from rag.serve.protocol import MarkdownEscaper, Request, RequestError, escape_markdown, read_request
 from tests import llm_server as server
@@ -319,6 +320,24 @@ def test_a_wait_is_filled_with_comments_and_a_fault_after_it_is_an_event(with_mo
     assert "".join(chunk.choices[0].delta.content or "" for chunk in streamed) == GOOD
 
 
+def test_whatever_comes_before_the_text_a_client_has_its_sign_of_life_in_time(seed_settings, monkeypatch):
+    monkeypatch.setattr(rag.serve.app, "_PATIENCE_S", 0.3)
+    heard = threading.Event()
+
+    async def busy(*_: object, **__: object) -> AsyncGenerator[AnswerEvent, None]:
+        while not heard.is_set():  # forever, did the client hear only of the text
+            yield Notice("still preparing")
+            await asyncio.sleep(0.1)
+        yield Done(Assistant.open(seed_settings).answer("What is TimeArena?"))
+
+    monkeypatch.setattr(Assistant, "astream", busy)
+    with served(seed_settings) as address, httpx.stream(
+        "POST", f"{address}/chat/completions", json=asking(stream=True), timeout=60
+    ) as response:  # fmt: skip
+        heard.set()
+        assert "[DONE]" in response.read().decode()
+
+
 def test_an_empty_library_that_must_not_be_filled_is_unavailable(tmp_path):
     with served(Settings(_env_file=None, home=tmp_path, auto_ingest=False)) as address:
         status, _, body = post(address, asking())
@@ -452,7 +471,7 @@ def test_a_page_whose_name_leads_to_this_machine_is_not_served(api, host):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:1", "localhost.:8008", "127.0.0.1:80", "[::1]:8008", "127.1.2.3"]
+    "host", ["localhost", "LOCALHOST:1", "localhost.:8008", "127.0.0.1:80", "[::1]:8008", "127.1.2.3", "127.1:8008"]
 )
 def test_this_machine_goes_by_all_its_names(api, host):
     assert post(api, asking("What is grokking?"), host=host)[0] == 200
