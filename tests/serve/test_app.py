@@ -322,13 +322,13 @@ def test_a_wait_is_filled_with_comments_and_a_fault_after_it_is_an_event(with_mo
 
 def test_whatever_comes_before_the_text_a_client_has_its_sign_of_life_in_time(seed_settings, monkeypatch):
     monkeypatch.setattr(rag.serve.app, "_PATIENCE_S", 0.3)
-    heard = threading.Event()
+    heard, answered = threading.Event(), Assistant.open(seed_settings).answer("What is TimeArena?")
 
     async def busy(*_: object, **__: object) -> AsyncGenerator[AnswerEvent, None]:
         while not heard.is_set():  # forever, did the client hear only of the text
             yield Notice("still preparing")
             await asyncio.sleep(0.1)
-        yield Done(Assistant.open(seed_settings).answer("What is TimeArena?"))
+        yield Done(answered)
 
     monkeypatch.setattr(Assistant, "astream", busy)
     with served(seed_settings) as address, httpx.stream(
