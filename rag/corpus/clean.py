@@ -33,13 +33,13 @@ _WRAPPED = re.compile(r"\\(?!href\b)[A-Za-z]+\*?\s*\{([^{}]*)\}")  # \emph{x}, \
 _SWITCHED = re.compile(r"\{\\(?:em|it|bf|tt|sc|sl|rm)\s++([^{}]*)\}")  # {\em x}
 _MATH = re.compile(r"\$([^$]{1,200})\$")
 _MATH_SIGNS = re.compile(r"[\\^_{}]")
-_MARKDOWN_STRONG = re.compile(r"\*\*(?=\S)((?:[^*]|\*(?!\*))++)(?<=\S)\*\*")
+_MARKDOWN_STRONG = re.compile(r"\*\*(?=\S)((?:[^*]|\*(?!\*))+)(?<=\S)\*\*")
 # "&#x2014;" after a scraper ate "&#": dashes, quotes, the ellipsis. Not all code points: "1024 x2048" is a size.
 _BARE_CODE_POINT = re.compile(r"(?<![\w&#])x(201[0-5]|201[89cdCD]|2026)(?!\w)")
 _TIE = re.compile(r"(?<=[\w.,)\]])~(?=[\w(\[])")  # "w.r.t.~the", but not "covering ~4x"
 _DASHES = re.compile(r"(?<=\w)-{2,4}(?=\w)|(?<=\s)-{2,4}(?=\s)")
 _SPACES = re.compile(r"\s+")
-_ESCAPED_AGAIN = re.compile(r"&(?:amp;)++")
+_ESCAPED_AGAIN = re.compile(r"&(?:amp;)+")
 _ESCAPED_SIGN = re.compile(r"\\([%_&#{}])")
 _MOST_ROUNDS = 20  # of unescaping, or of commands within commands: what is nested deeper was made to be
 
