@@ -58,8 +58,7 @@ class Writer:
         Raises:
             RagError: The model, the prompts, the room for them or the entailment model cannot be used.
         """
-        self.llm.load()
-        _ = self.entailment
+        _ = self.llm, self.entailment
         check_room(self._settings, self.prompts)
 
     async def expand(self, question: str, deadline: float) -> tuple[tuple[str, ...], Usage]:

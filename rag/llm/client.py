@@ -213,6 +213,7 @@ class ChatModel:
 
     async def _chunks(self, messages: Sequence[Message], deadline: float) -> AsyncGenerator[ChatCompletionChunk, None]:
         """What the server sends, as long as it is neither silent nor slow for too long."""
+        await run_in_thread(self.load)
         import openai
 
         finished = False

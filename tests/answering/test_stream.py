@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rag import AnswerEvent, AnswerStream, Assistant, PromptError, Settings, Token, read_events
+from rag import AnswerEvent, AnswerStream, Assistant, LLMError, PromptError, Settings, Token, read_events
 from tests import llm_server as server
 from tests.conftest import Python, comes_within
 from tests.llm_server import ChatServer
@@ -114,6 +114,14 @@ print(model._certificates is model._certificates)
 """
     out, err = python(code).communicate(timeout=120)
     assert (out, err) == ("[]\nTrue\n", "")
+
+
+def test_certificates_that_cannot_be_read_are_an_error_of_ours(
+    seed_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    with ChatServer("TimeArena has 30 tasks [1].") as chat, pytest.raises(LLMError):
+        with_model(seed_settings, chat).answer(QUESTION)
 
 
 def test_lulls_are_told_and_lose_nothing() -> None:

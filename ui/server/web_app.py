@@ -33,7 +33,7 @@ _POLICY = (
 _SERVED = re.compile(
     rf"/((config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|{re.escape(PLOTLY_ADDRESS)})?|(assets|static)/.+"
     r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server"
-    r"|call/(ask|search)(/(?P<event>\w+))?|heartbeat/(?P<tab>\w+))/?)"
+    r"|call/(ask|search)(/(?P<event>\w+))?|heartbeat/(?P<tab>[\w-]+))/?)"
 )
 _STATIC = Path(__file__).parents[1] / "static"
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")

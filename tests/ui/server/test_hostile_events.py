@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -211,6 +212,8 @@ def test_a_tab_belongs_to_the_browser_that_used_it_first(assistant: SeedAssistan
         assert his.post(JOIN, json=event).status_code == 403
         assert his.get(f"/gradio_api/queue/data?session_hash={event['session_hash']}").status_code == 404
         assert his.get(f"/gradio_api/heartbeat/{event['session_hash']}").status_code == 403
+        with hers.stream("GET", f"/gradio_api/heartbeat/{uuid.uuid4()}") as heartbeat:  # as gradio_client names its own
+            assert heartbeat.status_code == 200
         assert his.post("/gradio_api/cancel", json={**event, "event_id": "1"}).status_code == 403
 
 
