@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -250,10 +250,17 @@ class ChatModel:
             extra_body={limit: self._settings.llm_max_tokens} if limit else None,
         )
         is_empty = True
-        async with stream:
+        try:
             async for chunk in stream:
                 is_empty = False
                 yield chunk
+        finally:
+            await stream.close()
+            # Its generators refer to one another: left as they stand they would wait for the garbage collector,
+            # which may come in any thread, also in the midst of their ending. Without a response they end here.
+            with suppress(Exception):
+                async for _ in stream:
+                    pass
         if is_empty:
             raise ValueError("it sent no piece of an answer")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import subprocess
 import sys
 import threading
 import time
 from email.utils import formatdate
+from types import AsyncGeneratorType
 
 import pytest
 
@@ -18,7 +20,7 @@ from rag.llm.client import ChatModel
 from rag.settings import Settings
 from rag.types import Usage
 from tests import llm_server as server
-from tests.conftest import ROOT
+from tests.conftest import ROOT, wait_for
 from tests.llm.asking import assert_nothing_is_left, complete, stream
 from tests.llm_server import ChatServer
 
@@ -92,6 +94,26 @@ def test_pieces_arrive_while_the_model_is_still_writing():
         was_read.set()
         assert next(pieces) == "two"
         pieces.close()
+
+
+def test_who_hangs_up_leaves_nothing_to_the_garbage_collector():
+    def suspended() -> list[str]:
+        kept = [each for each in gc.get_objects() if type(each) is AsyncGeneratorType and each.ag_frame]
+        return [each.__qualname__ for each in kept]
+
+    gc.collect()
+    gc.disable()
+    try:
+        with ChatServer(server.says("one ", "two ", "three", pause_s=0.1)) as chat:
+            pieces = stream(model(chat), MESSAGES)
+            assert next(pieces) == "one "
+            before = suspended()
+            pieces.close()
+            assert_nothing_is_left()
+            wait_for(lambda: not suspended(), what="the end of all generators")
+    finally:
+        gc.enable()
+    assert "AsyncStream.__stream__" in before
 
 
 def test_without_a_count_from_the_server_the_usage_is_estimated():
