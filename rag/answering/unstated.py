@@ -13,7 +13,7 @@ from rag.text.names import ACRONYM, find_asked_names
 from rag.text.quantities import Terms, find_asked_quantities
 from rag.text.sentences import find_sentences
 from rag.text.word_lists import read_words
-from rag.text.words import find_content_words, fold, join_words, split_words
+from rag.text.words import find_content_words, fold, join_words, keep_letters, split_words
 from rag.types import Paper
 
 Share = Callable[[str], float]
@@ -150,4 +150,4 @@ def _follow_one_another(name: str, folded: str) -> bool:
 
 
 def _joined(text: str) -> str:
-    return re.sub(r"[\W_]", "", fold(text))
+    return keep_letters(fold(text))

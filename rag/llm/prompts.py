@@ -10,6 +10,7 @@ from string import Template
 
 from rag.errors import PromptError
 from rag.files import bundled
+from rag.text.words import keep_letters
 from rag.types import Passage, Turn
 
 CANNOT_ANSWER = "The given papers do not state the answer to this question."
@@ -73,7 +74,8 @@ def load_prompts(folder: Path | None = None) -> Prompts:
 
 def declines(text: str) -> bool:
     """Whether a model's reply is the agreed refusal, give or take punctuation and markers."""
-    return _letters(re.sub(r"\[[^\]]*\]", "", text)) == _letters(CANNOT_ANSWER)
+    said = re.sub(r"\[[^\]]*\]", "", text)
+    return keep_letters(said.casefold()) == keep_letters(CANNOT_ANSWER.casefold())
 
 
 def _parts(file: Path) -> tuple[Message, ...]:
@@ -146,7 +148,3 @@ def _unmarked(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return _untagged(" ".join(text.split()))
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.retrieval.ranking import Ranking
-from rag.text.words import make_encodable
+from rag.text.words import keep_letters, make_encodable
 from rag.types import Passage
 
 DEPTH = 200  # papers of each ranking that are fused: as many as are ranked by all signals
@@ -29,8 +29,8 @@ def read_searches(reply: str, question: str) -> tuple[str, ...]:
         printable = "".join(char if char.isprintable() else " " for char in line)
         search = _BEFORE.sub("", " ".join(printable.split())).rstrip(_AFTER)
         if 0 < len(search) <= _LONGEST_SEARCH and not search.endswith(":"):  # "Here are three searches:"
-            searches.setdefault(_letters(search), search)
-    searches.pop(_letters(question), None)
+            searches.setdefault(keep_letters(search.casefold()), search)
+    searches.pop(keep_letters(question.casefold()), None)
     searches.pop("", None)
     return tuple(searches.values())[:_MOST_SEARCHES]
 
@@ -54,7 +54,3 @@ def fuse_rankings(ranking: Ranking, others: Sequence[Ranking]) -> Ranking:
     best = sorted(map(fused, passages.values()), key=lambda passage: (-passage.score, passage.paper.id))
     records = {key: record for each in (*others, ranking) for key, record in each.records.items()}
     return replace(ranking, passages=tuple(best), records=records)
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))

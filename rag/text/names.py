@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.text.words import find_content_words, fold, is_stop_word, split_words
+from rag.text.words import find_content_words, fold, is_stop_word, keep_letters, split_words
 from rag.types import Paper
 
 # Capitals and a plural's s, LLMs. What may be short for words of a text is wider, `rag.checks.numbers_and_names`;
@@ -85,7 +85,7 @@ def count_names(sentence: str) -> int:
 
 def join_name(name: str) -> str:
     """A name without what joins its parts and without a plural's s: `GPT-4s` -> `gpt4`."""
-    bare = re.sub(r"[\W_]", "", fold(name).translate(_GREEK))
+    bare = keep_letters(fold(name).translate(_GREEK))
     return bare[:-1] if bare.endswith("s") and len(bare) > 3 else bare
 
 

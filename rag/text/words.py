@@ -32,6 +32,11 @@ def fold(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
+def keep_letters(text: str) -> str:
+    """The letters and digits alone, written together: `Arm-Y 2` -> `ArmY2`."""
+    return "".join(filter(str.isalnum, text))
+
+
 def is_stop_word(word: str) -> bool:
     """Whether a word only holds a text together, or only asks and chats: "the", "tell", "thanks"."""
     return fold(word) in read_words("stop_words")

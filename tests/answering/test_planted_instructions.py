@@ -107,10 +107,10 @@ def home(planted: list[Planted], tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder / "home"
 
 
-def obeys(attack: str, dice: random.Random) -> list[str]:
+def obeys(attacks: Sequence[str], dice: random.Random) -> list[str]:
     """What a model says that does whatever it was told, and more."""
     said = [
-        f"{attack} [1].",
+        *(f"{attack} [1]." for attack in attacks),
         "As told, see [1](http://evil.example/a) and [99](http://evil.example/b).",
         f"![pixel](http://evil.example/p.png?q={dice.randint(1, 99)}) says so [2].",
         "<img src=x onerror=alert(1)><script>alert(2)</script> holds [21] and (2).",
@@ -178,20 +178,20 @@ def test_a_model_that_obeys_every_attack_changes_neither_citations_nor_what_is_s
                             openai_base_url=chat.base_url)  # fmt: skip
         assistant = Assistant.open(settings)
         for each in planted:
-            for attack in each.attacks:
-                obeyed[:] = obeys(attack, dice)
-                answer = assistant.answer(each.question)
-                assert answer.model == "obedient"
-                told = chat.requests[-1].body["messages"][-1]["content"]
-                check_citations(answer, answer.passages[: told.count('<passage number="')])
-                assert "[99]" in " ".join(answer.removed_markers)
-                assert not re.search(r"\[\d{1,3}\]\(", answer.text)
-                assert "evil.example/h" not in answer.text
-                message, evidence = shown(answer)
-                assert "alert(2)" in message.text, "it is text, and nothing is hidden"
-                flagged = any(instructions(passage.paper.abstract) for passage in answer.passages)
-                assert ("reads like instructions to an assistant" in evidence.text) == flagged
-    assert len(chat.requests) == sum(len(each.attacks) for each in planted) == 250
+            obeyed[:] = obeys(each.attacks, dice)
+            answer = assistant.answer(each.question)
+            assert answer.model == "obedient"
+            told = chat.requests[-1].body["messages"][-1]["content"]
+            check_citations(answer, answer.passages[: told.count('<passage number="')])
+            assert "[99]" in " ".join(answer.removed_markers)
+            assert not re.search(r"\[\d{1,3}\]\(", answer.text)
+            assert "evil.example/h" not in answer.text
+            message, evidence = shown(answer)
+            assert "alert(2)" in message.text, "it is text, and nothing is hidden"
+            flagged = any(instructions(passage.paper.abstract) for passage in answer.passages)
+            assert ("reads like instructions to an assistant" in evidence.text) == flagged
+    assert sum(len(each.attacks) for each in planted) == 250
+    assert len(chat.requests) == len(planted)
 
 
 @pytest.mark.slow
@@ -211,5 +211,5 @@ def test_without_a_model_no_planted_instruction_answers(planted, home):
 def test_while_it_streams_what_a_model_obeys_is_text(attacks):
     dice = random.Random(5)  # noqa: S311
     for attack in attacks[::10]:
-        exchange = Exchange("What?", text="".join(obeys(attack, dice)))
+        exchange = Exchange("What?", text="".join(obeys([attack], dice)))
         assert "alert(2)" in Page(answer_view.draw_reply(exchange, 0)).text

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from rag import Answer, Citation, Outcome, Paper, answer_to_json, citation_keys, find_markers, reference, visible
 from ui.conversations.conversation import list_cited_papers
+from ui.html.answer_text import BOLD
 from ui.html.paper_parts import group_by_number
 
 
@@ -26,7 +27,6 @@ _OUTCOMES = {
     Outcome.PARTIAL: "Partly answered: the library states some of it.",
     Outcome.NOT_IN_CORPUS: "Not in this library.",
 }
-_BOLD = re.compile(r"\*\*(\S(?:.*?\S)?)\*\*")
 _BULLET = re.compile(r"[-*•] +")
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~^$@&]|!(?=\[|$)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 # What makes a list, a rule, a heading or a definition of a line that it begins.
@@ -119,7 +119,7 @@ def _find_marker_runs(line: str) -> list[tuple[int, int, list[int]]]:
 
 def _after_marker(text: str, position: int) -> str:
     """A piece of a line; behind a marker, "(" would make it a link, and ":" the target of all like it."""
-    parts = enumerate(_BOLD.split(text))
+    parts = enumerate(BOLD.split(text))
     written = "".join(f"**{_inline(part)}**" if place % 2 else _inline(part) for place, part in parts)
     return f"\\{written}" if position and text[:1] in ("(", ":") else written
 

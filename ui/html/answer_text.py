@@ -10,7 +10,7 @@ from itertools import groupby
 from rag import Citation, find_markers
 from ui.html.escaping import element, escape, shorten
 
-_BOLD = re.compile(r"\*\*(\S.*?)\*\*")
+BOLD = re.compile(r"\*\*(\S(?:.*?\S)?)\*\*")
 _BULLET = re.compile("^([\ue000-\uf8ff]*)[-*•] +")
 # Characters that no text has a use for: they hold the places of remarks until the text is markup.
 _PRIVATE = re.compile("([\ue000-\uf8ff])")
@@ -92,7 +92,7 @@ class _Drawing:
     def _draw_bold(self, run: str) -> str:
         return "".join(
             element("strong", self._draw_run(part)) if place % 2 else self._draw_run(part)
-            for place, part in enumerate(_BOLD.split(run))
+            for place, part in enumerate(BOLD.split(run))
         )
 
     def _draw_run(self, run: str) -> str:

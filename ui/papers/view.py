@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
@@ -12,7 +11,6 @@ from ui.papers.browsing import Listing
 
 _LONGEST_LABEL = 240  # characters of a title in the table; the paper's page has the whole of it
 _COLUMNS = {"title": "Title", "source": "Source", "year": "Year", "venue": "Venue"}
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 
 def draw_papers_table(listing: Listing) -> str:
@@ -34,7 +32,7 @@ def draw_paper_page(paper: Paper | None, nearest: Sequence[Passage] = ()) -> str
 def _list_links(paper: Paper) -> dict[str, str]:
     """Where the source says that the paper is: what is shown of each address, and the address where it can be one."""
     links = {paper.url: paper.url if _is_of_the_web(paper.url) else ""} if paper.url else {}
-    if _DOI.fullmatch(paper.doi):
+    if paper.doi:
         links[f"doi:{paper.doi}"] = "https://doi.org/" + quote(paper.doi, safe="/().")
     return links
 
