@@ -19,6 +19,7 @@ from rag.prices import Price, read_prices
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 PREFIX = "RAG_"
 _SHORTEST_KEY = 16  # one that can be guessed keeps nobody out
+_KEY = re.compile(rf"[!-~]{{{_SHORTEST_KEY},}}")
 
 Precision = Literal["float32", "int8"]
 _HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(host_required=True)]
@@ -138,7 +139,7 @@ class Settings(BaseSettings):
     @classmethod
     def _a_key(cls, key: SecretStr | None) -> SecretStr | None:
         text = key.get_secret_value() if key else None
-        if text is not None and not re.fullmatch(rf"[!-~]{{{_SHORTEST_KEY},}}", text):
+        if text is not None and not _KEY.fullmatch(text):
             raise ValueError(f"a key has at least {_SHORTEST_KEY} letters, digits and signs, and no spaces")
         return key
 

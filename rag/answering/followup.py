@@ -15,7 +15,7 @@ from rag.markers.citation_forms import MARKER
 from rag.text.figures import ONES, spell_numbers
 from rag.text.names import find_asked_names
 from rag.text.sentences import find_sentences
-from rag.text.words import find_content_words
+from rag.text.words import compile_words, find_content_words
 from rag.types import Outcome, Turn, Usage
 
 _PRONOUN = r"(?:it|its|itself|they|them|their|theirs|he|him|his|she|her)"
@@ -150,8 +150,9 @@ def _turns_to_another(question: str, history: Sequence[Turn], share_of_papers: C
 
 
 def _without_names(question: str) -> str:
-    named = "|".join(re.escape(name) for name in find_asked_names(question))
-    return " ".join(re.sub(rf"\b(?:{named})(?:['’]s)?(?!\w)", " ", question).split()) if named else question
+    names = list(find_asked_names(question))
+    forms = [f"{name}{ending}" for name in names for ending in ("'s", "’s", "")]
+    return " ".join(compile_words(forms).sub(" ", question).split()) if names else question
 
 
 def _leans_on(question: str, history: Sequence[Turn], share_of_papers: Callable[[str], float]) -> bool:

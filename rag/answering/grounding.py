@@ -18,6 +18,7 @@ from rag.text.words import fold, is_stop_word, stem
 from rag.types import Answer, Citation, Claim, Outcome, Paper, Passage, Verdict
 
 _ATTRIBUTED_FROM = 3  # the nearest papers, one of which may carry a sentence that cites none
+_LINE, _WORD, _HAS_WORD = re.compile(r"[^\n]+"), re.compile(r"[^\W\d_]\w+"), re.compile(r"\w")
 _MARKERS_AFTER_STOP = re.compile(
     rf"([.!?…])([\"'”’)]*[{BLANKS}]*(?:{MARKER.pattern}[{BLANKS}]*)*{MARKER.pattern})(?!\w)"
 )
@@ -64,12 +65,12 @@ def read_claims(text: str) -> list[tuple[int, int, tuple[int, ...]]]:
     Markers behind a full stop, or on a line of their own, belong to the sentence before them.
     """
     claims: list[tuple[int, int, tuple[int, ...]]] = []
-    for line in re.finditer(r"[^\n]+", text):
+    for line in _LINE.finditer(text):
         for start, end in find_sentences(_MARKERS_AFTER_STOP.sub(_stop_last, line[0])):
             sentence = text[line.start() + start : line.start() + end]
             span = (line.start() + start, line.start() + end)
             numbers = tuple(dict.fromkeys(int(number) for number in MARKER.findall(sentence)))
-            if claims and not re.search(r"\w", MARKER.sub("", sentence)):
+            if claims and not _HAS_WORD.search(MARKER.sub("", sentence)):
                 begin, _, earlier = claims.pop()
                 claims.append((begin, span[1], tuple(dict.fromkeys(earlier + numbers))))
             else:
@@ -128,7 +129,7 @@ def _stop_last(found: re.Match[str]) -> str:
 def _words(text: str) -> Counter[str]:
     """The words that say something, cut to their stems, each with its weight; numbers in their plain form."""
     words: Counter[str] = Counter({str(figure.value.normalize()): 3 for figure in find_figures(text)})
-    for word in re.findall(r"[^\W\d_]\w+", text):
+    for word in _WORD.findall(text):
         folded = fold(word)
         if not is_stop_word(folded):
             # Names and acronyms tell sentences apart better than other words do.

@@ -13,7 +13,16 @@ from rag.text.names import ACRONYM, find_asked_names
 from rag.text.quantities import Terms, find_asked_quantities
 from rag.text.sentences import find_sentences
 from rag.text.word_lists import read_words
-from rag.text.words import find_content_words, fold, join_words, keep_letters, split_words
+from rag.text.words import (
+    LETTER_RUN,
+    LETTERS,
+    compile_start,
+    find_content_words,
+    fold,
+    join_words,
+    keep_letters,
+    split_words,
+)
 from rag.types import Paper
 
 Share = Callable[[str], float]
@@ -23,6 +32,7 @@ GENERIC_SHARE = 0.02  # of the papers; an acronym that more of them have is a te
 SAME_SPELLING = 0.8  # difflib's ratio, from which a word is taken for another one misspelt
 NAMED_SHARE = 0.1  # of a question's content words; less than that is said by the way
 
+_PART = re.compile(rf"{LETTERS}|\d+")
 _SHORTEST_JOINED = 5  # letters of "Dobb-E", to be looked for as "dobbe" in a text without spaces
 _FEW = 3  # letters, beyond which words have misspellings
 _MOST_NAMES = 8  # of a question; who invents more has been told enough
@@ -126,7 +136,7 @@ class _Text:
         self.folded = fold(text)
         self.joined = _joined(text)
         self.terms = frozenset(terms)
-        self.initials = "".join(word[0] for word in re.findall(r"[^\W\d_]+", self.folded))
+        self.initials = "".join(word[0] for word in LETTER_RUN.findall(self.folded))
         self.spelt = spellings(text)
 
 
@@ -145,8 +155,7 @@ def _occurs(name: str, found: _Text, terms: Terms, share: Share) -> bool:
 
 def _follow_one_another(name: str, folded: str) -> bool:
     """Whether the parts of "RT-2" stand together in the text, as "RT2" or "RT 2", not "RT" here and "2" there."""
-    parts = re.findall(r"[^\W\d_]+|\d+", fold(name))
-    return bool(re.search(r"\b" + r"[\W_]*".join(parts), folded))
+    return compile_start(*_PART.findall(fold(name))).search(folded) is not None
 
 
 def _joined(text: str) -> str:

@@ -17,6 +17,7 @@ from rag.types import Paper
 
 FIT_BONUS = 0.5  # of a sentence's fit, beside how alike the words around a place are: tests/bench/results/ledger.json
 _LONGEST_NAME = 4  # words
+_PART = re.compile(r"\d+|\D+")  # of a word: its digits, and what stands between them
 _REACH = 6  # words to either side of a slot that tell what it is about
 _STOP_WEIGHT = 0.25
 
@@ -100,7 +101,7 @@ class Sentence:
         """The first letters of its words, of all and of those that carry meaning; of digits all."""
         every = meant = ""
         for token in self.tokens:
-            parts = re.findall(r"\d+|\D+", fold(token[0]))
+            parts = _PART.findall(fold(token[0]))
             first = "".join(part if part.isdigit() else part[0] for part in parts)
             every += first
             meant += "" if is_stop_word(token[0]) else first

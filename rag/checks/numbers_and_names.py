@@ -17,6 +17,8 @@ _REPLACED_ALIKE = 0.45
 _ALIGNED = 3  # sentences, those that fit best, in which something may stand in the place of a name
 _INTRODUCTION = 60  # characters before a bracket that may be what a name in it is short for
 _MOST_LONGER = 2  # letters: BRCA is BRCA1, AMP is AMPK
+_NUMBERED_WORD = re.compile(r"(?<!\w)[\d_]*([^\W\d_])\w*\s(\d++)(?!\S*\d)")  # "interleukin 6", not "page 6-9"
+_LABEL = re.compile(r"[a-z]{0,4}(\d+)")  # behind its letter: "IL6"
 _LINK = re.compile(r"https?://[^\s)\]>\"']+", re.IGNORECASE)
 _KIND = re.compile(r"[A-Z]{2,6}s")  # "LLMs" may well stand where the paper has the name of one
 _ACRONYM = re.compile(r"[A-Z][A-Za-z0-9]{0,5}[A-Z0-9]")
@@ -71,11 +73,10 @@ def check_links(claim: Sentence, evidence: Evidence) -> Check | None:
 
 def _is_label(slot: Slot, claim: Sentence, evidence: Evidence) -> bool:
     """Whether a figure numbers the word before it, and the sources have both as one name: interleukin 6, IL-6."""
-    before = re.search(rf"([^\W\d_])\w*\s{re.escape(slot.written)}(?!\S*\d)", claim.text)
-    if not before or not slot.written.isdigit():
-        return False
-    label = re.compile(rf"{fold(before[1])}[a-z]{{0,4}}{slot.written}(?!\d)")
-    return any(label.match(run) for run in evidence.runs)
+    number = slot.written
+    letter = next((fold(word[1]) for word in _NUMBERED_WORD.finditer(claim.text) if word[2] == number), "")
+    labels = (_LABEL.match(run, len(letter)) for run in evidence.runs if letter and run.startswith(letter))
+    return any(label and label[1] == number for label in labels)
 
 
 def _without_company(
@@ -151,5 +152,7 @@ def _is_short_for(name: str, claim: Sentence, evidence: Evidence) -> bool:
 def _written_out(claim: Sentence, acronyms: frozenset[str]) -> Iterator[list[str]]:
     """Runs of words of the claim that an acronym stands for."""
     for acronym in acronyms:
-        for found in re.finditer(f"(?={re.escape(acronym)})", claim.initials[0]):
-            yield [token[0] for token in claim.tokens[found.start() : found.start() + len(acronym)]]
+        at = claim.initials[0].find(acronym)
+        while at >= 0:
+            yield [token[0] for token in claim.tokens[at : at + len(acronym)]]
+            at = claim.initials[0].find(acronym, at + 1)

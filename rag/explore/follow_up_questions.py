@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from rag.explore.example_questions import ask_about_subject, is_question
 from rag.library.library import Library
 from rag.library.records import EmbeddedPaper
 from rag.models.embedding import EmbeddingModel
-from rag.text.names import find_names, find_own_name
+from rag.text.names import SIGN_OF_A_NAME, find_names, find_own_name
 from rag.text.prompt_injection import find_statements
 from rag.text.sentence_roles import LEAST, score_roles
 from rag.text.words import find_content_words, fold
@@ -125,7 +124,7 @@ def _on_shared_names(answer: Answer, library: Library, paper: Paper) -> Iterator
     for _, name in find_names(paper.abstract):
         terms = library.lexical.terms_of(name)
         shared = min((library.lexical.frequency(term) for term in terms), default=0)
-        distinct = re.search(r"[A-Z0-9]", name[1:]) and len(name) > 2
+        distinct = SIGN_OF_A_NAME.search(name, 1) and len(name) > 2
         if distinct and shared in _SHARED_BY and fold(name) not in mentioned:
             yield _Idea(f"Which papers mention {name}?", paper)
 

@@ -24,6 +24,7 @@ _LONGEST_TERM = 32
 _TERM_SHARE = 0.1  # of a topic's papers that have a term, at least
 _SMOOTHING = 0.02  # a share of papers: what a term must occur in elsewhere before that counts against it
 _PHRASE_BONUS = 1.6  # "attention heads" tells more than "heads"
+_IS_PLURAL = re.compile(r"[^sui]s$")
 _WORD = re.compile(r"[^\W\d_][\w]*(?:[-’'][^\W_]+)*")
 
 Groups = NDArray[np.int64]
@@ -105,7 +106,7 @@ def _terms(text: str) -> Iterator[str]:
 def _form(term: str) -> str:
     """What a term has in common with its other spellings: case, accents, and whether it is one or many."""
     folded = fold(term)
-    return folded[:-1] if len(folded) > 3 and re.search(r"[^sui]s$", folded) else folded
+    return folded[:-1] if len(folded) > 3 and _IS_PLURAL.search(folded) else folded
 
 
 @lru_cache(maxsize=50_000)

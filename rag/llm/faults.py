@@ -21,6 +21,7 @@ _MEANINGS = {
     404: "does not know the model {model}: check RAG_LLM_MODEL, and that OPENAI_BASE_URL is right",
     429: "has too many requests: ask again {when}",
 }
+_STATUS, _SECONDS = re.compile(r"[3-5]\d\d"), re.compile(r"\d+(\.\d+)?")
 _OVERLONG = re.compile(r"context.{0,20}(length|window|size)|(prompt|input) is too long|too many tokens", re.IGNORECASE)
 _MOST_WORDS_CHARS = 200  # of what a server said
 _LONGEST_WAIT_S = 86_400.0  # a day; what is asked for beyond may be a number without end
@@ -137,7 +138,7 @@ def _own_words(error: openai.APIError) -> str:
 def _status(error: openai.APIError) -> int | None:
     """The HTTP status, also of an error that is reported inside a stream."""
     status = str(getattr(error, "status_code", error.code))
-    return int(status) if re.fullmatch(r"[3-5]\d\d", status) else None
+    return int(status) if _STATUS.fullmatch(status) else None
 
 
 def _retry_after_s(error: openai.APIError) -> float:
@@ -145,7 +146,7 @@ def _retry_after_s(error: openai.APIError) -> float:
     response = getattr(error, "response", None)
     asked = str(response.headers.get("retry-after", "")) if response is not None else ""
     wait_s = 0.0
-    if re.fullmatch(r"\d+(\.\d+)?", asked.strip()):
+    if _SECONDS.fullmatch(asked.strip()):
         wait_s = float(asked)
     with suppress(ValueError):
         wait_s = wait_s or max(0.0, float(parsedate_to_datetime(asked).timestamp()) - time.time())

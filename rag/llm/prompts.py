@@ -22,6 +22,7 @@ _PLACEHOLDERS = {
     "condense.md": frozenset({"history", "question"}),
     "expand.md": frozenset({"question"}),
 }
+_IN_BRACKETS = re.compile(r"\[[^\]]*\]")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEADING = re.compile(r"^##[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 # Long conversations are cut: what a follow-up refers to was said lately, and the model's context is finite.
@@ -74,7 +75,7 @@ def load_prompts(folder: Path | None = None) -> Prompts:
 
 def declines(text: str) -> bool:
     """Whether a model's reply is the agreed refusal, give or take punctuation and markers."""
-    said = re.sub(r"\[[^\]]*\]", "", text)
+    said = _IN_BRACKETS.sub("", text)
     return keep_letters(said.casefold()) == keep_letters(CANNOT_ANSWER.casefold())
 
 

@@ -14,7 +14,7 @@ def after_thoughts(text: str) -> str:
     It is known only when all has been written; a tag that is quoted, or that an opening one stands before, ends none.
     """
     end = _END_OF_THOUGHTS.search(text)
-    return text[end.end() :].lstrip() if end and not re.search("<think", text[: end.start()]) else text
+    return text[end.end() :].lstrip() if end and "<think" not in text[: end.start()] else text
 
 
 class Thoughts:

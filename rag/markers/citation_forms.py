@@ -66,6 +66,8 @@ IS_RAISED = re.compile((_SUP | _CARET | _RAISED).whole, re.IGNORECASE)
 CLAUSE_ENDS = LazyPattern(rf"{_FURTHER.whole}(?:[.,;!?。，；！？]|\n|\Z)")
 CLAUSE_MAY_END = LazyPattern(_FURTHER.begun)
 _PLACE_OF = re.compile(rf"†.*|{_PLACE.whole}", re.IGNORECASE | re.DOTALL)
+_CHAPTER_AND_VERSE, _DIGITS = re.compile(r"\d:\d"), re.compile(r"\d+")
+_TO, _NO_RANGE = re.compile(r"\b(?:to|bis)\b", re.IGNORECASE), re.compile(r"[^\d–—-]+")
 _RANGE = re.compile(r"\d+(?:\s*[–—-]\s*\d+)*")
 _TO_DIGITS = str.maketrans(SUPERSCRIPTS, "0123456789")
 
@@ -79,13 +81,13 @@ def read_ranges(written: str) -> list[tuple[str, int, int]]:
     """The numbers of a marker as (as written, first, last); none where it is not known what they count."""
     if (number := written[1:-1]).isdecimal() and written[-1] in "])】］）":
         return [(number, int(number), int(number))]
-    if re.search(r"\d:\d", written):
+    if _CHAPTER_AND_VERSE.search(written):
         return []
     plain = _PLACE_OF.sub("", written.translate(_TO_DIGITS))
-    plain = re.sub(r"(?i)\b(?:to|bis)\b", "-", plain)
-    plain = re.sub(r"[^\d–—-]+", " ", plain)
+    plain = _TO.sub("-", plain)
+    plain = _NO_RANGE.sub(" ", plain)
     found = []
     for part in _RANGE.findall(plain):
-        ends = [int(number) for number in re.findall(r"\d+", part)]
+        ends = [int(number) for number in _DIGITS.findall(part)]
         found.append((part, min(ends), max(ends)))
     return found

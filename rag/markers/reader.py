@@ -22,6 +22,10 @@ from rag.text.words import visible
 
 _ENDS_IN_MARKER = re.compile(rf"{MARKER.pattern}\Z")
 # The end of a word in a script that sets words apart with blanks: all but Thai to Khmer, and Chinese and Japanese.
+_ENDS_IN_OPEN, _CLOSES = re.compile(r"[\[\d]\Z"), re.compile(r"[\d\]]")
+_ENDS_IN_SIGN = re.compile(r"[.,;!?%)\]\"”’»\u3040-\u9fff]\Z")
+_ENDS_IN_IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
+_IS_ALNUM, _GOES_ON, _BEGINS_INDEX = re.compile("[A-Za-z0-9]"), re.compile(r"\w|[({]"), re.compile(r"\[\s*\d")
 _ENDS_IN_WORD = re.compile(r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\Z")
 BLANKS = " \t\u00a0\u202f"
 _GAP = r"\s{0,3}"
@@ -126,12 +130,12 @@ class MarkerReader:
             if at_line_start:
                 self._skips_blanks = True
                 return blanks, rest
-            if re.search(r"[\[\d]\Z", self._end) and re.match(r"[\d\]]", rest):
+            if _ENDS_IN_OPEN.search(self._end) and _CLOSES.match(rest):
                 return " ", rest  # [[9]1] without its [9] would be [1]
             return "", rest if rest[:1] in BLANKS + _CLAUSE_ENDS else blanks + rest
         if at_line_start and rest.startswith(":"):
             rest = " " + rest  # `[1]: http://...` links every [1] of the text
-        elif re.match("[A-Za-z0-9]", rest):  # 【1】 mostly stands without blanks around it
+        elif _IS_ALNUM.match(rest):  # 【1】 mostly stands without blanks around it
             rest = " " + rest
         glued = not blanks and _ENDS_IN_WORD.search(self._end)
         return (" " if glued else blanks) + "".join(f"[{self._number(n)}]" for n in cited), rest
@@ -146,13 +150,13 @@ class MarkerReader:
             spelled = any(self._line.lower().rstrip(BLANKS).endswith(word) for word in _spelled(spans))
             return spelled or not self._is_bare_marker(blanks, rest, is_valid=is_valid)
         if IS_RAISED.fullmatch(written):
-            is_power = not _ANNOTATED.search(self._end.rstrip(BLANKS)) or re.match(r"\w|[({]", rest)
+            is_power = not _ANNOTATED.search(self._end.rstrip(BLANKS)) or _GOES_ON.match(rest)
             return "[" not in written and bool(self._in_code() or is_power)
         return self._is_index(blanks, written, rest, is_valid=is_valid)
 
     def _is_bare_marker(self, blanks: str, rest: str, *, is_valid: bool) -> bool:
         """Whether (1) cites: it ends a clause, names a passage, and is not the number of something."""
-        apart = bool(blanks) or re.search(r"[.,;!?%)\]\"”’»\u3040-\u9fff]\Z", self._end)
+        apart = bool(blanks) or _ENDS_IN_SIGN.search(self._end)
         begins_line = not self._line.strip(BLANKS + "*->#")
         if not apart or begins_line or self._in_code() or not CLAUSE_ENDS.match(rest):
             return False
@@ -161,8 +165,8 @@ class MarkerReader:
 
     def _is_index(self, blanks: str, written: str, rest: str, *, is_valid: bool) -> bool:
         """Whether it stands behind a name as in arr[0]."""
-        word = re.search(r"[A-Za-z_]\w*\Z", self._end, re.ASCII)
-        if blanks or word is None or not re.match(r"\[\s*\d", written):
+        word = _ENDS_IN_IDENTIFIER.search(self._end)
+        if blanks or word is None or not _BEGINS_INDEX.match(written):
             return False
         target = _TARGET.match(rest)
         if self._in_code():

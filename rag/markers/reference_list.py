@@ -39,6 +39,7 @@ _FEWEST_ENTRIES = 2  # without a heading: a single one may be a sentence
 # Without a heading, only titles in capitals are left out: what has another word in lower case may be a sentence.
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _ENDS_IN_STOP = re.compile(r"[.。][\s*_\"'”’»)\]]*\Z")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _ADDRESS = re.compile(r"[<\s]*(?:https?:|www\.)", re.IGNORECASE)
 _LONGEST_TITLE_CHARS = 400
 
@@ -79,7 +80,7 @@ class ReferenceList:
 
     def feed(self, piece: str) -> str:
         """The text that belongs to no such list for certain."""
-        return "".join(self._take(part) for part in re.findall(r"[^\n]*\n|[^\n]+", piece))
+        return "".join(self._take(part) for part in _LINE.findall(piece))
 
     def finish(self) -> str:
         """The text that was held back and belongs to none, when nothing more comes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from rag.errors import LibraryMissing
@@ -11,7 +10,7 @@ from rag.library.paper_rows import Papers
 from rag.library.records import Vectors
 from rag.retrieval.ranking import make_passages, order_by_score, take
 from rag.retrieval.signals import compute_cheap, fuse_signals, to_unit
-from rag.text.words import fold
+from rag.text.words import ALNUM_RUN, compile_start, fold
 from rag.types import Filter, Paper, Passage
 
 
@@ -27,8 +26,8 @@ def list_papers(library: Library, where: Filter | None, containing: str) -> list
 
 def _find_words(library: Library, text: str) -> Iterator[Paper]:
     """Finds the papers in whose title or abstract every word of the text begins a word."""
-    folded, wanted = library.reader.folded_texts(), dict.fromkeys(re.findall(r"[^\W_]+", fold(text)))
-    starts = [(word, re.compile(rf"(?<![^\W_]){re.escape(word)}")) for word in wanted]
+    folded, wanted = library.reader.folded_texts(), dict.fromkeys(ALNUM_RUN.findall(fold(text)))
+    starts = [(word, compile_start(word)) for word in wanted]
     for key, paper in library.reader.all_papers().items():
         # Most papers fail at the plain test, which costs a tenth of the other.
         if all(word in folded[key] and start.search(folded[key]) for word, start in starts):

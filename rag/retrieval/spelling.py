@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from rag.library.library import Library
 from rag.models.embedding import EmbeddingModel
-from rag.text.words import find_content_words, fold, split_words
+from rag.text.words import compile_words, find_content_words, fold, split_words
 
 _ACRONYM = re.compile(r"[A-Z]{3}")  # in "ComYMV" every letter counts
 _SHORTEST = 5  # letters; a shorter word is as near to several others
@@ -57,7 +57,7 @@ def mend(question: str, meant: Mapping[str, str]) -> str:
     """Puts the words that are meant into a question."""
     if not meant:
         return question
-    return re.sub(r"\b(?:" + "|".join(map(re.escape, meant)) + r")\b", lambda slip: meant[slip[0]], question)
+    return compile_words(meant).sub(lambda slip: meant[slip[0]], question)
 
 
 def _is_slip(typed: str, meant: str) -> bool:

@@ -36,6 +36,8 @@ _WRITTEN = re.compile(
     rf"|(?:(?:\s|-)?(?P<magnitude>{_MAGNITUDE})(?![\w]))?(?:[\s-]?(?P<unit>{_UNIT})(?!\w))?(?![A-Za-z_]))",
     re.IGNORECASE,
 )
+_UNIT_BEHIND = re.compile(rf"[\s-]?({_UNIT})(?!\w)", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.500, as German and others write 1,500
 _WORD = re.compile(r"[A-Za-z]+")
 _FRACTION = re.compile(r"[ -](?:thirds?|quarters?|fourths?|fifths?|sixths?|tenths?|hundredths?)\b")
@@ -143,7 +145,7 @@ def _in_words(text: str) -> Iterator[Figure]:
 
 
 def _spelled(text: str, value: Decimal, start: int, end: int) -> Figure:
-    unit = re.match(rf"[\s-]?({_UNIT})(?!\w)", text[end : end + 24], re.IGNORECASE)
+    unit = _UNIT_BEHIND.match(text[end : end + 24])
     stop = end + (unit.end() if unit else 0)
     return Figure(value, _UNIT_OF[unit[1].lower()] if unit else "", text[start:stop], start, stop)
 
@@ -151,7 +153,7 @@ def _spelled(text: str, value: Decimal, start: int, end: int) -> Figure:
 def _plain(digits: str) -> Decimal | None:
     """`1,500.0` as 1500; a lone comma that sets off no thousands is a decimal one."""
     digits = digits.replace("·", ".")
-    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
+    if _THOUSANDS.fullmatch(digits):
         digits = digits.replace(",", "")
     digits = digits.replace(",", ".")
     return Decimal(digits) if digits.count(".") <= 1 else None

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.text.words import find_content_words, fold, is_stop_word, keep_letters, split_words
+from rag.text.words import compile_start, find_content_words, fold, is_stop_word, keep_letters, split_words
 from rag.types import Paper
 
 # Capitals and a plural's s, LLMs. What may be short for words of a text is wider, `rag.checks.numbers_and_names`;
 # what no speller may touch is any three capitals in a row, `rag.retrieval.spelling`.
+SIGN_OF_A_NAME = re.compile(r"[A-Z0-9]")  # within a word
 ACRONYM = re.compile(r"\b[A-Z]{2,6}s?\b")
 _WITHIN_SENTENCE = re.compile(r"(?<=[\w,(] )[\"'(]?[A-Z][\w-]*")
 # Parts joined by hyphens belong together: GPT-4, X-Embodiment.
 _WORD = re.compile(r"[^\W_]+(?:[-.+&/@:][^\W_]+)*\+{0,2}")
+_SIGN = re.compile(r"[A-Z]|[a-z]-?\d")
+_NAMED_FROM_A_DIGIT = re.compile(r"\d+[A-Z][a-zA-Z]*\Z|\d+-?D\b")  # 3D, 7B
+_JOINTS = re.compile(r"[-/&+@:.]+")
+_NAMES_BY_ITSELF = re.compile(r"[A-Z0-9]|^[^\Wa-z_]")
+_PREFIX = re.compile(r"^[a-z]{1,2}(?=[A-Z]{2})")
+_WITHIN = re.compile(r"(?<=[\w,;(] )[\w'’-]+")  # not the first word of a sentence
+_INNER_SIGN = re.compile(r"(?<![-/])[A-Z0-9]")
 _OPENS = re.compile(r"(?:^|[.?!:;•]|\n)[\s\"'“‘(\[*-]{0,8}\Z")
 _OPENING = 8  # characters of quotes and brackets before the first word of a sentence
 _OPENING_MARKS = " \t\n\"'“‘([¿¡"
@@ -45,9 +53,9 @@ def find_names(text: str) -> Iterator[tuple[int, str]]:
     in_capitals = sum(word[0].isupper() for word in written) > len(written) / 2  # a title
     for found in _WORD.finditer(text):
         word = found[0]
-        if word[0].isdigit() and not re.match(r"\d+[A-Z][a-zA-Z]*\Z|\d+-?D\b", word):
+        if word[0].isdigit() and not _NAMED_FROM_A_DIGIT.match(word):
             continue
-        if not re.search(r"[A-Z]", word) and not re.search(r"[a-z]-?\d", word):
+        if not _SIGN.search(word):
             continue
         if is_stop_word(word) or len(word) == 1:
             continue
@@ -93,20 +101,20 @@ def split_name(name: str) -> list[str]:
     """The parts of a compound that are names: `AMP-activated` -> `AMP`, `GPT-4-based` -> `GPT-4`."""
     parts: list[str] = []
     before = ""
-    for part in re.split(r"[-/&+@:.]+", name):
+    for part in _JOINTS.split(name):
         if part[:1].isdigit() and before:  # GPT-4, interleukin-2
             parts = [*(parts[:-1] if parts and parts[-1] == before else parts), before + part]
             before = parts[-1]
             continue
         before = part
-        if len(part) > 1 and re.search(r"[A-Z0-9]|^[^\Wa-z_]", part):
+        if len(part) > 1 and _NAMES_BY_ITSELF.search(part):
             parts.append(part)
     return parts
 
 
 def remove_prefix(name: str) -> str:
     """An acronym without the small letters before it, which say what kind it is of: `mtDNA` -> `DNA`."""
-    return re.sub(r"^[a-z]{1,2}(?=[A-Z]{2})", "", name)
+    return _PREFIX.sub("", name)
 
 
 def find_own_name(paper: Paper) -> str:
@@ -120,13 +128,13 @@ def find_own_name(paper: Paper) -> str:
 
 def title_as_phrase(paper: Paper) -> str:
     """The title as it stands within a sentence: capitals are left to what its abstract writes with capitals too."""
-    known = set(re.findall(r"(?<=[\w,;(] )[\w'’-]+", paper.abstract))  # not the first word of a sentence
+    known = set(_WITHIN.findall(paper.abstract))
 
     def within(word: str) -> str:
         bare = word.strip("\"'“”‘’(),;:.?!")
         if is_stop_word(bare) or bare.lower() in known:
             return word.lower()
-        named = bare in known or re.search(r"(?<![-/])[A-Z0-9]", bare[1:])
+        named = bare in known or _INNER_SIGN.search(bare[1:])
         return word if named else word.lower()
 
     return " ".join(map(within, paper.title.strip().rstrip(".").split()))
@@ -134,5 +142,5 @@ def title_as_phrase(paper: Paper) -> str:
 
 def _is_coined(word: str, abstract: str) -> bool:
     """Whether a word with a capital is one of its own, not "Attention"."""
-    inner = re.search(r"[A-Z0-9]", word[1:]) and len(word) > 2
-    return bool(inner) or not re.search(rf"\b{re.escape(word.lower())}", abstract)
+    inner = SIGN_OF_A_NAME.search(word, 1) and len(word) > 2
+    return bool(inner) or not compile_start(word.lower()).search(abstract)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from rag.text.word_lists import read_lines, read_words
@@ -12,6 +12,8 @@ from rag.text.word_lists import read_lines, read_words
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
 TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")  # the parts of hyphenated words apart
 LETTERS = r"[^\W\d_]+"
+LETTER_RUN = re.compile(LETTERS)
+ALNUM_RUN = re.compile(r"[^\W_]+")
 _MOST_LISTED = 8  # a sentence that lists more is not read
 # Letters that a joiner between them changes: the Arabic scripts and those of India and its neighbours.
 _JOINED = "\u0600-\u061b\u061d-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17ff\ufb50-\ufdff\ufe70-\ufefc"
@@ -45,6 +47,19 @@ def is_stop_word(word: str) -> bool:
 def split_words(text: str) -> list[str]:
     """The words of a text as written, hyphenated ones whole."""
     return [found[0] for found in _WORD.finditer(text)]
+
+
+def compile_words(words: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of any of the words as they are written, where they stand for themselves.
+
+    This and `compile_start` alone make patterns of what papers or people write: escaped, they stay linear.
+    """
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)")
+
+
+def compile_start(*parts: str) -> re.Pattern[str]:
+    """A pattern of what begins a word: the parts one after another, whatever signs and blanks between them."""
+    return re.compile(r"(?<![^\W_])" + r"[\W_]*".join(map(re.escape, parts)))
 
 
 def join_words(items: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ _FORMATS: dict[str, tuple[str, str, Callable[[str, list[Said]], str]]] = {
     "ris": ("ris", "application/x-research-info-systems", lambda _, said: ris(_list_papers(said))),
     "json": ("json", "application/json", conversation_to_json),
 }
+_WORD = re.compile(r"[^\W_]+")
 _NOTES = {State.STOPPED: "Stopped before the answer was complete.", State.CUT: "Cut when the server ended."}
 
 
@@ -79,5 +80,5 @@ def _describe_end(exchange: Exchange) -> str:
 
 def _name_file(title: str) -> str:
     """A name that every system takes, from the words of a title."""
-    words = re.findall(r"[^\W_]+", title)
+    words = _WORD.findall(title)
     return "-".join(words)[:60].strip("-").lower() or "conversation"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rag import Answer, Citation, Outcome, Paper, answer_to_json, citation_keys, find_markers, reference, visible
 from ui.conversations.conversation import list_cited_papers
-from ui.html.answer_text import BOLD
+from ui.html.answer_text import BLANK_LINES, BOLD
 from ui.html.paper_parts import group_by_number
 
 
@@ -87,7 +87,7 @@ def _begun(line: str) -> str:
 def _text(text: str, cite: Cite, known: Container[int]) -> str:
     """Paragraphs, bulleted lists and bold words of an answer; all else in it is text."""
     blocks = []
-    for block in re.split(r"\n\s*\n", visible(text).strip()):
+    for block in BLANK_LINES.split(visible(text).strip()):
         lines = [line.strip() for line in block.splitlines() if line.strip()]
         for bulleted, run in groupby(lines, lambda line: bool(_BULLET.match(line))):
             written = [_begun(_line(_BULLET.sub("", line, count=1) if bulleted else line, cite, known)) for line in run]
@@ -120,8 +120,13 @@ def _find_marker_runs(line: str) -> list[tuple[int, int, list[int]]]:
 def _after_marker(text: str, position: int) -> str:
     """A piece of a line; behind a marker, "(" would make it a link, and ":" the target of all like it."""
     parts = enumerate(BOLD.split(text))
-    written = "".join(f"**{_inline(part)}**" if place % 2 else _inline(part) for place, part in parts)
+    written = "".join(_bold(part) if place % 2 else _inline(part) for place, part in parts)
     return f"\\{written}" if position and text[:1] in ("(", ":") else written
+
+
+def _bold(text: str) -> str:
+    bare = text.rstrip()  # Markdown knows no bold that ends in a blank
+    return f"**{_inline(bare)}**{text[len(bare) :]}"
 
 
 def _citing(keys: Mapping[int, str]) -> Cite:

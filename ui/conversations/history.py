@@ -16,6 +16,7 @@ from rag import Answer, Filter, Outcome, RagError, StoredAnswerError, answer_fro
 from ui.conversations.conversation import Exchange, State
 from ui.html.escaping import shorten
 
+_WILD = re.compile(r"[\\%_]")  # in a pattern of LIKE
 _FILE = "conversations.sqlite3"
 _VERSION = 1  # of the tables
 _LONGEST_TITLE = 120
@@ -211,7 +212,7 @@ def _replace_halves(text: str) -> str:
 
 def _make_pattern(word: str) -> str:
     """A pattern of LIKE for a word anywhere in a text."""
-    return "%" + re.sub(r"[\\%_]", r"\\\g<0>", _replace_halves(word)) + "%"
+    return "%" + _WILD.sub(r"\\\g<0>", _replace_halves(word)) + "%"
 
 
 def _store(exchange: Exchange) -> tuple[object, ...]:

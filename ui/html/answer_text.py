@@ -10,7 +10,8 @@ from itertools import groupby
 from rag import Citation, find_markers
 from ui.html.escaping import element, escape, shorten
 
-BOLD = re.compile(r"\*\*(\S(?:.*?\S)?)\*\*")
+BLANK_LINES = re.compile(r"\n\s*\n")
+BOLD = re.compile(r"\*\*(\S.*?)\*\*")
 _BULLET = re.compile("^([\ue000-\uf8ff]*)[-*•] +")
 # Characters that no text has a use for: they hold the places of remarks until the text is markup.
 _PRIVATE = re.compile("([\ue000-\uf8ff])")
@@ -55,7 +56,7 @@ class _Drawing:
 
     def draw(self, text: str) -> str:
         blocks = []
-        for block in re.split(r"\n\s*\n", self._place_remarks(text).strip()):
+        for block in BLANK_LINES.split(self._place_remarks(text).strip()):
             for bulleted, lines in groupby(map(str.strip, block.splitlines()), lambda run: bool(_BULLET.match(run))):
                 if bulleted:
                     items = (element("li", self._draw_line(_BULLET.sub(r"\1", run))) for run in lines)

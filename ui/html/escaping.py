@@ -10,6 +10,7 @@ from rag import visible
 
 Span = tuple[int, int]
 
+_PLAIN = re.compile(r"[A-Za-z0-9 #-]*")
 _SPECIAL = re.compile(r"[^\w ,;]|_")
 
 
@@ -39,7 +40,7 @@ def element(tag: str, content: str, css: str = "", **attributes: str) -> str:
 
 def _escape_value(value: str) -> str:
     """The characters of our own ids and class names stay readable."""
-    return value if re.fullmatch(r"[A-Za-z0-9 #-]*", value) else escape(value)
+    return value if _PLAIN.fullmatch(value) else escape(value)
 
 
 def button(label: str, css: str = "", **attributes: str) -> str:

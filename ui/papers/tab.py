@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rag import Assistant
 
 NEAREST = 6
+_YEAR = re.compile(r"\s*\d{4}\s*", re.ASCII)
 _MOST_CHOICES = 500  # of a filter: a browser does not list more in good time
 _SCRIPT = "window.footnotePapers.attach(element, trigger, watch, ['show', 'act', 'restrict'])"
 
@@ -133,7 +134,7 @@ class _Shelf:
 
 def _read_years(*typed: str) -> tuple[int, int] | None:
     """The first and the last year, either of which may be open; what is no year, or not one yet, is not there."""
-    first, last = (int(text) if re.fullmatch(r"\s*\d{4}\s*", text or "", re.ASCII) else None for text in typed)
+    first, last = (int(text) if _YEAR.fullmatch(text or "") else None for text in typed)
     if first is None and last is None:
         return None
     return (first or 0, last or 9999)
