@@ -62,7 +62,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[
     """Two nodes with a core each on this machine, with a home of their own that has the model's graph already."""
     folder = tmp_path_factory.mktemp("ray")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAG_HOME": str(folder / "home"), "RAG_MODELS": str(models), "HOME": str(folder),
-                   "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}  # fmt: skip
+                   "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled",
+                   "RAY_worker_niceness": "0"}  # fmt: skip  # by default 15: beside other work they take five times as long
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-u", "-c", _CLUSTER], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
