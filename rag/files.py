@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from pathlib import Path
@@ -30,6 +31,28 @@ def replace_file(path: Path, content: str | bytes, *, private: bool = False, dur
             _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Makes a folder, and those above it that are missing, for its owner alone; one that is there stays as it is.
+
+    Raises:
+        OSError: It cannot be made, or a file is in its place.
+    """
+    check_folder(folder)
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Makes sure that no file is in the place of a folder.
+
+    Raises:
+        NotADirectoryError: One is.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file is in the place of this folder", str(folder))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -64,7 +65,10 @@ class DenseSearch:
             found = self._collection.query(
                 query_embeddings=vector.reshape(1, -1), n_results=limit, include=["distances"]
             )
-        return found["ids"][0], [float(distance) for distance in (found["distances"] or [[]])[0]]
+        distances = [float(distance) for distance in (found["distances"] or [[]])[0]]
+        if not all(map(math.isfinite, distances)):
+            raise damaged(self._settings, "some of its vectors are no numbers")
+        return found["ids"][0], distances
 
 
 class ExactScan:

@@ -94,7 +94,13 @@ class EmbeddingModel:
         def encode(batch: list[int]) -> Encoded:
             if self._stop.is_set():
                 raise CancelledError
-            return self.encoder.encode([texts[i] for i in batch], tokens=tokens)
+            encoded = self.encoder.encode([texts[i] for i in batch], tokens=tokens)
+            if not np.isfinite(encoded.vectors).all():
+                raise EmbeddingError(
+                    f"{self.name}: the embedding model makes vectors that are no numbers: its files are damaged."
+                    " Install or download it again, or choose another as RAG_EMBEDDING_MODEL; see `footnote doctor`."
+                )
+            return encoded
 
         side_by_side = self._threads is not None and len(batches) > 1  # a question stays in the thread that asks it
         encoded = self._threads.map(encode, batches) if self._threads and side_by_side else map(encode, batches)

