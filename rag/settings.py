@@ -5,19 +5,25 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import AliasChoices, AnyHttpUrl, Field, SecretStr, UrlConstraints, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rag.errors import SettingsError
+from rag.loopback import is_this_machine
 from rag.prices import Price, read_prices
 
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 PREFIX = "RAG_"
+_PROXIES = ("http", "https", "socks5", "socks5h")  # by scheme
 _SHORTEST_KEY = 16  # one that can be guessed keeps nobody out
 _KEY = re.compile(rf"[!-~]{{{_SHORTEST_KEY},}}")
 
@@ -118,6 +124,25 @@ class Settings(BaseSettings):
         None, description="Key that clients of the API must send; needed on any address but this machine's own."
     )
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of proxies, with commas between, that are believed for whom they ask"
+        " (X-Forwarded-For, X-Forwarded-Proto).",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, the environment, `.env`; but a key and the address that it goes to from the same of them."""
+        key = _KeyBesideItsAddress(settings_cls, env_settings, dotenv_settings)
+        return init_settings, key, env_settings, dotenv_settings, file_secret_settings
+
     @field_validator("home", "models", "prompts", "ui_auth")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -134,6 +159,12 @@ class Settings(BaseSettings):
     @classmethod
     def _table(cls, prices: object) -> object:
         return read_prices(prices) if isinstance(prices, str) else prices
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, proxies: object) -> object:
+        each = [part.strip() for part in proxies.split(",")] if isinstance(proxies, str) else proxies
+        return [str(ip_network(part)) for part in each] if isinstance(each, list | tuple) else each
 
     @field_validator("api_key")
     @classmethod
@@ -152,6 +183,53 @@ class Settings(BaseSettings):
     def llm_configured(self) -> bool:
         """Whether answers are written by a language model."""
         return self.llm_model is not None
+
+
+class _KeyBesideItsAddress(PydanticBaseSettingsSource):
+    """The key in `.env`, where the address in `.env` is the one that counts: no other key goes there.
+
+    Whoever can put a `.env` into the folder could else have the key sent to a server of theirs.
+    """
+
+    def __init__(
+        self,
+        settings_cls: type[BaseSettings],
+        environment: PydanticBaseSettingsSource,
+        file: PydanticBaseSettingsSource,
+    ) -> None:
+        super().__init__(settings_cls)
+        self._environment, self._file = environment, file
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
+        """Part of the interface, and not asked; `__call__` says all there is."""
+        return self.current_state.get(field.alias or field_name), field_name, False
+
+    def __call__(self) -> dict[str, object]:
+        key, address = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+        given, environment, file = (
+            {name.upper(): value for name, value in values.items()}
+            for values in (self.current_state, self._environment(), self._file())
+        )
+        if address in given or address in environment or address not in file:
+            return {}
+        if key not in given and key in file:
+            return {key: file[key]}
+        if key not in given and key not in environment:
+            return {}
+        if not _is_here(str(file[address])):  # servers on this machine mostly need none
+            raise SettingsError(
+                f"{Path('.env').absolute()} sets OPENAI_BASE_URL, but OPENAI_API_KEY comes from elsewhere: a key"
+                " goes to no address of another source. If the address is right, set OPENAI_BASE_URL where the key is"
+                " set, or the key in that file."
+            )
+        return {key: None}
+
+
+def _is_here(address: str) -> bool:
+    try:
+        return is_this_machine(urlsplit(address).hostname)
+    except ValueError:
+        return False
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -175,14 +253,33 @@ def load_settings(**overrides: object) -> Settings:
     return settings
 
 
+def check_proxies() -> None:
+    """Makes sure that the proxies of the environment are of a kind that can be used.
+
+    Raises:
+        SettingsError: One is not; an HTTP client that is made all the same fails with a traceback.
+    """
+    for kind, address in getproxies().items():
+        if kind in ("http", "https", "all") and address.rpartition("://")[0].lower() not in ("", *_PROXIES):
+            raise SettingsError(
+                f"{kind.upper()}_PROXY in the environment is no proxy that can be used ({', '.join(_PROXIES)});"
+                " correct it or unset it."
+            )
+
+
 def variable(field: str) -> str:
     """The environment variable of a field: `llm_model` -> `RAG_LLM_MODEL`."""
     return field.upper() if field.startswith("openai_") else PREFIX + field.upper()
 
 
+def list_in_file() -> list[str]:
+    """The variables that `.env` in the working directory sets."""
+    return [name for name in dotenv_values(".env") if name]
+
+
 def _misspelt() -> list[str]:
     known = {variable(name) for name in Settings.model_fields}
-    given = set(os.environ) | {name for name in dotenv_values(".env") if name}
+    given = {*os.environ, *list_in_file()}
     faults = []
     for name in sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known):
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)

@@ -50,6 +50,7 @@ def test_the_example_is_all_comments_and_names_the_defaults(tmp_path, monkeypatc
     examples = {
         "home",
         "models",
+        "trusted_proxies",
         "chroma_url",
         "llm_model",
         "openai_api_key",
@@ -183,3 +184,12 @@ def test_the_committed_results_are_of_the_weights_and_the_gate_that_ship():
         settings = results_of(name)["settings"]
         assert settings["weights"] == dict(WEIGHTS), name
         assert settings["evidence_gate"] == Settings.model_fields["evidence_gate"].default, name
+
+
+def test_every_promise_of_security_names_a_test_that_is_there():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    _, *promises = re.split(r"\n(?=- |\*\*)", text.partition("## What is promised")[2].partition("\n## ")[0])
+    named = {promise: re.findall(r"`(tests/[\w/]+\.py)`", promise) for promise in promises if promise.count(" ") > 5}
+    assert len(named) > 15
+    assert [promise for promise, tests in named.items() if not tests] == []
+    assert all((ROOT / test).exists() for tests in named.values() for test in tests)

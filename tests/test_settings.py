@@ -33,7 +33,9 @@ def test_without_any_setting_everything_has_a_default_and_the_home_is_the_users_
     assert (settings.host, settings.port) == ("127.0.0.1", 7860)
 
 
-@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"openai_api_key", "api_key", "llm_prices"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(Settings.model_fields) - {"openai_api_key", "api_key", "llm_prices", "trusted_proxies"})
+)
 def test_every_field_is_read_from_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = {
         "home": "/some/where", "chroma_url": "http://x:8000/", "collection": "mine", "auto_ingest": "false",
@@ -111,6 +113,40 @@ def test_a_file_of_settings_in_the_working_directory_is_read_and_the_environment
     monkeypatch.setenv("RAG_PORT", "8002")
     assert load_settings().port == 8002
     assert load_settings(port=8003).port == 8003
+
+
+def test_a_key_goes_to_no_address_of_a_file_that_another_may_have_put_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent() -> tuple[str, str | None]:
+        settings = load_settings()
+        key = settings.openai_api_key
+        return str(settings.openai_base_url), key.get_secret_value() if key else None
+
+    Path(".env").write_text("OPENAI_BASE_URL=http://elsewhere.invalid/v1\n", encoding="utf-8")
+    assert sent() == ("http://elsewhere.invalid/v1", None)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-environment")
+    with pytest.raises(SettingsError, match=r"\.env sets OPENAI_BASE_URL, but OPENAI_API_KEY comes from elsewhere"):
+        load_settings()
+    with pytest.raises(SettingsError, match="comes from elsewhere"):
+        load_settings(openai_api_key="sk-given")
+    assert str(load_settings(openai_base_url="http://given.invalid/v1").openai_base_url) == "http://given.invalid/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://confirmed.invalid/v1")
+    assert sent() == ("http://confirmed.invalid/v1", "sk-environment")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    Path(".env").write_text("openai_base_url=http://127.0.0.1:9/v1\n", encoding="utf-8")
+    assert sent() == ("http://127.0.0.1:9/v1", None)
+    Path(".env").write_text("OPENAI_BASE_URL=http://its.invalid/v1\nOPENAI_API_KEY=sk-its\n", encoding="utf-8")
+    assert sent() == ("http://its.invalid/v1", "sk-its")
+    Path(".env").write_text("OPENAI_API_KEY=sk-its\n", encoding="utf-8")
+    assert sent() == ("None", "sk-environment")
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().trusted_proxies == ()
+    monkeypatch.setenv("RAG_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1")
+    assert load_settings().trusted_proxies == ("127.0.0.1/32", "10.0.0.0/8", "::1/128")
+    monkeypatch.setenv("RAG_TRUSTED_PROXIES", "proxy.example")
+    with pytest.raises(SettingsError, match=r"RAG_TRUSTED_PROXIES: .*proxy.example"):
+        load_settings()
 
 
 def test_a_misspelt_setting_in_the_file_is_an_error() -> None:

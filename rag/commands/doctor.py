@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -69,7 +70,7 @@ def _list_chosen(settings: Settings) -> str:
     """The settings that differ from their defaults; a key is only said to be set."""
     from pydantic import SecretStr
 
-    from rag.settings import variable
+    from rag.settings import list_in_file, variable
 
     fields = type(settings).model_fields
     shown = {
@@ -77,14 +78,23 @@ def _list_chosen(settings: Settings) -> str:
         for name, field in fields.items()
         if getattr(settings, name) != field.get_default(call_default_factory=True)
     }
-    return ", ".join(f"{name}={value}" for name, value in shown.items())
+    in_file = [name for name in list_in_file() if name in shown and name not in os.environ]
+    source = f"; from {Path('.env').absolute()}: {', '.join(in_file)}" if in_file else ""
+    return ", ".join(f"{name}={value}" for name, value in shown.items()) + source
 
 
 def _check_home(settings: Settings) -> str:
     nearest = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise SettingsError(f"{settings.home} cannot be written; set RAG_HOME to a folder that can.")
-    return f"{settings.home}{'' if settings.home.exists() else ' (made at the first ingest)'}"
+    if not settings.home.exists():
+        return f"{settings.home} (made at the first ingest)"
+    if os.name == "posix" and settings.home.stat().st_mode & 0o077:
+        raise SettingsError(
+            f"{settings.home} is open to other users of this machine, who can read the questions and hold up an ingest:"
+            f" `chmod 700 {settings.home}`."
+        )
+    return str(settings.home)
 
 
 def _check_prompts(settings: Settings) -> str:

@@ -12,13 +12,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from rag.errors import LLMError
+from rag.errors import LLMError, SettingsError
 from rag.llm.cache import AnswerCache, Kept
 from rag.llm.faults import Explainer, foreign_errors, is_overlong
 from rag.llm.thinking import Thoughts, after_thoughts
 from rag.loopback import is_this_machine
 from rag.prices import add_price
-from rag.settings import Settings
+from rag.settings import Settings, check_proxies
 from rag.threads import run_in_thread
 from rag.types import Usage
 
@@ -72,7 +72,7 @@ class ChatModel:
         """The model that is configured; the server is not asked yet.
 
         Raises:
-            LLMError: No model is chosen, there is neither key nor address, or the key cannot be one.
+            LLMError: No model is chosen, there is neither key nor address, or the key or a proxy cannot be one.
         """
         if settings.llm_model is None:
             raise LLMError("No language model is chosen: set RAG_LLM_MODEL.")
@@ -84,6 +84,10 @@ class ChatModel:
             )
         if not (key.isascii() and key.isprintable()):
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
+        try:
+            check_proxies()
+        except SettingsError as error:
+            raise LLMError(str(error)) from error
         return cls(settings.llm_model, str(settings.openai_base_url or f"https://{_OPENAI_HOST}/v1"), key, settings)
 
     def load(self) -> None:

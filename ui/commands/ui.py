@@ -24,10 +24,11 @@ def ui(
     ] = False,
 ) -> None:
     """Serve the chat in the browser."""
-    from rag import Listener, load_settings
+    from rag import Listener, check_proxies, load_settings
 
     chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load_settings(**chosen)
+    check_proxies()  # Gradio makes an HTTP client when it is imported
 
     def announce(address: str) -> None:
         typer.echo(f"Footnote is at {address}")
@@ -36,7 +37,9 @@ def ui(
 
     # The port first: learning that it is taken must not cost the time of an ingest.
     with (
-        Listener(settings.host, settings.port, settings=("RAG_HOST", "RAG_PORT")) as listener,
+        Listener(
+            settings.host, settings.port, settings=("RAG_HOST", "RAG_PORT"), proxies=settings.trusted_proxies
+        ) as listener,
         TemporaryDirectory(prefix="footnote-") as folder,
     ):
         os.environ["GRADIO_TEMP_DIR"] = folder  # its default is another's to read, and stays

@@ -16,7 +16,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rag import Listener, ServeError
+from rag import Listener, LLMError, ServeError, Settings, SettingsError
+from rag.llm.client import ChatModel
 from ui.commands.ui import ui
 
 NAMES = ("RAG_HOST", "RAG_PORT")
@@ -61,11 +62,20 @@ def test_neither_help_nor_a_taken_port_waits_for_gradio() -> None:
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
+def test_a_proxy_of_no_known_kind_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:9")
+    with pytest.raises(SettingsError, match=r"ALL_PROXY in the environment is no proxy .*http, https, socks5"):
+        ui(port=7860)
+    with pytest.raises(LLMError, match="ALL_PROXY in the environment"):
+        ChatModel.open(Settings(_env_file=None, llm_model="tiny", openai_api_key="sk-test"))  # type: ignore[call-arg]
+
+
 @pytest.mark.slow
-def test_it_prints_its_address_serves_there_and_ends_on_ctrl_c() -> None:
+@pytest.mark.parametrize("proxy", [None, "socks5://127.0.0.1:9"])
+def test_it_prints_its_address_serves_there_and_ends_on_ctrl_c(proxy: str | None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({"ALL_PROXY": proxy} if proxy else {})
     command = [sys.executable, "-c", SERVE, "--port", str(port)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, **streams) as process:  # type: ignore[call-overload]
