@@ -20,7 +20,8 @@ def serve(
     chosen = {name: value for name, value in (("api_host", host), ("api_port", port)) if value is not None}
     settings = load_settings(**chosen)
     # The port first: learning that it is taken must not cost the time of an ingest.
-    with Listener(settings.api_host, settings.api_port, settings=("RAG_API_HOST", "RAG_API_PORT")) as listener:
+    names = ("RAG_API_HOST", "RAG_API_PORT")
+    with Listener(settings.api_host, settings.api_port, settings=names, proxies=settings.trusted_proxies) as listener:
         if not listener.is_loopback and settings.api_key is None:
             raise ServeError(
                 f"Other machines reach {settings.api_host}, so clients must have a key: set RAG_API_KEY to a long"

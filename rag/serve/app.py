@@ -33,6 +33,7 @@ AT_ONCE, WAITING = 8, 64  # questions answered at the same time, and those that 
 # A response begins with the first word, so that a fault before it has a status of its own; but a client is not
 # left without a sign for longer than this.
 _PATIENCE_S = 10.0
+_SLOWEST_S = 30  # for a body to arrive whole
 _MOST_DRAINED_BYTES = 32 * MOST_BODY_BYTES
 _UNEXPECTED = "Something went wrong that should not have; the details are in the server's log."
 T = TypeVar("T")
@@ -184,15 +185,19 @@ async def _body(request: Request) -> bytes:
     """The body; what is too much of it is read and dropped, so that the client hears why before it is cut off.
 
     Raises:
-        RequestError: It is too long.
+        RequestError: It is too long, or takes too long.
     """
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= MOST_BODY_BYTES:
-            parts.append(part)
-        elif size > _MOST_DRAINED_BYTES:
-            break
+    try:
+        async with asyncio.timeout(_SLOWEST_S):
+            async for part in request.stream():
+                size += len(part)
+                if size <= MOST_BODY_BYTES:
+                    parts.append(part)
+                elif size > _MOST_DRAINED_BYTES:
+                    break
+    except TimeoutError:
+        raise RequestError(f"The body did not arrive whole within {_SLOWEST_S} s.", status=408) from None
     if size > MOST_BODY_BYTES:
         raise RequestError(f"The body has more than {MOST_BODY_BYTES:,} bytes.", status=413)
     return b"".join(parts)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 from rag.errors import ServeError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 App = Callable[..., Awaitable[None]]  # as ASGI has it: scope, receive, send
 # Streams of open tabs never end by themselves; Ctrl-C waits this long for them.
 _GRACE_S = 1
+_SLOWEST_HEAD_S = 30  # for the head of a request to arrive whole
 
 
 class Listener:
@@ -27,11 +29,12 @@ class Listener:
         is_loopback: Whether no other machine can reach it.
     """
 
-    def __init__(self, host: str, port: int, *, settings: tuple[str, str]) -> None:
+    def __init__(self, host: str, port: int, *, settings: tuple[str, str], proxies: Sequence[str] = ()) -> None:
         """Takes the address; port 0 takes any free one.
 
         Args:
             settings: The variables that choose host and port, for error messages.
+            proxies: Addresses and networks that are believed who asks, and how (X-Forwarded-For and -Proto).
 
         Raises:
             ServeError: The port is taken or not allowed, or the host is no address of this machine.
@@ -40,6 +43,7 @@ class Listener:
             self._socket = _listening(host, port)
         except (OSError, UnicodeError) as error:  # the latter for a name that IDNA does not allow
             raise ServeError(_reason(error, host, port, *settings)) from error
+        self._proxies = list(proxies)
         self.host, self.port = self._socket.getsockname()[:2]
         self.is_loopback = is_this_machine(self.host)
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - read, not bound
@@ -62,8 +66,37 @@ class Listener:
     def server(self, app: App, *, on_ready: Callable[[str], None]) -> uvicorn.Server:
         """The server, not yet running."""
         import uvicorn
+        from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
         address = self.address
+
+        class Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of two classes, whichever there is
+            """Hangs up where the head of a request is not there in time: uvicorn itself would wait for ever."""
+
+            def connection_made(self, transport: asyncio.Transport) -> None:
+                super().connection_made(transport)
+                self.waiting = self.loop.call_later(_SLOWEST_HEAD_S, self.hang_up)
+
+            def data_received(self, data: bytes) -> None:
+                super().data_received(data)
+                if self.is_answering():
+                    self.waiting.cancel()
+
+            def on_response_complete(self) -> None:
+                super().on_response_complete()
+                self.waiting.cancel()
+                self.waiting = self.loop.call_later(_SLOWEST_HEAD_S, self.hang_up)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                self.waiting.cancel()
+                super().connection_lost(exc)
+
+            def is_answering(self) -> bool:
+                return self.cycle is not None and not self.cycle.response_complete
+
+            def hang_up(self) -> None:
+                if not self.is_answering():
+                    self.transport.close()
 
         class Announcing(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -76,7 +109,11 @@ class Listener:
                 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
                 await super().shutdown(sockets)
 
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S)
+        # Its default believes whatever asks from this machine: who tries passwords would have a new address each time.
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S,
+            http=Impatient, proxy_headers=bool(self._proxies), forwarded_allow_ips=self._proxies,
+        )  # fmt: skip
         return Announcing(config)
 
 

@@ -411,6 +411,26 @@ def test_a_body_that_is_too_long_is_refused_in_words(api):
     assert post(api, b"x" * 5_000_000)[0] == 413
 
 
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [(b"GET /v1/models HTTP/1.1\r\nHost: 127", b""),
+     (b"", b""),
+     (b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+      b"HTTP/1.1 408")],
+)  # fmt: skip
+def test_a_request_that_never_arrives_whole_is_not_waited_for(seed_settings, monkeypatch, begun, told):
+    monkeypatch.setattr("rag.serve.listener._SLOWEST_HEAD_S", 0.5)
+    monkeypatch.setattr("rag.serve.app._SLOWEST_S", 0.5)
+    with (
+        served(seed_settings) as address,
+        socket.create_connection((httpx.URL(address).host, httpx.URL(address).port)) as half,
+    ):
+        half.settimeout(120)
+        half.sendall(begun)
+        assert half.recv(12) == told
+        assert httpx.get(f"{address}/models").status_code == 200
+
+
 def test_other_paths_and_methods_are_refused_in_the_same_form(api):
     for path in ("/", "/docs", "/openapi.json", "/v1/embeddings", "/v1/completions"):
         status, _, body = post(api, asking(), path)

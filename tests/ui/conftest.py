@@ -228,7 +228,7 @@ def _seed_papers() -> list[Paper]:
 
 
 @contextmanager
-def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
+def served(assistant: object, *, users: Path | None = None, proxies: Sequence[str] = ()) -> Iterator[str]:
     """The address of the page, served as `footnote ui` serves it."""
     from ui.app import build_app
     from ui.server.web_app import build_web_app
@@ -238,7 +238,8 @@ def served(assistant: object, *, users: Path | None = None) -> Iterator[str]:
         return build_web_app(build_app(assistant), listener, users=users)  # type: ignore[arg-type]
 
     ready = threading.Event()
-    with ThreadPoolExecutor(1) as pool, Listener("127.0.0.1", 0, settings=("RAG_HOST", "RAG_PORT")) as listener:
+    names = ("RAG_HOST", "RAG_PORT")
+    with ThreadPoolExecutor(1) as pool, Listener("127.0.0.1", 0, settings=names, proxies=proxies) as listener:
         running = listener.server(
             pool.submit(asyncio.run, built(listener)).result(),
             on_ready=lambda _: ready.set(),

@@ -46,6 +46,15 @@ def test_an_answer_is_that_of_the_engine_with_its_citations(client: Client, libr
     assert [each["quote"] for each in told["citations"]] == [each.quote for each in expected.citations] != []
 
 
+def test_the_page_is_sealed_and_what_is_a_readers_is_not_stored(address: str) -> None:
+    for path, cached in (("/", False), ("/config", False), ("/theme.css", True)):
+        headers = httpx.get(address + path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "base-uri 'self'" in headers["content-security-policy"]
+        assert (headers.get("cache-control") == "no-store") != cached
+
+
 def test_a_search_is_that_of_the_engine_as_long_as_asked_for(client: Client, library: Assistant) -> None:
     told = client.predict(QUESTION, 3, api_name="/search")
     assert [each["paper"]["id"] for each in told] == [each.paper.id for each in library.search(QUESTION, k=3)]

@@ -1,4 +1,4 @@
-"""Who may log in: a file of `user:scrypt` lines, with what is needed to check a password and not to learn it."""
+"""Who may log in: a file of `user:hash` lines, with what is needed to check a password and not to learn it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rag import SettingsError, replace_file
+
+if TYPE_CHECKING:
+    from pwdlib import PasswordHash
 
 SHORTEST_PASSWORD = 10
 _LONGEST_PASSWORD = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-_LINE = re.compile(r"scrypt\$(\d{1,2})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9+/=]{16,})\$([A-Za-z0-9+/=]{40,})")
-_COST, _BLOCK, _PARALLEL = 15, 8, 1  # 32 MB and some 60 ms a try; the cost is the binary logarithm of scrypt's N
-_MOST_MEMORY = 256_000_000  # bytes; a line of a file that asks for more is refused
+# Argon2id, by pwdlib; a line that asks for more than 1 GB of memory or 99 rounds is none.
+_LINE = re.compile(r"\$argon2id\$v=19\$m=\d{1,6},t=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}")
+# As earlier versions wrote it.
+_SCRYPT = re.compile(r"scrypt\$(\d{1,2})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9+/=]{16,88})\$([A-Za-z0-9+/=]{40,88})")
+_MOST_MEMORY = 256_000_000  # bytes; a line of scrypt that asks for more is refused
 
 
 def read_accounts(path: Path) -> dict[str, str]:
-    """The scrypt lines of the users by name.
+    """The users' hashes by name.
 
     Raises:
         SettingsError: The file cannot be read, or others can, or a line of it is none that `footnote user add` writes.
@@ -41,7 +48,7 @@ def read_accounts(path: Path) -> dict[str, str]:
         if not line.strip() or line.startswith("#"):
             continue
         name, _, kept = line.strip().partition(":")
-        if not _NAME.fullmatch(name) or not _LINE.fullmatch(kept):
+        if not _NAME.fullmatch(name) or not (_LINE.fullmatch(kept) or _SCRYPT.fullmatch(kept)):
             raise SettingsError(
                 f"{path}:{number}: this is no line of `footnote user add`; remove it and add the user again."
             )
@@ -82,31 +89,39 @@ def hash_password(password: str) -> str:
     """
     if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
         raise SettingsError(f"a password has {SHORTEST_PASSWORD} to {_LONGEST_PASSWORD} characters")
-    salt = secrets.token_bytes(16)
-    digest = _digest(password, salt, _COST, _BLOCK, _PARALLEL)
-    encoded = (base64.b64encode(part).decode() for part in (salt, digest))
-    return "$".join(("scrypt", str(_COST), str(_BLOCK), str(_PARALLEL), *encoded))
+    return _hashing().hash(password)
 
 
 def check_password(accounts: Mapping[str, str], name: str, password: str) -> bool:
     """Whether this is the user's password; takes as long for a user that there is none of."""
     kept = accounts.get(name)
-    match = _LINE.fullmatch(kept or _NOBODY)
-    if match is None or len(password) > _LONGEST_PASSWORD:
+    if len(password) > _LONGEST_PASSWORD:
         return False
-    cost, block, parallel = (int(match[place]) for place in (1, 2, 3))
-    salt, expected = (base64.b64decode(match[place]) for place in (4, 5))
+    if kept and (line := _SCRYPT.fullmatch(kept)):
+        return _is_by_scrypt(line, password)
+    typed = password.encode("utf-8", "surrogatepass")
+    return _hashing().verify(typed, kept or _hash_of_nobody()) and kept is not None
+
+
+@cache
+def _hashing() -> PasswordHash:
+    from pwdlib import PasswordHash
+    from pwdlib.hashers.argon2 import Argon2Hasher
+
+    return PasswordHash((Argon2Hasher(),))
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return _hashing().hash(secrets.token_hex())
+
+
+def _is_by_scrypt(line: re.Match[str], password: str) -> bool:
+    cost, block, parallel = (int(line[place]) for place in (1, 2, 3))
     try:
-        given = _digest(password, salt, cost, block, parallel)
+        salt, expected = (base64.b64decode(line[place]) for place in (4, 5))
+        typed = password.encode("utf-8", "surrogatepass")
+        given = hashlib.scrypt(typed, salt=salt, n=2**cost, r=block, p=parallel, maxmem=_MOST_MEMORY)
     except ValueError:  # a line that was changed by hand
         return False
-    return hmac.compare_digest(given, expected) and kept is not None
-
-
-def _digest(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
-    return hashlib.scrypt(
-        password.encode("utf-8", "surrogatepass"), salt=salt, n=2**cost, r=block, p=parallel, maxmem=_MOST_MEMORY
-    )
-
-
-_NOBODY = f"scrypt${_COST}${_BLOCK}${_PARALLEL}${'A' * 22}==${'A' * 86}=="
+    return hmac.compare_digest(given, expected)

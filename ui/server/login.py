@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import logging
 import re
 import secrets
@@ -21,17 +22,18 @@ from ui.html.escaping import element, escape
 from ui.server.accounts import check_password, read_accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import gradio as gr
     from fastapi import FastAPI
+    from limits import RateLimitItem
     from starlette.requests import HTTPConnection, Request
 
 _COOKIE = "footnote_login"
 _LASTS_S = 14 * 24 * 3600
 _LONGEST_FORM = 8192  # bytes
 _AT_ONCE, _WAITING = 2, 16  # a try costs time and memory on purpose
-_TRIES, _WITHIN_S = 10, 60  # from one address
+_FROM_ADDRESS, _FOR_NAME = 10, 30  # wrong passwords in a minute
 _WRONG = "This name and password do not belong together."
 _OWNER_COOKIE = "footnote_owner"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits
@@ -65,7 +67,7 @@ class Login:
         self._read_at: tuple[int, ...] = ()
         self._accounts: Mapping[str, str] = {}
         self._sessions: dict[str, _Session] = {}
-        self._tries: dict[str, list[float]] = {}  # by address
+        self._tries = _Tries()
         self._turnstile = Turnstile(_AT_ONCE, _WAITING)
 
     def user(self, request: HTTPConnection) -> str | None:
@@ -88,19 +90,19 @@ class Login:
         name, password = await _filled_in(request)
         address = request.client.host if request.client else ""
         try:
-            if not self._may_try(address):
-                raise Busy
+            self._tries.check(address, name)  # before others wait for it
             async with self._turnstile.passed():
+                self._tries.check(address, name)
                 accounts = self._known()
                 is_right = await asyncio.to_thread(check_password, accounts, name, password)
         except Busy:
             _logger.warning("A login from %s was refused: too many tries", address)
             return _respond(_TOO_OFTEN, 429)
         if not is_right:
+            self._tries.count(address, name)
             # A name that nobody has may be a password that was typed into the wrong box.
             _logger.warning("A login from %s failed: %s", address, name if name in accounts else "an unknown name")
             return _respond(_WRONG, 401)
-        self._tries[address] = self._tries.get(address, [])[:-1]
         entered = RedirectResponse("./", 303) if _is_a_form(request) else Response()
         entered.set_cookie(
             _COOKIE, self._opened(name, accounts[name]), max_age=_LASTS_S, httponly=True, samesite="lax",
@@ -126,17 +128,6 @@ class Login:
         if self._sessions.pop(token, None):
             self._on_leaving(token)
 
-    def _may_try(self, address: str) -> bool:
-        """Whether there were few tries from this address lately; counts this one."""
-        since = time.monotonic() - _WITHIN_S
-        recent = {other: [at for at in times if at > since] for other, times in self._tries.items()}
-        self._tries = {other: times for other, times in recent.items() if times}
-        tries = self._tries.setdefault(address, [])
-        if len(tries) >= _TRIES:
-            return False
-        tries.append(time.monotonic())
-        return True
-
     def _known(self) -> Mapping[str, str]:
         """The accounts as the file has them now; nobody's while it cannot be read, which the log says once."""
         if (changed := _changed(self._users)) != self._read_at:
@@ -149,6 +140,46 @@ class Login:
                 if not self._accounts:
                     _logger.error("Nobody can log in: %s has no user", self._users)
         return self._accounts
+
+
+class _Tries:
+    """Wrong passwords lately, from an address and for a name."""
+
+    def __init__(self) -> None:
+        from limits import RateLimitItemPerMinute
+        from limits.storage import MemoryStorage
+        from limits.strategies import MovingWindowRateLimiter
+
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limits = RateLimitItemPerMinute(_FROM_ADDRESS), RateLimitItemPerMinute(_FOR_NAME)
+
+    def check(self, address: str, name: str) -> None:
+        """Makes sure that there were few.
+
+        Raises:
+            Busy: There were too many.
+        """
+        if not all(self._limiter.test(limit, key) for limit, key in self._keys(address, name)):
+            raise Busy
+
+    def count(self, address: str, name: str) -> None:
+        """Counts another one."""
+        for limit, key in self._keys(address, name):
+            self._limiter.hit(limit, key)
+
+    def _keys(self, address: str, name: str) -> Iterator[tuple[RateLimitItem, str]]:
+        # Of names, also of those that nobody has, only a digest: it may be a password in the wrong box.
+        keys = f"from {_find_network(address)}", f"for {_digest('name', name)}"
+        return zip(self._limits, keys, strict=True)
+
+
+def _find_network(address: str) -> str:
+    """The address, or of one of IPv6 the network, all of whose addresses one person has."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(known if known.version == 4 else ipaddress.ip_network((known, 64), strict=False))
 
 
 def _changed(path: Path) -> tuple[int, ...]:

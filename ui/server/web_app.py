@@ -27,13 +27,19 @@ PLOTLY_ADDRESS = f"plotly-{version('plotly')}.min.js"  # a new version, a new ad
 # Gradio's page has scripts and styles of its own inline, and its HTML component compiles templates.
 _POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    b"img-src 'self' data: blob:; object-src 'none'; form-action 'self'; frame-ancestors 'self'"
+    b"img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
 # What the page and gradio_client ask for. Gradio has more: uploads, files, logs, profiles, links to stored states.
 _SERVED = re.compile(
     rf"/((config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|{re.escape(PLOTLY_ADDRESS)})?|(assets|static)/.+"
     r"|gradio_api/(app_id|info|queue/(join|data)|run/predict|cancel|reset|component_server"
     r"|call/(ask|search)(/(?P<event>\w+))?|heartbeat/(?P<tab>[\w-]+))/?)"
+)
+_ASSET = re.compile(r"/(assets|static|theme\.css|favicon\.ico)")
+_SEALS = (
+    (b"content-security-policy", _POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
 )
 _STATIC = Path(__file__).parents[1] / "static"
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
@@ -93,9 +99,14 @@ class _WebApp:
             cookie = make_owner_cookie(_read_header(scope, b"cookie"))
             cookies = [(b"set-cookie", cookie.encode())] if cookie else []
 
+        is_asset = _ASSET.match(scope["path"]) is not None
+
         async def send_sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"content-security-policy", _POLICY), *cookies]
+                headers = message["headers"]
+                if not any(name.lower() == b"cache-control" for name, _ in headers) and not is_asset:
+                    headers = [*headers, (b"cache-control", b"no-store")]  # it is this reader's
+                message["headers"] = [*headers, *_SEALS, *cookies]
             await send(message)
 
         # uvicorn has heeded what a proxy says that it trusts; Gradio believes anybody.

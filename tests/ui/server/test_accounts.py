@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
 from pathlib import Path
 
@@ -34,6 +36,18 @@ def test_a_user_enters_with_the_password_and_with_no_other() -> None:
     assert PASSWORD not in accounts["alice"]
 
 
+def test_a_password_is_kept_as_argon2id_and_one_of_an_earlier_version_still_enters() -> None:
+    assert hash_password(PASSWORD).startswith("$argon2id$")
+    salt, digest = (
+        b"0123456789abcdef",
+        hashlib.scrypt(PASSWORD.encode(), salt=b"0123456789abcdef", n=2**15, r=8, p=1, maxmem=256_000_000),
+    )
+    parts = (base64.b64encode(each).decode() for each in (salt, digest))
+    accounts = {"alice": "$".join(("scrypt", "15", "8", "1", *parts))}
+    assert check_password(accounts, "alice", PASSWORD)
+    assert not check_password(accounts, "alice", PASSWORD + "x")
+
+
 def test_a_user_there_is_none_of_takes_as_long() -> None:
     accounts = {"alice": hash_password(PASSWORD)}
 
@@ -63,7 +77,18 @@ def test_a_file_that_others_can_read_is_refused(users: Path) -> None:
         read_accounts(users)
 
 
-@pytest.mark.parametrize("line", ["alice", "alice:secret", "alice:scrypt$99$8$1$AAAA$BBBB", ":x", "a b:x", "\x00"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "alice",
+        "alice:secret",
+        "alice:scrypt$99$8$1$AAAA$BBBB",
+        "alice:$argon2id$v=19$m=9999999,t=3,p=4$" + "A" * 22 + "$" + "A" * 43,
+        ":x",
+        "a b:x",
+        "\x00",
+    ],
+)
 def test_a_broken_line_is_named_and_its_text_is_not(users: Path, line: str) -> None:
     write_accounts(users, {"alice": hash_password(PASSWORD)})
     users.write_text(f"{users.read_text()}# a remark\n\n{line}\n", encoding="utf-8")

@@ -114,6 +114,30 @@ def test_tries_are_few_and_logged_without_what_was_typed(
     assert "guessed-words" not in caplog.text
 
 
+def try_to_enter(address: str, name: str, typed: str, said_to_be: str) -> int:
+    form = {"username": name, "password": typed}
+    return httpx.post(f"{address}/login", data=form, headers={"X-Forwarded-For": said_to_be}, timeout=120).status_code
+
+
+def test_nobody_is_believed_to_be_another_machine(address: str) -> None:
+    status = [try_to_enter(address, "alice", "guess", f"192.0.2.{number}") for number in range(12)]
+    assert status == [401] * 10 + [429] * 2
+
+
+def test_behind_a_proxy_that_is_named_tries_count_by_address_and_by_name(assistant: SeedAssistant, users: Path) -> None:
+    with served(assistant, users=users, proxies=["127.0.0.1"]) as address:
+        flood = [try_to_enter(address, "alice", "guess", "192.0.2.1") for _ in range(12)]
+        assert flood == [401] * 10 + [429] * 2
+        for name in NAMES:
+            assert try_to_enter(address, name, password(name), "192.0.2.2") == 200, "others are not kept out"
+        networks = [f"2001:db8:0:{number:x}::{tries}" for number in range(1, 4) for tries in range(8)]
+        assert [try_to_enter(address, "alice", "guess", each) for each in networks] == [401] * 20 + [429] * 4
+        assert try_to_enter(address, "bob", password("bob"), networks[0]) == 200
+        assert [try_to_enter(address, "bob", "guess", "2001:db8::1") for _ in range(6)] == [401] * 6
+        assert try_to_enter(address, "bob", "guess", "2001:db8::2") == 401
+        assert [try_to_enter(address, "bob", "guess", f"2001:db8::{n}") for n in range(3, 7)] == [401] * 3 + [429]
+
+
 def test_other_pages_can_neither_log_in_nor_out(address: str, log_in: LogIn) -> None:
     alice = log_in("alice")
     elsewhere = {"Origin": "http://evil.example"}
