@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export FOOTNOTE_TEST_DATA ?= $(abspath ../shared)
 endif
 
-.PHONY: ui test lint bench bench-scale bench-accelerator performance pictures clean
+.PHONY: ui test lint audit bench bench-scale bench-accelerator performance pictures clean
 
 ui: $(VENV)/.installed  ## set everything up and serve the chat on http://127.0.0.1:7860
 	$(BIN)/footnote ui
@@ -21,6 +21,9 @@ lint: $(VENV)/.installed-dev  ## style, types, import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(VENV)/.installed-bench  ## known vulnerabilities of what is installed, where the database can be reached, and all licences
+	$(BIN)/python tests/bench/audit.py
 
 RESULTS := tests/bench/results
 LIBRARIES := $(VENV)/bench-libraries

@@ -1,5 +1,6 @@
 from rag.answering.answer_json import answer_from_json as answer_from_json
 from rag.answering.answer_json import answer_to_json as answer_to_json
+from rag.answering.question import check_question as check_question
 from rag.answering.stream import AnswerStream as AnswerStream
 from rag.answering.stream import read_events as read_events
 from rag.assistant import Assistant as Assistant
@@ -37,12 +38,14 @@ from rag.explore.comparison import comparison_csv as comparison_csv
 from rag.explore.overview import Overview as Overview
 from rag.explore.overview import PaperMap as PaperMap
 from rag.explore.overview import Topic as Topic
+from rag.files import make_private_folder as make_private_folder
 from rag.files import replace_file as replace_file
 from rag.langchain.chain import build_chain as build_chain
 from rag.loopback import names_this_machine as names_this_machine
 from rag.markers.citation_forms import find_markers as find_markers
 from rag.serve.listener import Listener as Listener
 from rag.settings import Settings as Settings
+from rag.settings import check_proxies as check_proxies
 from rag.settings import load_settings as load_settings
 from rag.share.feedback import record_feedback as record_feedback
 from rag.share.passports.verification import VerifyCheck as VerifyCheck

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.terminal import plain
+from rag.terminal import plain, printable
 
 if TYPE_CHECKING:
     from rag.types import Filter, Paper
@@ -44,5 +44,5 @@ def write_label(paper: Paper) -> str:
 
 def write_places(paper: Paper) -> str:
     """Where the paper was read, as FILE:LINE, and where else it stands."""
-    first, *others = (f"{source}:{line}" for source, line in paper.places)
+    first, *others = (f"{printable(source)}:{line}" for source, line in paper.places)
     return f"{first}, also in {', '.join(others)}" if others else first

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,8 @@ _COUNTS = ("added", "changed", "unchanged", "removed", "merged")
 
 def ingest(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Files and folders; without any, those known already.")
+        list[str] | None,  # a Path of "" is that of the current folder
+        typer.Argument(metavar="[PATHS]...", help="Files and folders; without any, those known already."),
     ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove the papers of files that are gone or unreadable.")

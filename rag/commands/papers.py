@@ -8,7 +8,7 @@ import typer
 
 from rag.commands.common import AsJson, Source, make_filter, print_json, write_label
 from rag.errors import RagError
-from rag.terminal import plain
+from rag.terminal import plain, printable
 
 papers = typer.Typer(help="Look at the papers in the library.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def list_papers(source: Source = None, as_json: AsJson = False) -> None:
         print_json(found)
         return
     for paper in found:
-        typer.echo(plain(f"{paper.id}  {paper.source}:{paper.line}  {write_label(paper)}"))
+        typer.echo(plain(f"{paper.id}  {printable(paper.source)}:{paper.line}  {write_label(paper)}"))
     if not found:
         typer.echo("No papers. Run `footnote ingest PATHS`, or `footnote ingest` for the bundled seeds.", err=True)
 
@@ -47,5 +47,5 @@ def show_paper(
     appeared = f"{paper.venue} {paper.year or ''}".strip()
     details = (", ".join(paper.authors), appeared, paper.doi and f"doi:{paper.doi}", paper.url)
     head = "\n".join([write_label(paper), *filter(None, details)])
-    places = "\n".join(f"  {name}:{line}" for name, line in paper.places)
+    places = "\n".join(f"  {printable(name)}:{line}" for name, line in paper.places)
     typer.echo(plain(f"{head}\n\n{paper.abstract}\n\nid {paper.id}, seen in\n{places}"))

@@ -36,6 +36,8 @@ def _read_passport(path: Path) -> str:
     from rag.share.passports.data import MOST_BYTES
 
     try:
+        if path.exists() and not path.is_file():
+            raise PassportError(f"{path}: this is no file; a passport is one that the chat or `--passport` has made.")
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1).decode("utf-8")
     except OSError as error:

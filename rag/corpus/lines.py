@@ -11,6 +11,7 @@ from typing import IO, cast
 
 PACKINGS = ("", ".gz", ".xz")
 MOST_BYTES = 1 << 30  # of a packed file, unpacked: a small file can be made to unpack to terabytes
+_MOST_PACKED, _PLENTY = 100, 1 << 24  # text packs to a tenth or a third; more is looked at from 16 MB on
 _MOST_LINE_BYTES = 1 << 24  # no abstract is that long, and a line is held in memory whole
 
 
@@ -25,10 +26,12 @@ def read_lines(path: Path) -> Iterator[str]:
         Unreadable: The file is empty, is not UTF-8, is damaged, unpacks to too much, or cannot be opened.
     """
     try:
-        if path.stat().st_size == 0:
+        size = path.stat().st_size
+        if size == 0:
             raise Unreadable("it is empty")
+        is_packed = path.suffix.lower() in PACKINGS
         with _opened(path) as file:
-            yield from _decoded(file, bounded=path.suffix.lower() in PACKINGS)
+            yield from _decoded(file, most=min(MOST_BYTES, max(_PLENTY, _MOST_PACKED * size)) if is_packed else None)
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise Unreadable(f"it cannot be unpacked ({error}); fetch or pack it again") from error
     except OSError as error:
@@ -41,15 +44,15 @@ def _opened(path: Path) -> IO[bytes]:
     return lzma.open(path, "rb") if path.suffix.lower() == ".xz" else path.open("rb")
 
 
-def _decoded(file: IO[bytes], *, bounded: bool) -> Iterator[str]:
+def _decoded(file: IO[bytes], *, most: int | None) -> Iterator[str]:
     number = unpacked = 0
     while raw := file.readline(_MOST_LINE_BYTES + 1):
         number += 1
         unpacked += len(raw)
         if len(raw) > _MOST_LINE_BYTES:
             raise Unreadable(f"line {number} is longer than {_MOST_LINE_BYTES:,} bytes")
-        if bounded and unpacked > MOST_BYTES:
-            raise Unreadable(f"it unpacks to more than {MOST_BYTES:,} bytes; unpack and split it")
+        if most and unpacked > most:
+            raise Unreadable(f"it unpacks to more than {most:,} bytes; unpack and split it")
         if b"\0" in raw:
             raise Unreadable(f"it is not text (line {number} has a zero byte)")
         try:

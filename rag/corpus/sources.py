@@ -58,8 +58,14 @@ def read_sources(
 
 
 def canonical_path(path: str | Path) -> str:
-    """One spelling of a path for good; bundled seeds keep theirs when the installation moves."""
+    """One spelling of a path for good; bundled seeds keep theirs when the installation moves.
+
+    Raises:
+        CorpusError: It is empty.
+    """
     text = str(path)
+    if not text.strip():
+        raise CorpusError("A path is empty, which would be the current folder: name the folder, or `.` for this one.")
     if text.startswith(SEEDS):
         return text
     given = Path(os.path.expanduser(path)).absolute()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from rag.explore.overview import MOST_POINTS, PaperMap
-from rag.files import replace_file
+from rag.files import make_private_folder, replace_file
 from rag.settings import Settings
 from rag.types import Paper
 
@@ -90,7 +90,7 @@ def _read(path: Path, papers: Mapping[str, Paper]) -> PaperMap:
 
 def _write(path: Path, made: PaperMap) -> None:
     """Replaces the file; maps of earlier generations are removed, and what killed processes left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     replace_file(path, json.dumps({"version": _VERSION, **asdict(made)}))
     for other in path.parent.iterdir():
         if other != path and not other.name.startswith(f".{path.stem}."):

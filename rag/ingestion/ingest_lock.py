@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from rag.errors import LibraryError
+from rag.files import make_private_folder
 from rag.ingestion.embed_papers import raise_if_set
 from rag.library.chroma import chroma_errors, connect, disconnect, place
 from rag.settings import Settings
@@ -50,7 +51,7 @@ def ingest_lock(
     """
     check_stop = partial(raise_if_set, stop)
     with chroma_errors(settings):
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.home)
         lock = FileLock(settings.home / "sync.lock")
         _wait_for(lock, settings, wait_s, check_stop)
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.request import getproxies
 
 from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
+from rag.files import make_private_folder
 from rag.loopback import is_this_machine
 from rag.settings import Settings
 
@@ -41,7 +42,7 @@ def connect(settings: Settings) -> Client:
     with chroma_errors(settings):
         if settings.chroma_url is None:
             folder = _folder(settings)
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
             return cast("Client", chromadb.PersistentClient(_unshared(folder), settings=quiet))
         _check_server(settings)
         address = settings.chroma_url

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from rag.files import make_private_folder
 from rag.library.chroma import chroma_errors, damaged
 from rag.library.lexical_index import MOST_CHANGED, Changes, LexicalIndex
 from rag.library.paper_rows import Papers, StoreDamaged
@@ -37,7 +38,7 @@ def open_store(settings: Settings, renewed: Renewed) -> PaperStore:
         store = PaperStore.find(folder, _origin(settings, collection))
         if store and store.state.generation == read_stamp(settings, collection).generation:
             return store
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         with FileLock(folder / "lock"):
             collection = renewed()  # while this one waited, others may have moved on
             return _refreshed(settings, folder, collection) or _made(settings, folder, collection)

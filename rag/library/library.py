@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryMismatch
+from rag.files import check_folder
 from rag.library.chroma import chroma_errors, connect, disconnect, place
 from rag.library.dense_search import DenseSearch
 from rag.library.derived import open_lexical
@@ -59,6 +60,7 @@ class Library:
             LibraryError: It cannot be opened.
         """
         with chroma_errors(settings):
+            check_folder(settings.home)
             if settings.chroma_url is None and not (settings.home / "chroma" / "chroma.sqlite3").exists():
                 return None
         client = connect(settings)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from rag.errors import SettingsError
-from rag.files import replace_file
+from rag.files import make_private_folder, replace_file
 from rag.settings import Settings
 from rag.types import Usage
 
@@ -74,7 +74,7 @@ class AnswerCache:
         """Keeps an answer, and lets go of those that were not asked for longest where there are too many."""
         entry = json.dumps(asdict(answer)).encode()
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             replace_file(self._path(request), entry, private=True)
             self._make_room()
         except OSError as error:

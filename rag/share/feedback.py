@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from rag.answering.question import MOST_QUESTION_CHARS, History, check_turns
 from rag.errors import FeedbackError
-from rag.files import replace_file
+from rag.files import make_private_folder, replace_file
 from rag.share.provenance import hash_text
 from rag.text.words import make_encodable, visible
 from rag.types import Answer
@@ -49,7 +49,7 @@ def record_feedback(
     said = [] if liked is None else [_make_line(line_id, answer, liked, reason, history)]
     path = home / FILE
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private_folder(home)
         with FileLock(home / "feedback.lock", timeout=_LOCK_WAIT_S):
             lines = [*(line for line in _read_lines(path) if _read_id(line) != line_id), *said]
             content = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import gzip
+import lzma
 import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,7 +81,61 @@ def test_a_file_that_is_not_there_as_the_installed_script_says_it(tmp_path):
     refused(done, "none.txt: there is no such file or folder")
 
 
+@pytest.mark.parametrize("path", ["", " "])
+def test_a_path_that_is_empty_is_not_the_current_folder(home, path):
+    write_abstracts(Path("here.txt"), ["A line that nobody wanted to have in the library. It is there all the same."])
+    refused(inside("ingest", path), "A path is empty, which would be the current folder")
+
+
+@pytest.mark.parametrize("suffix", [".xz", ".gz"])
+def test_a_small_file_that_unpacks_to_very_much_is_soon_refused(own_home, tmp_path, suffix):
+    pack = {".xz": lzma.compress, ".gz": gzip.compress}[suffix]
+    file = tmp_path / f"ends.txt{suffix}"
+    file.write_bytes(pack(b"\n" * 40_000_000))
+    began = time.thread_time()
+    said = inside("ingest", str(file))
+    assert (said.code, f"it unpacks to more than {1 << 24:,} bytes" in said.out + said.err) == (2, True)
+    assert time.thread_time() - began < 20
+
+
+def test_a_name_with_a_line_end_forges_no_line(own_home, tmp_path):
+    forged = "0123456789abcdef  forged.txt:1  A forged paper"
+    name = f"x.txt\n{forged}\n.txt"
+    (tmp_path / name).write_text("On Tea\nAbstract: Tea grows on hills, and it is drunk hot. It is green or black.\n")
+    assert inside("ingest", str(tmp_path / name)).code == 0
+    for arguments in (["papers", "list"], ["papers", "list", "--source", name], ["ask", "Where does tea grow?"]):
+        said = inside(*arguments)
+        assert forged not in said.out.splitlines()
+    assert forged in inside("papers", "list").out, "on the line of its paper"
+
+
+def test_a_passport_that_would_be_waited_for_is_refused(home, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    refused(inside("verify", str(tmp_path / "pipe")), "pipe: this is no file")
+
+
 # The library
+
+
+def test_a_home_is_for_its_owner_alone_and_doctor_says_where_it_is_not(tmp_path, monkeypatch):
+    home = tmp_path / "above" / "home"
+    monkeypatch.setenv("RAG_HOME", str(home))
+    file = write_abstracts(
+        tmp_path / "a.txt", ["Tea grows on hills, and it is drunk hot. It is green or black, or white."]
+    )
+    assert inside("ingest", str(file)).code == 0
+    assert [folder.stat().st_mode & 0o777 for folder in (home, home.parent)] == [0o700, 0o700]
+    home.chmod(0o755)
+    found = next(finding for finding in examine() if finding.what == "home")
+    assert not found.ok
+    assert f"chmod 700 {home}" in found.detail
+
+
+def test_a_home_that_is_a_file_is_named_as_one(tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("a file")
+    monkeypatch.setenv("RAG_HOME", str(tmp_path / "home"))
+    refused(inside("papers", "list"), "a file is in the place of this folder")
+    refused(inside("ask", QUESTION), "a file is in the place of this folder")
 
 
 def test_a_missing_library_that_must_not_be_made(tmp_path, monkeypatch):

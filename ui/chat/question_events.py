@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio import EventData, Request
 
-from rag import visible
+from rag import check_question, visible
 from ui.chat.asking import Asking
 from ui.chat.conversation_events import ConversationEvents
 from ui.chat.drawing import ChatDrawing, Drawing, Drawings, Scope
@@ -39,6 +39,7 @@ class QuestionEvents:
         if conversation.running or not visible(question).strip():
             yield self.drawing.draw_all(conversation, owner)
             return
+        check_question(question)  # what is refused is not kept
         self._catch_up(conversation, owner)
         edited = conversation.exchange(conversation.editing)
         if edited and edited is not conversation.exchanges[-1]:

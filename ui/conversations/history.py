@@ -12,7 +12,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rag import Answer, Filter, Outcome, RagError, StoredAnswerError, answer_from_json, answer_to_json
+from rag import (
+    Answer,
+    Filter,
+    Outcome,
+    RagError,
+    StoredAnswerError,
+    answer_from_json,
+    answer_to_json,
+    make_private_folder,
+)
 from ui.conversations.conversation import Exchange, State
 from ui.html.escaping import shorten
 
@@ -23,6 +32,7 @@ _LONGEST_TITLE = 120
 _COPY = " (copy)"
 _MOST_WORDS, _LONGEST_WORD = 10, 100  # of a search
 _MOST_LISTED = 200  # conversations shown at a time; a search finds the others
+_MOST_CONVERSATIONS, _MOST_EXCHANGES = 1_000, 500  # of an owner, and of a conversation
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversation (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, is_named INTEGER NOT NULL, changed REAL NOT NULL
@@ -115,11 +125,12 @@ class History:
             The id of the conversation.
 
         Raises:
-            RagError: The conversation is another owner's.
+            RagError: The conversation is another owner's, or there are too many.
         """
         conversation = conversation or secrets.token_urlsafe(12)
         exchange.question = _replace_halves(exchange.question)
         with self._connect() as connection:
+            _make_sure_of_room(connection, owner, conversation)
             connection.execute(
                 "INSERT INTO conversation VALUES (?, ?, ?, FALSE, ?)"
                 " ON CONFLICT (id) DO UPDATE SET changed = excluded.changed, title = CASE"
@@ -179,7 +190,7 @@ class History:
     def _connect(self) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction: SQLite's own locks keep threads and processes apart."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._path.parent)
             if not self._path.exists():
                 self._path.touch(mode=0o600)
             connection = sqlite3.connect(self._path, timeout=10)
@@ -198,6 +209,21 @@ class History:
                 f"The conversations in {self._path} cannot be read or written ({error}); make room or correct its"
                 " permissions, or move the file away to start anew."
             ) from error
+
+
+def _make_sure_of_room(connection: sqlite3.Connection, owner: str, conversation: str) -> None:
+    """Makes sure that one who asks without end does not fill the disk.
+
+    Raises:
+        RagError: The conversation is full, or it is a new one and its owner has too many.
+    """
+    of_owner = "SELECT count(*), coalesce(max(id = ?), 0) FROM conversation WHERE owner = ?"
+    conversations, is_known = connection.execute(of_owner, (conversation, owner)).fetchone()
+    if not is_known and conversations >= _MOST_CONVERSATIONS:
+        raise RagError(f"You have {conversations:,} conversations, the most that are kept; delete some of them first.")
+    of_conversation = "SELECT count(*) FROM exchange WHERE conversation = ?"
+    if connection.execute(of_conversation, (conversation,)).fetchone()[0] >= _MOST_EXCHANGES:
+        raise RagError(f"This conversation has {_MOST_EXCHANGES:,} questions, the most that are kept; start a new one.")
 
 
 def _make_title(text: str) -> str:

@@ -172,3 +172,16 @@ def test_what_was_chosen_in_another_tab_before_the_page_had_opened_restricts_it(
         assert assistant.wheres == ([chosen] if asks else [])
 
     asyncio.run(restricted_at_once())
+
+
+def test_a_question_that_is_refused_is_not_kept(assistant: SeedAssistant) -> None:
+    async def asked() -> None:
+        chat, conversation = await chat_of(assistant), Conversation()
+        with pytest.raises(gr.Error, match="The question has 8,001 characters; at most 8,000"):
+            async for _ in chat.questions.ask("a" * 8_001, conversation, None, REQUEST):
+                pass
+        assert conversation.exchanges == []
+        assert chat.drawing.history.find_conversations(identify_owner(REQUEST)) == []
+        assert assistant.asked == []
+
+    asyncio.run(asked())

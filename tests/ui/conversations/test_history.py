@@ -207,3 +207,19 @@ def test_a_file_of_another_version_is_left_as_it_is(history: History, tmp_path: 
     connection.close()
     with pytest.raises(RagError, match="of another version of Footnote"):
         History(tmp_path / "home")
+
+
+def test_one_who_asks_without_end_is_told_to_delete(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.conversations.history._MOST_CONVERSATIONS", 2)
+    monkeypatch.setattr("ui.conversations.history._MOST_EXCHANGES", 3)
+    first, _ = history.add(ME, None, answered("one")), history.add(ME, None, answered("two"))
+    with pytest.raises(RagError, match=r"You have 2 conversations, .* delete some"):
+        history.add(ME, None, answered("three"))
+    history.add(OTHER, None, answered("of another"))
+    for question in ("again", "and again"):
+        history.add(ME, first, answered(question))
+    with pytest.raises(RagError, match=r"This conversation has 3 questions, .* start a new one"):
+        history.add(ME, first, answered("and again"))
+    assert len(history.read_exchanges(ME, first)) == 3
+    history.delete(ME, first)
+    history.add(ME, None, answered("three"))
