@@ -6,10 +6,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.request import getproxies
+from uuid import UUID
 
 from rag.errors import LibraryDamaged, LibraryError, LibraryUnreachable
 from rag.files import make_private_folder
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     import httpx
     from chromadb.api.client import Client
 
+_FILE = "chroma.sqlite3"
+_METADATA = """select id, key, coalesce(str_value, int_value, float_value, bool_value)
+    from collections join collection_metadata on collection_id = id where name = ?"""
 _CONNECT_S = 5.0
 _REQUEST_S = 120.0  # the longest is a batch of papers on a slow disk
 _FAILED_WITHIN = "Error executing plan"  # not a wrong request, but files that the engine cannot read
@@ -31,6 +36,8 @@ _NO_ROOM = ("disk is full", "No space left", "readonly database", "read-only", "
 def connect(settings: Settings) -> Client:
     """Opens a client for the caller alone, who closes it with `disconnect`.
 
+    Where the folder is there but cannot be written, it is one that only reads.
+
     Raises:
         LibraryError: The folder cannot be used or the server does not answer.
     """
@@ -39,11 +46,17 @@ def connect(settings: Settings) -> Client:
     from chromadb.config import Settings as ChromaSettings
 
     quiet = ChromaSettings(anonymized_telemetry=False)
+    if settings.chroma_url is None:
+        folder = _folder(settings)
+        try:
+            with chroma_errors(settings):
+                make_private_folder(folder)
+                return cast("Client", chromadb.PersistentClient(_unshared(folder), settings=quiet))
+        except _Unwritable as error:
+            if not (folder / _FILE).is_file():
+                raise
+            return cast("Client", _ReadOnlyClient(folder / _FILE, error))
     with chroma_errors(settings):
-        if settings.chroma_url is None:
-            folder = _folder(settings)
-            make_private_folder(folder)
-            return cast("Client", chromadb.PersistentClient(_unshared(folder), settings=quiet))
         _check_server(settings)
         address = settings.chroma_url
         secure, port = address.scheme == "https", address.port or 8000
@@ -58,6 +71,8 @@ def connect(settings: Settings) -> Client:
 
 def disconnect(client: Client) -> None:
     """Closes a client with its connections, which Chroma leaves open."""
+    if isinstance(client, _ReadOnlyClient):
+        return
     sessions = _sessions(client)
     client.close()
     for session in sessions:
@@ -146,8 +161,12 @@ def _unreachable(where: str, reason: str) -> str:
     return f"{where} does not answer ({reason}); start it (`chroma run --path DIR --port N`) or correct RAG_CHROMA_URL."
 
 
-def _unwritable(where: str, reason: str) -> LibraryError:
-    return LibraryError(
+class _Unwritable(LibraryError):
+    """The folder of the library cannot be written."""
+
+
+def _unwritable(where: str, reason: str) -> _Unwritable:
+    return _Unwritable(
         f"The library in {where} cannot be written ({reason}); free some disk space or set RAG_HOME to a folder"
         " that can be written. What is in the library stays there."
     )
@@ -172,3 +191,49 @@ def _unshared(folder: Path) -> str:
         _openings += 1
         digits = f"{_openings:b}"
     return str(folder) + "".join("/." if digit == "1" else "/" for digit in digits)  # a number, spelled in detours
+
+
+class _ReadOnlyClient:
+    """Stands in for a client of Chroma's where the folder cannot be written: Chroma writes whenever it is opened.
+
+    It knows what a collection says of itself, from Chroma's file; papers and vectors are in the paper store.
+    """
+
+    def __init__(self, file: Path, why: LibraryError) -> None:
+        self._file, self._why = file, why
+
+    def get_collection(self, name: str, **_: object) -> ReadOnlyCollection:
+        """The collection as the file has it now.
+
+        Raises:
+            NotFoundError: There is none of this name.
+            LibraryError: The file cannot be read either.
+        """
+        from chromadb.errors import NotFoundError
+
+        try:
+            with closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                rows = connection.execute(_METADATA, (name,)).fetchall()
+        except sqlite3.Error:
+            raise self._why from None
+        if not rows:
+            raise NotFoundError(name)
+        return ReadOnlyCollection(UUID(rows[0][0]), name, {key: value for _, key, value in rows}, self._why)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Raises the error that says why: all else writes, or needs Chroma."""
+        raise self._why
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnlyCollection:
+    """What a collection says of itself, where the folder cannot be written."""
+
+    id: UUID
+    name: str
+    metadata: dict[str, str | int | float]
+    why: LibraryError
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Raises the error that says why."""
+        raise self.why

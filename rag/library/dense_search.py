@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.library.chroma import chroma_errors, damaged
+from rag.library.chroma import ReadOnlyCollection, chroma_errors, damaged
 from rag.library.paper_reader import PaperReader
 from rag.library.paper_rows import Papers
 from rag.library.records import Vectors
@@ -34,7 +34,7 @@ class DenseSearch:
 
     def find_nearest(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """The papers of the `limit` chunks nearest to a vector, as (paper id, cosine), best first, each paper once."""
-        if self._size <= _COMPARED:
+        if self._size <= _COMPARED or isinstance(self._collection, ReadOnlyCollection):
             return self._scan.find_nearest(vector, limit)
         return self._ask_chroma(vector, limit)
 

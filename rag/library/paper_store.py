@@ -27,6 +27,7 @@ _PASSING = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
 }
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 
 
 class PaperStore:
@@ -165,11 +166,25 @@ class PaperStore:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        if os.access(path.parent, os.W_OK):
+            return _connected_as(path, "mode=rw")
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _NO_ROOM:
+            raise
     # Where nothing can be written SQLite cannot keep its books beside the file, and would not open it.
-    mode = "mode=rw" if os.access(path.parent, os.W_OK) else "immutable=1"
+    return _connected_as(path, "immutable=1")
+
+
+def _connected_as(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
     )
+    try:
+        connection.execute("pragma schema_version")  # the first that reads
+    except sqlite3.Error:
+        connection.close()
+        raise
     connection.execute("pragma synchronous = normal")
     connection.execute(f"pragma cache_size = -{_CACHE_KB}")
     return connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gzip
+import json
 import lzma
 import os
 import re
@@ -136,6 +137,37 @@ def test_a_home_that_is_a_file_is_named_as_one(tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_HOME", str(tmp_path / "home"))
     refused(inside("papers", "list"), "a file is in the place of this folder")
     refused(inside("ask", QUESTION), "a file is in the place of this folder")
+
+
+FULL_DISK = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # no file can be written, whoever one is
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def without_room(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", FULL_DISK, SCRIPT, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_written_questions_are_answered_and_what_writes_says_why(own_home, tmp_path):
+    expected = [inside("ask", "--json", QUESTION), inside("papers", "list")]
+    before = {path: path.stat().st_mtime_ns for path in own_home.rglob("*") if path.is_file()}
+    answered, listed = without_room("ask", "--json", QUESTION), without_room("papers", "list")
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (answered.stderr, listed.stderr) == ("", "")
+    assert json.loads(answered.stdout)["text"] == json.loads(expected[0].out)["text"]
+    assert listed.stdout == expected[1].out
+    file = write_abstracts(
+        tmp_path / "a.txt", ["Tea grows on hills, and it is drunk hot. It is green or black, or white."]
+    )
+    refused = without_room("ingest", str(file))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "cannot be written" in refused.stderr
+    assert "free some disk space" in refused.stderr
+    assert inside("ingest", str(file)).code == 0, "with room again it goes on"
 
 
 def test_a_missing_library_that_must_not_be_made(tmp_path, monkeypatch):
