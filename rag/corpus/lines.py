@@ -11,7 +11,7 @@ from typing import IO, cast
 
 PACKINGS = ("", ".gz", ".xz")
 MOST_BYTES = 1 << 30  # of a packed file, unpacked: a small file can be made to unpack to terabytes
-_MOST_PACKED, _PLENTY = 100, 1 << 24  # text packs to a tenth or a third; more is looked at from 16 MB on
+_MOST_PACKED, _PLENTY = 100, 1 << 22  # text packs to a tenth or a third; more is looked at from 4 MB on
 _MOST_LINE_BYTES = 1 << 24  # no abstract is that long, and a line is held in memory whole
 
 

@@ -342,7 +342,7 @@ def test_the_commands_write_a_passport_and_check_it(tmp_path, seed_settings, mon
 def test_what_cannot_be_read_or_written_is_said(tmp_path, seed_settings, monkeypatch):
     monkeypatch.setenv("RAG_HOME", str(seed_settings.home))
     (tmp_path / "x.bin").write_bytes(b"\xff\xfe\x00")
-    for path, why in [("none.html", "cannot be read"), ("x.bin", "not UTF-8"), (".", "cannot be read")]:
+    for path, why in [("none.html", "cannot be read"), ("x.bin", "not UTF-8"), (".", "this is no file")]:
         said = inside("verify", str(tmp_path / path))
         assert (said.code, said.out) == (2, "")
         assert why in said.err

@@ -54,6 +54,18 @@ _LEFT = re.compile(
 PATIENCE_MS = 60_000  # a machine that does other things as well takes its time, and what comes is not waited for
 expect.set_options(timeout=PATIENCE_MS)
 SEEDS = Path(__file__).parents[2] / "seeds"
+# Notes what a screen reader is told, which stands on the page for a moment only.
+HEARD = """() => {
+    window.heard = [];
+    const live = [...document.querySelectorAll("[aria-live], [role=status], [role=alert], [role=log]")];
+    const hears = at => at && (at.matches("[aria-live=off]") ? null : at.matches("[aria-live], [role=status], [role=alert], [role=log]") ? at : hears(at.parentElement));
+    new MutationObserver(changes => {
+        for (const change of changes) {
+            const at = change.target.nodeType === 1 ? change.target : change.target.parentElement;
+            if (hears(at) && at.textContent.trim() && change.addedNodes.length + (change.type === "characterData")) window.heard.push(at.textContent.trim());
+        }
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> ![pixel](http://evil.test/a) "
     "[press](javascript:window.hacked=3) <http://evil.test/b> https://evil.test/c www.evil.test `code` "

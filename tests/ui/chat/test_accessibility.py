@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from rag import Assistant, Settings, load_settings
 from tests import llm_server as server
 from tests.llm_server import ChatServer, Exchange
-from tests.ui.conftest import PHONE, QUESTION, WIDE, served
+from tests.ui.conftest import HEARD, PHONE, QUESTION, WIDE, served
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
@@ -207,12 +207,16 @@ def test_the_keyboard_alone_asks_checks_rates_renames_and_deletes(new_page: Open
     tab_to(page, card.get_by_role("link", name="Back to the answer"))
     page.keyboard.press("Enter")
     expect(log(page).get_by_role("link", name=re.compile("^citation 2, "))).to_be_focused()
-    for name in ("Copy", "Helpful"):
-        button = log(page).get_by_role("button", name=name, exact=True)
-        tab_to(page, button)
-        page.keyboard.press("Space")
-        expect(page.get_by_role("status").filter(has_text="Copied.").or_(page.get_by_label("Why?"))).to_be_visible()
-        expect(button).to_be_focused()
+    page.evaluate(HEARD)
+    copy, helpful = (log(page).get_by_role("button", name=name, exact=True) for name in ("Copy", "Helpful"))
+    tab_to(page, copy)
+    page.keyboard.press("Space")
+    page.wait_for_function("window.heard.includes('Copied.')")
+    expect(copy).to_be_focused()
+    tab_to(page, helpful)
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Why?")).to_be_visible()
+    expect(helpful).to_be_focused()
     tab_to(page, page.get_by_label("Why?"))
     page.keyboard.type("names the loss")
     tab_to(page, page.get_by_role("button", name="Send"))
@@ -284,18 +288,6 @@ def test_the_keyboard_alone_follows_a_suggestion_compares_and_restricts(new_page
 
 
 # What a screen reader is told.
-
-HEARD = """() => {
-    window.heard = [];
-    const live = [...document.querySelectorAll("[aria-live], [role=status], [role=alert], [role=log]")];
-    const hears = at => at && (at.matches("[aria-live=off]") ? null : at.matches("[aria-live], [role=status], [role=alert], [role=log]") ? at : hears(at.parentElement));
-    new MutationObserver(changes => {
-        for (const change of changes) {
-            const at = change.target.nodeType === 1 ? change.target : change.target.parentElement;
-            if (hears(at) && at.textContent.trim() && change.addedNodes.length + (change.type === "characterData")) window.heard.push(at.textContent.trim());
-        }
-    }).observe(document.body, { childList: true, subtree: true, characterData: true });
-}"""
 
 
 def test_an_answer_is_announced_once_when_it_has_arrived_failed_or_was_stopped(

@@ -14,7 +14,7 @@ from rag import Assistant, Paper, Settings, load_settings
 from tests import llm_server as server
 from tests.conftest import wait_for
 from tests.llm_server import ChatServer
-from tests.ui.conftest import HOSTILE, PHONE, QUESTION, SEEDS, SeedAssistant, paper, served
+from tests.ui.conftest import HEARD, HOSTILE, PHONE, QUESTION, SEEDS, SeedAssistant, paper, served
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
@@ -86,8 +86,9 @@ def test_ask_read_the_answer_click_its_marker_and_see_the_quote(new_page: Open, 
 def test_a_card_is_copied_as_quote_with_reference_and_as_bibtex(new_page: Open, page_address: str) -> None:
     page = new_page(page_address, permissions=["clipboard-read", "clipboard-write"])
     ask_and_wait(page, QUESTION)
+    page.evaluate(HEARD)
     card(page, 1).get_by_role("button", name="Copy quote").click()
-    expect(page.get_by_role("status").filter(has_text="Copied.")).to_be_visible()
+    page.wait_for_function("window.heard.includes('Copied.')")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert f"“{card(page, 1).get_by_role('mark').inner_text()}”" in copied
     assert "004_4ce438284920dd57.txt" in copied
