@@ -32,7 +32,7 @@ def draw_paper_page(paper: Paper | None, nearest: Sequence[Passage] = ()) -> str
 def _list_links(paper: Paper) -> dict[str, str]:
     """Where the source says that the paper is: what is shown of each address, and the address where it can be one."""
     links = {paper.url: paper.url if _is_of_the_web(paper.url) else ""} if paper.url else {}
-    if paper.doi:
+    if paper.doi.startswith("10."):
         links[f"doi:{paper.doi}"] = "https://doi.org/" + quote(paper.doi, safe="/().")
     return links
 
