@@ -55,6 +55,8 @@ endif
 	measure cold --save $(RESULTS)/cold.json; \
 	$(AS_FOOTNOTE) measure askers --save $(RESULTS)/askers.json; \
 	measure kills --save $(RESULTS)/kills.json; \
+	measure flips --save $(RESULTS)/flips.json; \
+	measure fuzz --save $(RESULTS)/fuzz.json; \
 	on_papers embedding --save $(RESULTS)/embedding.json; \
 	$(AS_FOOTNOTE) on_papers scale --papers 1000 --precision int8 --home $(LIBRARIES)/1000 --save $(RESULTS)/scale.json; \
 	$(AS_FOOTNOTE) on_papers scale --papers 10000 --precision int8 --home $(LIBRARIES)/10000 --save $(RESULTS)/scale.json; \

@@ -53,7 +53,7 @@ def open_bundled(models: Path, precision: Precision) -> OnnxEncoder:
         try:
             return _open(kept, tokenizer)
         except Exception as error:  # noqa: BLE001 (the libraries below raise unrelated kinds; it is derived, so make it again)
-            log.warning("%s: the model's graph is made again (%s)", kept.parent, first_line(error))
+            log.warning("%s is damaged; it is made again (%s).", kept.parent, first_line(error).partition("; run")[0])
             shutil.rmtree(kept.parent, ignore_errors=True)
     weights = checked_weights()
     with _aside(models) as aside:
