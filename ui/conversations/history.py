@@ -7,6 +7,7 @@ import re
 import secrets
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -42,10 +43,14 @@ CREATE TABLE IF NOT EXISTS exchange (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     conversation TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
     question TEXT NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL, answer TEXT NOT NULL, error TEXT NOT NULL,
-    model_failed INTEGER NOT NULL, scope TEXT NOT NULL, liked INTEGER, reason TEXT NOT NULL
+    model_failed INTEGER NOT NULL, scope TEXT NOT NULL, liked INTEGER, reason TEXT NOT NULL,
+    seal INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS of_conversation ON exchange (conversation);
 """
+# SQLite sees damage to its own books, but none to what it keeps. States change without a seal, after a kill.
+_SEALED = ("question", "text", "answer", "error", "model_failed", "scope", "liked", "reason")
+_DAMAGED = "What was kept of this is damaged on the disk. Ask again."
 _OF_OWNER = "SELECT id, title, changed FROM conversation c WHERE owner = ?"
 _HAS_WORD = (
     " AND (title LIKE ? ESCAPE '\\' OR EXISTS (SELECT 1 FROM exchange WHERE conversation = c.id"
@@ -85,6 +90,8 @@ class History:
                     " anew."
                 )
             connection.executescript(_SCHEMA)
+            if not connection.execute("SELECT 1 FROM pragma_table_info('exchange') WHERE name = 'seal'").fetchone():
+                connection.execute("ALTER TABLE exchange ADD COLUMN seal INTEGER")  # an earlier version had none
             connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute("UPDATE exchange SET state = ? WHERE state = ?", (State.CUT, State.RUNNING))
 
@@ -116,7 +123,7 @@ class History:
             " WHERE c.id = ? AND c.owner = ? ORDER BY e.id",
             conversation, owner,
         )  # fmt: skip
-        return [(row["id"], State(row["state"])) for row in rows]
+        return [(row["id"], _read_state(row)) for row in rows]
 
     def add(self, owner: str, conversation: str | None, exchange: Exchange) -> str:
         """Keeps a new exchange and gives it its id; its conversation is made where there is none.
@@ -142,7 +149,7 @@ class History:
             if kept["owner"] != owner:
                 raise RagError("There is no such conversation; start a new one.")
             exchange.id = connection.execute(
-                "INSERT INTO exchange VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO exchange VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (conversation, exchange.question, *_store(exchange)),
             ).lastrowid
         return conversation
@@ -151,7 +158,7 @@ class History:
         """Keeps what has become of an exchange; nothing happens where it was deleted meanwhile."""
         self._run(
             "UPDATE exchange SET state = ?, text = ?, answer = ?, error = ?, model_failed = ?, scope = ?, liked = ?,"
-            " reason = ? WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)",
+            " reason = ?, seal = ? WHERE id = ? AND conversation IN (SELECT id FROM conversation WHERE owner = ?)",
             *_store(exchange), exchange.id, owner,
         )  # fmt: skip
 
@@ -249,14 +256,29 @@ def _store(exchange: Exchange) -> tuple[object, ...]:
             exchange.question, exchange.question, "", Outcome.NOT_IN_CORPUS, passages=exchange.passages,
             usage=exchange.usage, searches=exchange.searches, searched=exchange.searched,
         )  # fmt: skip
-    return (
-        exchange.state, exchange.text, answer_to_json(found) if found else "", exchange.error, exchange.model_failed,
-        json.dumps(asdict(exchange.scope)) if exchange.scope else "", exchange.liked, exchange.reason,
+    stored = (
+        exchange.text, answer_to_json(found) if found else "", exchange.error, int(exchange.model_failed),
+        json.dumps(asdict(exchange.scope)) if exchange.scope else "",
+        None if exchange.liked is None else int(exchange.liked), exchange.reason,
     )  # fmt: skip
+    return (exchange.state, *stored, _make_seal(exchange.question, *stored))
+
+
+def _make_seal(*stored: object) -> int:
+    """A checksum of the sealed columns."""
+    return zlib.crc32(json.dumps(stored).encode())
+
+
+def _read_state(row: sqlite3.Row) -> State:
+    return State(row["state"]) if row["state"] in set(State) else State.FAILED
 
 
 def _restore(row: sqlite3.Row) -> Exchange:
-    exchange = Exchange(row["question"], id=row["id"], state=State(row["state"]), text=row["text"], error=row["error"])
+    if row["seal"] not in (None, _make_seal(*(row[name] for name in _SEALED))):
+        exchange = Exchange(row["question"], id=row["id"])
+        exchange.fail(_DAMAGED)
+        return exchange
+    exchange = Exchange(row["question"], id=row["id"], state=_read_state(row), text=row["text"], error=row["error"])
     exchange.reason, exchange.model_failed = row["reason"], bool(row["model_failed"])
     exchange.liked = None if row["liked"] is None else bool(row["liked"])
     if row["scope"]:

@@ -192,7 +192,7 @@ def test_a_file_that_is_none_of_ours_is_a_clear_error(tmp_path: Path, content: b
 def test_an_answer_of_a_later_version_leaves_its_text(history: History, tmp_path: Path) -> None:
     conversation = history.add(ME, None, answered("What?"))
     with sqlite3.connect(tmp_path / "home" / "conversations.sqlite3") as connection:
-        connection.execute("UPDATE exchange SET answer = '{\"version\": 9}'")
+        connection.execute("UPDATE exchange SET seal = NULL, answer = '{\"version\": 9}'")
     connection.close()
     [exchange] = history.read_exchanges(ME, conversation)
     assert exchange.answer is None
@@ -223,3 +223,30 @@ def test_one_who_asks_without_end_is_told_to_delete(history: History, monkeypatc
     assert len(history.read_exchanges(ME, first)) == 3
     history.delete(ME, first)
     history.add(ME, None, answered("three"))
+
+
+def test_a_byte_that_was_changed_on_the_disk_is_noticed(history: History, tmp_path: Path) -> None:
+    conversation = history.add(ME, None, answered("What?", "Worlds are hard. [1]"))
+    history.add(ME, conversation, answered("Why?"))
+    with sqlite3.connect(tmp_path / "home" / "conversations.sqlite3") as connection:
+        connection.execute("UPDATE exchange SET text = replace(text, 'hard', 'herd') WHERE question = 'What?'")
+        connection.execute("UPDATE exchange SET state = 'dome' WHERE question = 'Why?'")
+    connection.close()
+    damaged, other = history.read_exchanges(ME, conversation)
+    assert (damaged.state, damaged.text, damaged.answer) == (State.FAILED, "", None)
+    assert "damaged on the disk" in damaged.error
+    assert other.state is State.FAILED
+    assert [state for _, state in history.read_states(ME, conversation)] == [State.DONE, State.FAILED]
+
+
+def test_conversations_of_an_earlier_version_have_no_seals_and_open(history: History, tmp_path: Path) -> None:
+    exchange = answered("What?")
+    conversation = history.add(ME, None, exchange)
+    with sqlite3.connect(tmp_path / "home" / "conversations.sqlite3") as connection:
+        connection.execute("ALTER TABLE exchange DROP COLUMN seal")
+    connection.close()
+    again = History(tmp_path / "home")
+    assert again.read_exchanges(ME, conversation) == [exchange]
+    again.save(ME, exchange)
+    again.add(ME, conversation, answered("Why?"))
+    assert [each.question for each in again.read_exchanges(ME, conversation)] == ["What?", "Why?"]
