@@ -95,7 +95,8 @@ class Listener:
                 return self.cycle is not None and not self.cycle.response_complete
 
             def hang_up(self) -> None:
-                if not self.is_answering():
+                is_other = self.transport.get_protocol() is not self  # as for a web socket
+                if not is_other and not self.is_answering():
                     self.transport.close()
 
         class Announcing(uvicorn.Server):
