@@ -51,8 +51,10 @@ def look(home: Path) -> dict[str, Any]:
     try:
         history = History(home)
         found = history.find_conversations(OWNER)
-        exchanges = [each for one in found for each in history.read_exchanges(OWNER, one.id)]
-        told["conversations"] = [(one.title, repr(exchanges)) for one in found]
+        told["conversations"] = {
+            one.title: ["refused" if "damaged" in each.error else repr(each)
+                        for each in history.read_exchanges(OWNER, one.id)] for one in found
+        }  # fmt: skip
     except RagError as error:
         told["conversations"] = f"refused: {error}"
     return told
@@ -98,6 +100,10 @@ def judge(
         return "refused", ""
     if told == expected:
         return "same", ""
+    kept = expected["conversations"]
+    refused = {title: ["refused"] if told["conversations"].get(title) == ["refused"] else kept[title] for title in kept}
+    if told == {**expected, "conversations": refused}:
+        return "refused", ""
     differs = next(key for key in expected if told.get(key) != expected[key])
     return ("fault" if is_ours else "different"), f"other {differs} than before"
 
@@ -105,6 +111,7 @@ def judge(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--save", type=Path)
+    parser.add_argument("--only", help="files of this name under RAG_HOME, or in this folder there")
     parser.add_argument("--places", type=int, default=20, help="of each file")
     given = parser.parse_args()
     dice = random.Random(SEED)  # noqa: S311  places, no secrets
@@ -120,6 +127,8 @@ def main() -> None:
         assert expected["quotes"], expected
         ingested = {paper_id: abstract for paper_id, abstract, _ in expected["papers"]}
         for file in sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file()):
+            if given.only and file.parts[0] != given.only:
+                continue
             size = (whole / file).stat().st_size
             is_ours = file.parts[0] in OURS
             tally = counts.setdefault(file.parts[0], Counter())
