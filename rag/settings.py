@@ -8,7 +8,6 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from dotenv import dotenv_values
@@ -23,6 +22,11 @@ from rag.prices import Price, read_prices
 
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 PREFIX = "RAG_"
+_WITHHELD = (
+    "The address of the language model, OPENAI_BASE_URL, comes from the file .env, and the key, OPENAI_API_KEY, from"
+    " elsewhere: it is not sent there. If the address is right, set it where the key is set, or put the key into that"
+    " file."
+)
 _PROXIES = ("http", "https", "socks5", "socks5h")  # by scheme
 _SHORTEST_KEY = 16  # one that can be guessed keeps nobody out
 _KEY = re.compile(rf"[!-~]{{{_SHORTEST_KEY},}}")
@@ -214,22 +218,23 @@ class _KeyBesideItsAddress(PydanticBaseSettingsSource):
             return {}
         if key not in given and key in file:
             return {key: file[key]}
-        if key not in given and key not in environment:
-            return {}
-        if not _is_here(str(file[address])):  # servers on this machine mostly need none
-            raise SettingsError(
-                f"{Path('.env').absolute()} sets OPENAI_BASE_URL, but OPENAI_API_KEY comes from elsewhere: a key"
-                " goes to no address of another source. If the address is right, set OPENAI_BASE_URL where the key is"
-                " set, or the key in that file."
-            )
+        if given.get(key):
+            raise SettingsError(_WITHHELD)
         return {key: None}
 
 
-def _is_here(address: str) -> bool:
-    try:
-        return is_this_machine(urlsplit(address).hostname)
-    except ValueError:
-        return False
+def check_key_source(settings: Settings) -> None:
+    """Makes sure that no key is missing because it comes from another source than the address it would go to.
+
+    Raises:
+        SettingsError: It is. Servers on this machine, which mostly need none, are asked without.
+    """
+    there = {name.upper() for name in list_in_file()}
+    is_withheld = settings.openai_api_key is None and bool(os.environ.get("OPENAI_API_KEY"))
+    is_from_file = "OPENAI_BASE_URL" in there and not os.environ.get("OPENAI_BASE_URL")
+    url = settings.openai_base_url
+    if is_withheld and is_from_file and url is not None and not is_this_machine((url.host or "").strip("[]")):
+        raise SettingsError(_WITHHELD)
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import SettingsError
+from rag.errors import LLMError, SettingsError
+from rag.llm.client import ChatModel
 from rag.settings import BUNDLED_MODEL, Settings, load_settings, variable
 
 KEY = "sk-very-secret-0123456789"
@@ -124,9 +125,12 @@ def test_a_key_goes_to_no_address_of_a_file_that_another_may_have_put_there(monk
     Path(".env").write_text("OPENAI_BASE_URL=http://elsewhere.invalid/v1\n", encoding="utf-8")
     assert sent() == ("http://elsewhere.invalid/v1", None)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-environment")
-    with pytest.raises(SettingsError, match=r"\.env sets OPENAI_BASE_URL, but OPENAI_API_KEY comes from elsewhere"):
-        load_settings()
-    with pytest.raises(SettingsError, match="comes from elsewhere"):
+    assert sent() == ("http://elsewhere.invalid/v1", None), "what needs no key works"
+    with pytest.raises(
+        LLMError, match=r"comes from the file \.env, and the key, .* from elsewhere: it is not sent there"
+    ):
+        ChatModel.open(load_settings(llm_model="tiny"))
+    with pytest.raises(SettingsError, match="from elsewhere: it is not sent there"):
         load_settings(openai_api_key="sk-given")
     assert str(load_settings(openai_base_url="http://given.invalid/v1").openai_base_url) == "http://given.invalid/v1"
     monkeypatch.setenv("OPENAI_BASE_URL", "http://confirmed.invalid/v1")
@@ -134,6 +138,7 @@ def test_a_key_goes_to_no_address_of_a_file_that_another_may_have_put_there(monk
     monkeypatch.delenv("OPENAI_BASE_URL")
     Path(".env").write_text("openai_base_url=http://127.0.0.1:9/v1\n", encoding="utf-8")
     assert sent() == ("http://127.0.0.1:9/v1", None)
+    assert ChatModel.open(load_settings(llm_model="tiny")).host == "127.0.0.1:9"
     Path(".env").write_text("OPENAI_BASE_URL=http://its.invalid/v1\nOPENAI_API_KEY=sk-its\n", encoding="utf-8")
     assert sent() == ("http://its.invalid/v1", "sk-its")
     Path(".env").write_text("OPENAI_API_KEY=sk-its\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from rag.llm.faults import Explainer, foreign_errors, is_overlong
 from rag.llm.thinking import Thoughts, after_thoughts
 from rag.loopback import is_this_machine
 from rag.prices import add_price
-from rag.settings import Settings, check_proxies
+from rag.settings import Settings, check_key_source, check_proxies
 from rag.threads import run_in_thread
 from rag.types import Usage
 
@@ -85,6 +85,7 @@ class ChatModel:
         if not (key.isascii() and key.isprintable()):
             raise LLMError("OPENAI_API_KEY has characters that no key has: copy it again.")
         try:
+            check_key_source(settings)
             check_proxies()
         except SettingsError as error:
             raise LLMError(str(error)) from error
