@@ -93,7 +93,7 @@ def hash_password(password: str) -> str:
 
 
 def check_password(accounts: Mapping[str, str], name: str, password: str) -> bool:
-    """Whether this is the user's password; takes as long for a user that there is none of."""
+    """Whether this is the user's password; takes as long for a user that there is none of, but for lines of scrypt."""
     kept = accounts.get(name)
     if len(password) > _LONGEST_PASSWORD:
         return False
